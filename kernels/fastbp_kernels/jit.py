@@ -1,0 +1,135 @@
+"""The only place that calls ``numba.njit``: flags, error model, and where compiled code is kept on disk.
+
+Why not ``cache=True``: Numba's own disk cache checks only the file that holds the function, so an edit in a file that it
+calls is not seen; a truncated entry raises for ever; and where the cache lives is one setting for the whole process. Here every
+entry is one file, written whole or not at all, in a folder named by a hash of all that the machine code depends on. An
+entry that cannot be read, for whatever reason, is compiled again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba.core import compiler
+from numba.core.caching import NullCache
+
+__all__ = ["cache_folder", "compiled_count", "njit"]
+
+_DIGEST = hashlib.sha256().digest_size
+_compiled = 0
+
+
+def compiled_count() -> int:
+    """How many functions this process has compiled and not found in the cache."""
+    return _compiled
+
+
+def _user_cache() -> Path:
+    """Where this platform keeps what can be made again."""
+    if chosen := os.environ.get("FASTBP_CACHE_DIR"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", "~\\AppData\\Local")).expanduser() / "fastbp" / "Cache"
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches/fastbp").expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fastbp"
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels for these sources, versions and this CPU.
+
+    ``FASTBP_CACHE_DIR`` moves it. It is safe to delete.
+    """
+    seen = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        seen.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    features = ",".join(f"{name}={on}" for name, on in sorted(llvm.get_host_cpu_features().items()))
+    for part in (
+        numba.__version__,
+        llvmlite.__version__,
+        np.__version__,
+        sys.version,
+        platform.machine(),
+        llvm.get_host_cpu_name(),
+        features,
+        os.environ.get("FASTBP_SIMD_BITS", ""),
+    ):
+        seen.update(part.encode() + b"\0")
+    return _user_cache() / f"kernels-{seen.hexdigest()[:20]}"
+
+
+class _KernelCache(NullCache):  # type: ignore[misc]
+    """One file an entry: SHA-256 of the payload, then the payload."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def cache_path(self) -> str:
+        return str(cache_folder())
+
+    def _file(self, signature: Any) -> Path:
+        return cache_folder() / f"{self._name}-{hashlib.sha256(str(signature).encode()).hexdigest()[:16]}.bin"
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        global _compiled
+        # Whatever is wrong with the entry (missing, truncated, damaged, unreadable), the cure is the same: compile.
+        with suppress(Exception):
+            content = self._file(signature).read_bytes()
+            digest, payload = content[:_DIGEST], content[_DIGEST:]
+            if hashlib.sha256(payload).digest() == digest:
+                target.refresh()
+                return compiler.CompileResult._rebuild(target, *pickle.loads(payload))
+        _compiled += 1
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        # A home that is full or read-only costs the next process a compilation, never this one its run.
+        with suppress(OSError):
+            target = self._file(signature)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            payload = pickle.dumps(result._reduce(), protocol=pickle.HIGHEST_PROTOCOL)
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".tmp")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(hashlib.sha256(payload).digest() + payload)
+                os.replace(temporary, target)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+
+
+def njit(function: Callable[..., Any] | None = None, *, kept: bool = False, inline: bool = False) -> Any:
+    """Compile a function with this project's flags.
+
+    Parameters
+    ----------
+    kept : keep its machine code on disk. Only for the few functions that Python calls: whatever they call is inside.
+    inline : ask LLVM to inline it into every caller.
+
+    Notes
+    -----
+    ``nogil``: plain Python threads run kernels side by side. ``error_model="numpy"``: no check for a division by zero.
+    No fast-math: NaN and infinity must survive so that divergence is seen, and tiles state their fused multiply-adds.
+    """
+    if function is None:
+        return lambda f: njit(f, kept=kept, inline=inline)
+    dispatcher = numba.njit(nogil=True, error_model="numpy", forceinline=inline)(function)
+    if kept:
+        dispatcher._cache = _KernelCache(f"{function.__module__.rpartition('.')[2]}.{function.__name__}")
+    return dispatcher

@@ -1,0 +1,426 @@
+"""Vectors of the host's width as values in compiled code.
+
+A vector is a Numba value of type ``Vector(float32 | float64)``; functions below load, store and combine vectors. The width is the
+host's (512 bits with AVX-512, 256 with AVX2, else 128), or ``FASTBP_SIMD_BITS``. Pointers are Numba ``CPointer``; offsets
+count elements. Nothing is checked.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+__all__ = [
+    "BITS",
+    "REGISTERS",
+    "Emitter",
+    "Vector",
+    "add",
+    "exp",
+    "first_equal",
+    "first_lane",
+    "fma",
+    "lanes",
+    "largest",
+    "load",
+    "log",
+    "maximum",
+    "multiply",
+    "offset",
+    "pointer",
+    "prefetch",
+    "splat",
+    "store",
+    "subtract",
+    "total",
+    "width",
+]
+
+I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
+_FEATURES = llvm.get_host_cpu_features()
+
+
+def _bits() -> int:
+    forced = os.environ.get("FASTBP_SIMD_BITS")
+    if forced is None:
+        return 512 if _FEATURES.get("avx512f") else 256 if _FEATURES.get("avx2") else 128
+    if forced not in ("128", "256", "512"):
+        raise ValueError(f"FASTBP_SIMD_BITS is {forced!r}; expected 128, 256 or 512")
+    return int(forced)
+
+
+BITS = _bits()
+REGISTERS = 32 if _FEATURES.get("avx512f") or llvm.get_host_cpu_name().startswith("apple") or not _FEATURES.get("sse2", False) else 16
+HAS_FMA = bool(_FEATURES.get("fma")) or not _FEATURES.get("sse2", False)
+
+
+def lanes(dtype: Any) -> int:
+    """Elements of one vector."""
+    return BITS // int(dtype.bitwidth)
+
+
+class Vector(types.Type):  # type: ignore[misc]
+    """Numba type of one register full of ``dtype``."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(f"vector{BITS}({dtype})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, vector: Vector) -> None:
+        super().__init__(manager, vector, Emitter.of(vector.dtype).vector)
+
+
+class Emitter:
+    """Writes vector instructions for one element type with an LLVM builder."""
+
+    def __init__(self, builder: ir.IRBuilder | None, element: ir.Type, size: int) -> None:
+        self.builder = builder
+        self.element = element
+        self.size = size
+        self.lanes = BITS // (8 * size)
+        self.vector = ir.VectorType(element, self.lanes)
+        self.suffix = f"v{self.lanes}f{8 * size}"
+
+    @classmethod
+    def of(cls, dtype: Any, builder: ir.IRBuilder | None = None) -> Emitter:
+        """For a Numba scalar type, a pointer to one, or a vector of one."""
+        dtype = getattr(dtype, "dtype", dtype)
+        return cls(builder, ir.FloatType() if dtype == types.float32 else ir.DoubleType(), dtype.bitwidth // 8)
+
+    def constant(self, value: float) -> ir.Constant:
+        return ir.Constant(self.vector, [value] * self.lanes)
+
+    def int64(self, value: int) -> ir.Constant:
+        return ir.Constant(I64, value)
+
+    def at(self, base: Any, *offsets: Any) -> Any:
+        """Pointer ``base + sum(offsets)``, in elements."""
+        total = offsets[0]
+        for offset in offsets[1:]:
+            total = self.builder.add(total, offset)
+        return self.builder.gep(base, [total])
+
+    def load(self, pointer: Any, vector: ir.Type | None = None) -> Any:
+        vector = vector or self.vector
+        return self.builder.load(self.builder.bitcast(pointer, vector.as_pointer()), align=self.size)
+
+    def store(self, value: Any, pointer: Any) -> None:
+        self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=self.size)
+
+    def scalar(self, pointer: Any) -> Any:
+        return self.builder.load(pointer, align=self.size)
+
+    def splat(self, scalar: Any) -> Any:
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
+        return self.shuffle(first, undefined, [0] * self.lanes)
+
+    def shuffle(self, a: Any, b: Any, picks: Sequence[int]) -> Any:
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(picks)), list(picks)))
+
+    def call(self, name: str, result: ir.Type, *args: Any) -> Any:
+        module = self.builder.module
+        function = module.globals.get(name) or ir.Function(
+            module, ir.FunctionType(result, [a.type for a in args]), name
+        )
+        return self.builder.call(function, args)
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        """``a * b + c``, rounded once where the machine can."""
+        if HAS_FMA:
+            return self.call(f"llvm.fma.{self.suffix}", self.vector, a, b, c)
+        return self.builder.fadd(self.builder.fmul(a, b), c)
+
+    def prefetch(self, pointer: Any) -> None:
+        """Ask for a cache line. Never faults, whatever the address."""
+        byte = self.builder.bitcast(pointer, I8.as_pointer())
+        self.call("llvm.prefetch.p0", ir.VoidType(), byte, *(ir.Constant(I32, n) for n in (0, 3, 1)))
+
+    def loop(self, count: Any, carried: Sequence[Any], body: Callable[[Any, Sequence[Any]], Sequence[Any]]) -> list[Any]:
+        """Emit ``for k in range(count): carried = body(k, carried)``, all of it in registers. ``count`` must be at least 1."""
+        b = self.builder
+        entry, loop, done = b.block, b.append_basic_block("loop"), b.append_basic_block("done")
+        b.branch(loop)
+        b.position_at_end(loop)
+        k = b.phi(I64)
+        k.add_incoming(self.int64(0), entry)
+        state = [b.phi(value.type) for value in carried]
+        for phi, value in zip(state, carried, strict=True):
+            phi.add_incoming(value, entry)
+        out = body(k, state)
+        following = b.add(k, self.int64(1))
+        k.add_incoming(following, b.block)
+        for phi, value in zip(state, out, strict=True):
+            phi.add_incoming(value, b.block)
+        b.cbranch(b.icmp_signed("<", following, count), loop, done)
+        b.position_at_end(done)
+        return list(out)
+
+    def fold(self, vectors: Sequence[Any]) -> Any:
+        """Sum the lanes of ``n`` vectors (a power of two up to the lanes) into one vector of ``n`` sums, in their order.
+
+        Every sum adds lane ``i`` to lane ``i + width/2``, then quarters, and so on: the order does not depend on ``n``, so a
+        sum has the same bits whichever neighbours it is computed with.
+        """
+        b = self.builder
+        # Pairing i with i + n/2 leaves the sums in their natural order.
+        vectors = list(vectors)
+        width = self.lanes
+        # `segment`: lanes that still belong to one sum; each vector holds width/segment sums.
+        segment = width
+        while segment > 1:
+            half = segment // 2
+            if len(vectors) > 1:
+                middle = len(vectors) // 2
+                pairs = [(vectors[i], vectors[i + middle]) for i in range(middle)]
+            else:
+                pairs = [(vectors[0], None)]
+            merged = []
+            for low, high in pairs:
+                size = len(low.type) if hasattr(low.type, "__len__") else low.type.count
+                segments = range(size // segment)
+                left = [s * segment + i for s in segments for i in range(half)]
+                right = [s * segment + half + i for s in segments for i in range(half)]
+                if high is None:
+                    merged.append(b.fadd(self.shuffle(low, low, left), self.shuffle(low, low, right)))
+                else:
+                    shifted = lambda picks, size=size: [p + size for p in picks]  # noqa: E731
+                    # Interleave the two vectors' sums: sum s of `low` is followed by sum s of `high`.
+                    left_both, right_both = [], []
+                    for s in segments:
+                        chunk = slice(s * half, (s + 1) * half)
+                        left_both += left[chunk] + shifted(left[chunk])
+                        right_both += right[chunk] + shifted(right[chunk])
+                    merged.append(b.fadd(self.shuffle(low, high, left_both), self.shuffle(low, high, right_both)))
+            vectors = merged
+            segment = half
+        return vectors[0]
+
+
+# ---------------------------------------------------------------------------- pointers
+def _pointer_to(dtype: Any) -> Any:
+    return types.CPointer(dtype)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def pointer(typing: Any, array: Any) -> Any:
+    """Pointer to an array's first element. The array must be C-contiguous and stay alive."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return context.make_array(signature.args[0])(context, builder, args[0]).data
+
+    return _pointer_to(array.dtype)(array), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def offset(typing: Any, base: Any, elements: Any) -> Any:
+    """``base + elements``."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return base(base, types.int64), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(typing: Any, base: Any, elements: Any) -> Any:
+    """Ask for the cache line of ``base[elements]``. Never faults."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        Emitter.of(types.float32, builder).prefetch(builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(base, types.int64), emit
+
+
+# ---------------------------------------------------------------------------- vectors in compiled code
+def _operation(arity: int, write: Callable[..., Any]) -> Any:
+    """Intrinsic on ``arity`` vectors of one type, giving a vector."""
+
+    def typed(first: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            return write(Emitter.of(signature.return_type, builder), *args)
+
+        return first(*[first] * arity), emit
+
+    if arity == 1:
+
+        @intrinsic  # type: ignore[untyped-decorator]
+        def one(typing: Any, a: Any) -> Any:
+            return typed(a)
+
+        return one
+    if arity == 2:
+
+        @intrinsic  # type: ignore[untyped-decorator]
+        def two(typing: Any, a: Any, b: Any) -> Any:
+            return typed(a)
+
+        return two
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def three(typing: Any, a: Any, b: Any, c: Any) -> Any:
+        return typed(a)
+
+    return three
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def width(typing: Any, base: Any) -> Any:
+    """Elements of a vector of what ``base`` points to, as a compile-time constant."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return ir.Constant(I64, lanes(signature.args[0].dtype))
+
+    return types.int64(base), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(typing: Any, base: Any, elements: Any) -> Any:
+    """Vector at ``base[elements:]``."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        e = Emitter.of(signature.args[0], builder)
+        return e.load(e.at(*args))
+
+    return Vector(base.dtype)(base, types.int64), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(typing: Any, base: Any, elements: Any, vector: Any) -> Any:
+    """``base[elements:] = vector``."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        e = Emitter.of(signature.args[0], builder)
+        e.store(args[2], e.at(args[0], args[1]))
+        return context.get_dummy_value()
+
+    return types.void(base, types.int64, vector), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def splat(typing: Any, scalar: Any) -> Any:
+    """Vector with ``scalar`` in every lane; the scalar's type is the vector's."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return Emitter.of(signature.args[0], builder).splat(args[0])
+
+    return Vector(scalar)(scalar), emit
+
+
+def _reduction(write: Callable[[Emitter, Any], Any]) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def reduce(typing: Any, vector: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            return write(Emitter.of(signature.args[0], builder), args[0])
+
+        return vector.dtype(vector), emit
+
+    return reduce
+
+
+def _select_larger(e: Emitter, a: Any, b: Any) -> Any:
+    return e.builder.select(e.builder.fcmp_ordered(">", a, b), a, b)
+
+
+def _largest(e: Emitter, vector: Any) -> Any:
+    lanes_left = e.lanes
+    while lanes_left > 1:
+        lanes_left //= 2
+        low = e.shuffle(vector, vector, range(lanes_left))
+        high = e.shuffle(vector, vector, range(lanes_left, 2 * lanes_left))
+        vector = e.builder.select(e.builder.fcmp_ordered(">", low, high), low, high)
+    return e.builder.extract_element(vector, ir.Constant(I32, 0))
+
+
+def _exp(e: Emitter, x: Any) -> Any:
+    """exp(x) for x <= 0: ``x = n ln 2 + r``, Taylor's series in ``r`` (|r| <= ln(2) / 2), times ``2**n``.
+
+    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9 (float32), r**14 / 14! = 4e-18
+    (float64). Below the smallest normal number the result is 0. NaN stays NaN.
+    """
+    b, single = e.builder, e.size == 4
+    integer = ir.VectorType(I32 if single else I64, e.lanes)
+    mantissa, bias, lowest = (23, 127, -87.0) if single else (52, 1023, -708.0)
+    degree = 7 if single else 13
+    # Adding 1.5 * 2**mantissa rounds to an integer that then stands in the lowest bits.
+    magic = e.constant(1.5 * 2.0**mantissa)
+    low = b.fcmp_ordered("<", x, e.constant(lowest))
+    x = b.select(low, e.constant(lowest), x)
+    shifted = e.fma(x, e.constant(1.4426950408889634), magic)
+    n = b.fsub(shifted, magic)
+    # ln 2 in two parts, the first with so few bits that n * part is exact.
+    high = 0.693359375 if single else 0.693147180369123816490
+    rest = -2.12194440054690583e-4 if single else 1.90821492927058770002e-10
+    r = e.fma(n, e.constant(-high), x)
+    r = e.fma(n, e.constant(-rest), r)
+    value = e.constant(1.0 / math.factorial(degree))
+    for k in range(degree - 1, -1, -1):
+        value = e.fma(value, r, e.constant(1.0 / math.factorial(k)))
+    exponent = b.shl(b.bitcast(shifted, integer), ir.Constant(integer, [mantissa] * e.lanes))
+    power = b.add(exponent, ir.Constant(integer, [bias << mantissa] * e.lanes))
+    return b.select(low, e.constant(0.0), b.fmul(value, b.bitcast(power, e.vector)))
+
+
+def _log(e: Emitter, x: Any) -> Any:
+    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m + 1))``, ``1/sqrt(2) <= m < sqrt(2)``.
+
+    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series left out is below ``t**11 / 11 = 3.5e-10``
+    (float32) and ``t**23 / 23 = 1.1e-19`` (float64), relative to ``t``. NaN stays NaN.
+    """
+    b, single = e.builder, e.size == 4
+    scalar = I32 if single else I64
+    integer = ir.VectorType(scalar, e.lanes)
+    mantissa, bias, terms = (23, 127, 5) if single else (52, 1023, 11)
+
+    def constant(value: int) -> ir.Constant:
+        return ir.Constant(integer, [value] * e.lanes)
+
+    bits = b.bitcast(x, integer)
+    # Subtracting 1/sqrt(2)'s bits moves the border between two exponents there.
+    root = struct.unpack("<I" if single else "<Q", struct.pack("<f" if single else "<d", math.sqrt(0.5)))[0]
+    n = b.ashr(b.sub(bits, constant(root)), constant(mantissa))
+    m = b.bitcast(b.sub(bits, b.shl(n, constant(mantissa))), e.vector)
+    one = e.constant(1.0)
+    t = b.fdiv(b.fsub(m, one), b.fadd(m, one))
+    square = b.fmul(t, t)
+    series = e.constant(1.0 / (2 * terms - 1))
+    for k in range(terms - 2, -1, -1):
+        series = e.fma(series, square, e.constant(1.0 / (2 * k + 1)))
+    value = e.fma(b.sitofp(n, e.vector), e.constant(math.log(2.0)), b.fmul(b.fadd(t, t), series))
+    return b.select(b.fcmp_unordered("uno", x, x), x, value)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def first_equal(typing: Any, a: Any, b: Any) -> Any:
+    """Number of the first lane in which both are equal; a large number where none is."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        e = Emitter.of(signature.args[0], builder)
+        mask = builder.bitcast(builder.fcmp_ordered("==", *args), ir.IntType(e.lanes))
+        return builder.cttz(builder.or_(builder.zext(mask, I64), ir.Constant(I64, 1 << 62)), ir.Constant(I1, 1))
+
+    return types.int64(a, b), emit
+
+
+add = _operation(2, lambda e, a, b: e.builder.fadd(a, b))
+subtract = _operation(2, lambda e, a, b: e.builder.fsub(a, b))
+multiply = _operation(2, lambda e, a, b: e.builder.fmul(a, b))
+maximum = _operation(2, _select_larger)
+fma = _operation(3, lambda e, a, b, c: e.fma(a, b, c))
+exp = _operation(1, _exp)
+log = _operation(1, _log)
+first_lane = _reduction(lambda e, v: e.builder.extract_element(v, ir.Constant(I32, 0)))
+total = _reduction(lambda e, v: e.builder.extract_element(e.fold([v]), ir.Constant(I32, 0)))
+largest = _reduction(_largest)

@@ -1,0 +1,159 @@
+"""What threads that train together need: a barrier that spins briefly and then yields.
+
+A team is plain Python threads inside one compiled call each; nothing of Numba's threading layers, whose pools abort on
+concurrent calls and change under a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .jit import njit
+
+__all__ = ["BARRIER_SIZE", "Team", "barrier"]
+
+I64 = ir.IntType(64)
+BARRIER_SIZE = 32
+"""int64 elements of a barrier: its counter alone in its cache lines."""
+SPINS = 2000
+"""Polls before a waiting thread gives its core away: about 20 microseconds, longer than most phases differ."""
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _arrive(typing: Any, counter: Any) -> Any:
+    """Add one to ``counter[0]``; return what it was. Orders memory."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", args[0], ir.Constant(I64, 1), "seq_cst")
+
+    return types.int64(counter), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _observe(typing: Any, counter: Any) -> Any:
+    """Read ``counter[0]``; what others wrote before they arrived is visible afterwards."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(args[0], "acquire", 8)
+
+    return types.int64(counter), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pause(typing: Any) -> Any:
+    """Tell the core that this is a waiting loop."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        if llvm.get_process_triple().startswith(("x86_64", "i686")):
+            name = "llvm.x86.sse2.pause"
+            function = builder.module.globals.get(name) or ir.Function(
+                builder.module, ir.FunctionType(ir.VoidType(), []), name
+            )
+            builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _yield(typing: Any) -> Any:
+    """Let another thread have the core."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+        function = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(ir.IntType(32), []), name
+        )
+        builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@njit
+def barrier(counter: Any, threads: int) -> None:
+    """Wait until all ``threads`` threads are here. ``counter`` points to an int64 that starts at 0 and only grows."""
+    if threads > 1:
+        goal = (_arrive(counter) // threads + 1) * threads
+        spins = 0
+        while _observe(counter) < goal:
+            spins += 1
+            if spins < SPINS:
+                _pause()
+            else:
+                _yield()
+
+
+class Team:
+    """Threads that stay: ``run`` has each of them, the caller among them, do its part at the same time.
+
+    Parameters
+    ----------
+    threads : how many, the caller included; at least 1. None is started before the first ``run``.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._tasks: list[SimpleQueue[Callable[[], None] | None]] = []
+        self._process = os.getpid()
+
+    def run(self, part: Callable[[int], None]) -> None:
+        """Call ``part(thread)`` in every thread and wait for all.
+
+        The parts must not raise before they have passed their last barrier: the others would wait for ever. An interrupt
+        of the caller is raised when its part is done.
+        """
+        self._start()
+        finished = [threading.Event() for _ in self._tasks]
+        failures: list[BaseException] = []
+
+        def task(thread: int, done: threading.Event) -> Callable[[], None]:
+            def call() -> None:
+                try:
+                    part(thread)
+                except BaseException as failure:  # handed to the caller below
+                    failures.append(failure)
+                finally:
+                    done.set()
+
+            return call
+
+        for thread, (tasks, done) in enumerate(zip(self._tasks, finished, strict=True), start=1):
+            tasks.put(task(thread, done))
+        try:
+            part(0)
+        finally:
+            for done in finished:
+                done.wait()
+        if failures:
+            raise failures[0]
+
+    def close(self) -> None:
+        """Let the threads end. The team starts again when it is used again."""
+        for tasks in self._tasks:
+            tasks.put(None)
+        self._tasks = []
+
+    def _start(self) -> None:
+        if self._process != os.getpid():
+            # A fork copies this object, but not its threads.
+            self._tasks, self._process = [], os.getpid()
+        while len(self._tasks) < self.threads - 1:
+            tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+            threading.Thread(target=_work, args=(tasks,), name="fastbp-team", daemon=True).start()
+            self._tasks.append(tasks)
+
+
+def _work(tasks: SimpleQueue[Callable[[], None] | None]) -> None:
+    while (task := tasks.get()) is not None:
+        task()
