@@ -1,10 +1,13 @@
-"""The compiled path behind the ``Backend`` interface: checks nothing of arithmetic, decides lists, threads and workspaces."""
+"""The compiled path behind the ``Backend`` interface: checks nothing of arithmetic, decides lists, threads
+and workspaces.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -18,9 +21,13 @@ __all__ = ["NumbaBackend", "automatic_threads"]
 LISTED_BELOW = 0.6
 """Share of nonzero inputs below which the first layer works on lists; measured, see kernels/README.md."""
 THREAD_FLOP = 25e6
-"""FLOP of a step that keep one more thread busy for longer than the barriers cost; measured, see kernels/README.md."""
+"""FLOP of a step that keep one more thread busy for longer than the barriers cost; measured, see
+kernels/README.md.
+"""
 INFERENCE_BATCH = 64
-"""Samples of a batch without update: enough for W to be read seldom, few enough for the activations to stay near."""
+"""Samples of a batch without update: enough for W to be read seldom, few enough for the activations to
+stay near.
+"""
 
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
@@ -32,7 +39,7 @@ def available_cores() -> int:
 
 def automatic_threads(sizes: tuple[int, ...], batch_size: int) -> int:
     """How many threads a step of this network is worth: small networks are faster on one."""
-    weights = [a * b for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [a * b for a, b in pairwise(sizes)]
     flop = batch_size * (6 * sum(weights) - 2 * weights[0])
     return max(1, min(available_cores(), int(flop // THREAD_FLOP) + 1)) if flop > THREAD_FLOP else 1
 
@@ -42,7 +49,8 @@ class NumbaBackend:
 
     Parameters
     ----------
-    threads : number of threads, at least 1, or "auto": picked for each network and batch size. The weights have the same bits
+    threads : number of threads, at least 1, or "auto": picked for each network and batch size. The weights
+        have the same bits
         for any number.
     """
 
@@ -55,14 +63,19 @@ class NumbaBackend:
         """Whether ``warm_up`` had to compile, rather than load from the cache."""
         self._team = Team(self.threads)
         self._spaces: dict[tuple[Any, ...], Workspace] = {}
-        # One backend used from two Python threads serves one after the other: workspaces hold one run's state.
+        # One backend used from two Python threads serves one after the other: workspaces hold one run's
+        # state.
         self._lock = threading.Lock()
 
     def warm_up(self, network: Network, images: Images) -> float:
-        """Compile what training and prediction with these types need, or load it from the cache; return the seconds it took."""
+        """Compile what training and prediction with these types need, or load it from the cache; return
+        the seconds it took.
+        """
         start, before = time.perf_counter(), compiled_count()
         with self._lock:
-            self._run(network, images[:1], np.zeros(1, np.int64), np.zeros(0, np.int64), 1, np.zeros(0), threads=1)
+            self._run(
+                network, images[:1], np.zeros(1, np.int64), np.zeros(0, np.int64), 1, np.zeros(0), threads=1
+            )
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -84,14 +97,20 @@ class NumbaBackend:
             if self._wanted == "auto":
                 self._resize(automatic_threads(network.sizes, batch_size))
             batch = min(batch_size, len(order))
-            sample_losses, right = self._run(network, images, labels, order, batch, rates, threads=self.threads)
+            sample_losses, right = self._run(
+                network, images, labels, order, batch, rates, threads=self.threads
+            )
         starts = np.arange(0, len(order), batch)
         counts = np.diff(np.append(starts, len(order)))
         losses[:] = np.add.reduceat(sample_losses, starts, dtype=np.float64) / counts
         correct[:] = np.add.reduceat(right, starts, dtype=np.int64)
 
     def evaluate(
-        self, network: Network, images: Images, labels: NDArray[np.int64], rows: NDArray[np.int64] | None = None
+        self,
+        network: Network,
+        images: Images,
+        labels: NDArray[np.int64],
+        rows: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
         """Mean loss (nats) and accuracy; see ``Backend.evaluate``."""
         order = np.arange(len(images)) if rows is None else rows
@@ -118,12 +137,16 @@ class NumbaBackend:
             self._team = Team(threads)
         self.threads = threads
 
-    def _space(self, network: Network, images: Images, batch: int, threads: int, listed: bool, part: int = 0) -> Workspace:
+    def _space(
+        self, network: Network, images: Images, batch: int, threads: int, listed: bool, part: int = 0
+    ) -> Workspace:
         key = (network.sizes, network.dtype, images.dtype, batch, threads, listed, part)
         if key not in self._spaces:
             if len(self._spaces) >= 16:
                 self._spaces.clear()
-            self._spaces[key] = make_workspace(network.layout, network.dtype, images.dtype, batch, threads, listed)
+            self._spaces[key] = make_workspace(
+                network.layout, network.dtype, images.dtype, batch, threads, listed
+            )
         return self._spaces[key]
 
     def _run(
@@ -136,7 +159,9 @@ class NumbaBackend:
         rates: NDArray[np.float64],
         threads: int,
     ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-        """Run all batches of ``order`` with the whole team on each; return each sample's loss, and 1 where it was right."""
+        """Run all batches of ``order`` with the whole team on each; return each sample's loss, and 1 where
+        it was right.
+        """
         space = self._space(network, images, batch, threads, is_sparse(images, order))
         space.barrier[:] = 0
         losses, right = np.zeros(len(order), network.dtype), np.zeros(len(order), np.uint8)
@@ -168,7 +193,12 @@ class NumbaBackend:
         return losses, right
 
     def _infer(
-        self, network: Network, images: Images, labels: NDArray[np.int64], order: NDArray[np.int64], logits: NDArray[Any] | None
+        self,
+        network: Network,
+        images: Images,
+        labels: NDArray[np.int64],
+        order: NDArray[np.int64],
+        logits: NDArray[Any] | None,
     ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         """Without update: threads share the rows and meet only at the end."""
         losses, right = np.zeros(len(order), network.dtype), np.zeros(len(order), np.uint8)
@@ -217,7 +247,9 @@ def is_sparse(images: Images, order: NDArray[np.int64]) -> bool:
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """View an array, a memory map too, as one that cannot be written: Numba compiles once for those, and again for others."""
+    """View an array, a memory map too, as one that cannot be written: Numba compiles once for those, and
+    again for others.
+    """
     view = np.asarray(array).view()
     view.flags.writeable = False
     return view

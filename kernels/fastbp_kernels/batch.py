@@ -1,11 +1,15 @@
 """Gather a mini-batch: shuffled uint8 or float rows, scaled, either whole or as lists of what is not zero.
 
-Most pixels of a digit are zero, and a zero adds nothing to either product of the first layer. Two lists name what is left:
+Most pixels of a digit are zero, and a zero adds nothing to either product of the first layer. Two lists name
+what is left:
 
-* for the forward product, a list for each 4 samples: the inputs ``k`` that are not zero in all four, with the 4 values of each, ``[n][4]``;
-* for the update, a list for each 4 neighbouring inputs: the samples in which not all four are zero, with the 4 values of each, ``[n][4]``.
+* for the forward product, a list for each 4 samples: the inputs ``k`` that are not zero in all four, with
+the 4 values of each, ``[n][4]``;
+* for the update, a list for each 4 neighbouring inputs: the samples in which not all four are zero, with the
+4 values of each, ``[n][4]``.
 
-On MNIST they hold 39 % and 28 % of the terms. Both keep the order of the dense product, so the sums have its bits.
+On MNIST they hold 39 % and 28 % of the terms. Both keep the order of the dense product, so the sums have its
+bits.
 """
 
 from __future__ import annotations
@@ -14,9 +18,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from .jit import njit
+from .jit import intrinsic, njit
 from .simd import Emitter, offset, prefetch
 from .tiles import ROWS
 
@@ -68,13 +71,25 @@ class _Block:
         return e.shuffle(low, high, range(4 * ROWS))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _append_inputs(
-    typing: Any, images: Any, a0: Any, a1: Any, a2: Any, a3: Any, k: Any, shift: Any, scale: Any, values: Any, indices: Any, n: Any
+    typing: Any,
+    images: Any,
+    a0: Any,
+    a1: Any,
+    a2: Any,
+    a3: Any,
+    k: Any,
+    shift: Any,
+    scale: Any,
+    values: Any,
+    indices: Any,
+    n: Any,
 ) -> Any:
     """Append the inputs ``k .. k + 3`` of 4 samples but for those that are zero in all; return the new n.
 
-    The samples' rows are at a0..a3, where the inputs stand ``shift`` elements earlier than k says. Written without branches: what
+    The samples' rows are at a0..a3, where the inputs stand ``shift`` elements earlier than k says. Written
+    without branches: what
     is zero is overwritten by what follows.
     """
 
@@ -89,7 +104,9 @@ def _append_inputs(
             part = range(ROWS * j, ROWS * (j + 1))
             e.store(e.shuffle(converted, converted, part), e.at(values, b.mul(n, e.int64(ROWS))))
             b.store(b.trunc(b.add(k, e.int64(j)), I32), b.gep(indices, [n]))
-            some = b.icmp_unsigned("!=", b.bitcast(e.shuffle(transposed, transposed, part), block.bits), block.nothing)
+            some = b.icmp_unsigned(
+                "!=", b.bitcast(e.shuffle(transposed, transposed, part), block.bits), block.nothing
+            )
             n = b.add(n, b.zext(some, I64))
         return n
 
@@ -97,11 +114,24 @@ def _append_inputs(
     return i(images, i, i, i, i, i, i, scale, values, indices, i), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _append_samples(
-    typing: Any, images: Any, a0: Any, a1: Any, a2: Any, a3: Any, k: Any, sample: Any, scale: Any, values: Any, samples: Any, n: Any
+    typing: Any,
+    images: Any,
+    a0: Any,
+    a1: Any,
+    a2: Any,
+    a3: Any,
+    k: Any,
+    sample: Any,
+    scale: Any,
+    values: Any,
+    samples: Any,
+    n: Any,
 ) -> Any:
-    """Append the samples ``sample .. sample + 3`` but for those whose 4 inputs from element k are zero; return the new n."""
+    """Append the samples ``sample .. sample + 3`` but for those whose 4 inputs from element k are zero;
+    return the new n.
+    """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
         _, a0, a1, a2, a3, k, sample, scale, values, samples, n = args
@@ -121,7 +151,7 @@ def _append_samples(
     return i(images, i, i, i, i, i, i, scale, values, samples, i), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _nonzero_fours(typing: Any, images: Any, a0: Any, a1: Any, a2: Any, a3: Any, first: Any) -> Any:
     """Bit i: one of 4 samples has a nonzero among the inputs ``first + 4 i .. + 3``; for 16 fours."""
 
@@ -142,7 +172,7 @@ def _nonzero_fours(typing: Any, images: Any, a0: Any, a1: Any, a2: Any, a3: Any,
     return i(images, i, i, i, i, i), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _lowest_bit(typing: Any, mask: Any) -> Any:
     """Number of the lowest bit that is set; the mask must not be 0."""
 
@@ -152,7 +182,7 @@ def _lowest_bit(typing: Any, mask: Any) -> Any:
     return types.int64(types.int64), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _address(typing: Any, base: Any, elements: Any) -> Any:
     """Address of ``base[elements]`` as an integer."""
 
@@ -163,7 +193,9 @@ def _address(typing: Any, base: Any, elements: Any) -> Any:
 
 
 @njit
-def locate(images: Any, inputs: int, order: Any, first: int, samples: int, zeros: Any, addresses: Any) -> None:
+def locate(
+    images: Any, inputs: int, order: Any, first: int, samples: int, zeros: Any, addresses: Any
+) -> None:
     """Addresses of the batch's rows; up to a multiple of 4, rows of zeros."""
     for b in range(samples):
         addresses[b] = _address(images, order[first + b] * inputs)
@@ -171,7 +203,7 @@ def locate(images: Any, inputs: int, order: Any, first: int, samples: int, zeros
         addresses[b] = _address(zeros, 0)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _at_address(typing: Any, images: Any, address: Any) -> Any:
     """Pointer of the type of ``images`` to an address."""
 
@@ -183,7 +215,9 @@ def _at_address(typing: Any, images: Any, address: Any) -> Any:
 
 @njit
 def _copy_tail(images: Any, addresses: Any, b: int, first: int, inputs: int, tail: Any) -> None:
-    """The inputs of 4 samples from ``first`` on, fewer than TAIL, filled up with zeros, to ``tail`` (4, TAIL)."""
+    """The inputs of 4 samples from ``first`` on, fewer than TAIL, filled up with zeros, to ``tail`` (4,
+    TAIL).
+    """
     for i in range(ROWS):
         row = _at_address(images, addresses[b + i])
         for j in range(TAIL):
@@ -192,7 +226,9 @@ def _copy_tail(images: Any, addresses: Any, b: int, first: int, inputs: int, tai
 
 @njit
 def _look(images: Any, addresses: Any, b: int, first: int, inputs: int, tail: Any) -> Any:
-    """Where 4 samples' inputs from ``first`` on can be read 64 at a time, and how many elements earlier they stand there."""
+    """Where 4 samples' inputs from ``first`` on can be read 64 at a time, and how many elements earlier
+    they stand there.
+    """
     if first + TAIL <= inputs:
         return addresses[b], addresses[b + 1], addresses[b + 2], addresses[b + 3], 0
     # The last inputs, filled up with zeros: a whole read would leave the row.
@@ -215,7 +251,8 @@ def list_for_forward(
     tail: Any,
     masks: Any,
 ) -> None:
-    """Write the forward lists of the samples in ``fours``, and for all samples which fours of inputs are not zero.
+    """Write the forward lists of the samples in ``fours``, and for all samples which fours of inputs are not
+    zero.
 
     Cost: for 4 x 4 inputs of which one is not zero, about 35 instructions; for others, next to nothing.
     """
@@ -261,7 +298,8 @@ def list_for_update(
 ) -> None:
     """Write the update lists of the inputs in ``fours``, from the masks of ``list_for_forward``.
 
-    64 inputs at a time, so that the ends of their lists stay in the first level cache. Cost: as ``list_for_forward``.
+    64 inputs at a time, so that the ends of their lists stay in the first level cache. Cost: as
+    ``list_for_forward``.
     """
     per_chunk, chunks = TAIL // ROWS, (inputs + TAIL - 1) // TAIL
     for p in range(fours[0], fours[1]):
@@ -284,7 +322,9 @@ def list_for_update(
 
 
 @njit
-def gather(images: Any, addresses: Any, inputs: int, scale: Any, first: int, last: int, x: Any, ldx: int) -> None:
+def gather(
+    images: Any, addresses: Any, inputs: int, scale: Any, first: int, last: int, x: Any, ldx: int
+) -> None:
     """``x[b, :] = scale * images[order[b], :]`` for the samples ``first`` to ``last``."""
     for b in range(first, last):
         row, out = _at_address(images, addresses[b]), offset(x, b * ldx)

@@ -1,6 +1,7 @@
 """A dense layer on tiles: forward, backward and update over the columns or rows that one thread owns.
 
-``X`` (B, D), ``W`` (D, H), ``Z`` (B, H), ``dZ`` (B, H). Every array is a pointer and the length of its rows in elements. Columns come
+``X`` (B, D), ``W`` (D, H), ``Z`` (B, H), ``dZ`` (B, H). Every array is a pointer and the length of its rows
+in elements. Columns come
 as a range of vectors, rows of W and samples as ranges of fours.
 """
 
@@ -32,17 +33,32 @@ def share(units: int, thread: int, threads: int) -> Any:
 
 @njit
 def _widest(first: int, last: int) -> Any:
-    """Vectors of the next panel of columns: as wide as a tile may be, and evenly, as narrow tiles are slower."""
+    """Vectors of the next panel of columns: as wide as a tile may be, and evenly, as narrow tiles are
+    slower.
+    """
     left = last - first
     panels = (left + VECTORS - 1) // VECTORS
     return (left + panels - 1) // panels
 
 
-@njit
-def forward(x: Any, ldx: int, w: Any, ldw: int, bias: Any, y: Any, inputs: int, fours: Any, columns: Any, floor: Any, unused: Any) -> None:
+@njit(inline=True)
+def forward(
+    x: Any,
+    ldx: int,
+    w: Any,
+    ldw: int,
+    bias: Any,
+    y: Any,
+    inputs: int,
+    fours: Any,
+    columns: Any,
+    floor: Any,
+    unused: Any,
+) -> None:
     """``y = max(floor, x w + bias)`` for the samples of ``fours`` and the vectors of ``columns``.
 
-    Cost: 2 * 4 * (samples / 4) * inputs * columns FLOP; reads the columns of w once for each 4 samples, from the second level cache
+    Cost: 2 * 4 * (samples / 4) * inputs * columns FLOP; reads the columns of w once for each 4 samples, from
+    the second level cache
     after the first time: a panel of 784 rows and 6 vectors has 300 kB.
     """
     lanes = width(x)
@@ -53,16 +69,38 @@ def forward(x: Any, ldx: int, w: Any, ldw: int, bias: Any, y: Any, inputs: int, 
         for four in range(fours[0], fours[1]):
             i = four * ROWS
             forward_tile(
-                wide, offset(x, i * ldx), ldx, unused, offset(w, c), ldw, offset(bias, c), offset(y, i * ldw + c), ldw, inputs, floor
+                wide,
+                offset(x, i * ldx),
+                ldx,
+                unused,
+                offset(w, c),
+                ldw,
+                offset(bias, c),
+                offset(y, i * ldw + c),
+                ldw,
+                inputs,
+                floor,
             )
         v += wide
 
 
-@njit
+@njit(inline=True)
 def forward_list(
-    values: Any, indices: Any, counts: Any, capacity: int, w: Any, ldw: int, bias: Any, y: Any, fours: Any, columns: Any, floor: Any
+    values: Any,
+    indices: Any,
+    counts: Any,
+    capacity: int,
+    w: Any,
+    ldw: int,
+    bias: Any,
+    y: Any,
+    fours: Any,
+    columns: Any,
+    floor: Any,
 ) -> None:
-    """``forward`` over the inputs that are not zero in all four samples (batch.py): ``counts[four]`` rows of w each."""
+    """``forward`` over the inputs that are not zero in all four samples (batch.py): ``counts[four]`` rows
+    of w each.
+    """
     lanes = width(values)
     v = columns[0]
     while v < columns[1]:
@@ -86,9 +124,21 @@ def forward_list(
         v += wide
 
 
-@njit
-def update(x: Any, ldx: int, dz: Any, w: Any, ldw: int, samples: int, fours: Any, columns: Any, alpha: Any, unused: Any) -> None:
-    """``w += alpha * x^T dz`` for the rows of w in ``fours`` and the vectors of ``columns``. No gradient array exists.
+@njit(inline=True)
+def update(
+    x: Any,
+    ldx: int,
+    dz: Any,
+    w: Any,
+    ldw: int,
+    samples: int,
+    fours: Any,
+    columns: Any,
+    alpha: Any,
+    unused: Any,
+) -> None:
+    """``w += alpha * x^T dz`` for the rows of w in ``fours`` and the vectors of ``columns``. No gradient
+    array exists.
 
     Cost: 2 * samples * rows * columns FLOP; reads and writes that part of w once.
     """
@@ -99,15 +149,37 @@ def update(x: Any, ldx: int, dz: Any, w: Any, ldw: int, samples: int, fours: Any
         c = v * lanes
         for four in range(fours[0], fours[1]):
             r = four * ROWS
-            update_tile(wide, offset(x, r), ldx, unused, offset(dz, c), ldw, offset(w, r * ldw + c), ldw, samples, alpha)
+            update_tile(
+                wide,
+                offset(x, r),
+                ldx,
+                unused,
+                offset(dz, c),
+                ldw,
+                offset(w, r * ldw + c),
+                ldw,
+                samples,
+                alpha,
+            )
         v += wide
 
 
-@njit
+@njit(inline=True)
 def update_list(
-    values: Any, samples: Any, counts: Any, capacity: int, dz: Any, w: Any, ldw: int, fours: Any, columns: Any, alpha: Any
+    values: Any,
+    samples: Any,
+    counts: Any,
+    capacity: int,
+    dz: Any,
+    w: Any,
+    ldw: int,
+    fours: Any,
+    columns: Any,
+    alpha: Any,
 ) -> None:
-    """``update`` over the samples in which not all four inputs are zero (batch.py); rows without any are left alone."""
+    """``update`` over the samples in which not all four inputs are zero (batch.py); rows without any are
+    left alone.
+    """
     lanes = width(values)
     v = columns[0]
     while v < columns[1]:
@@ -145,14 +217,19 @@ def update_bias(dz: Any, ldw: int, bias: Any, samples: int, columns: Any, alpha:
         store(bias, c, fma(alphas, sums, load(bias, c)))
 
 
-@njit
-def backward(dz: Any, w: Any, ldw: int, vectors: int, x: Any, dx: Any, ldx: int, samples: int, fours: Any) -> None:
+@njit(inline=True)
+def backward(
+    dz: Any, w: Any, ldw: int, vectors: int, x: Any, dx: Any, ldx: int, samples: int, fours: Any
+) -> None:
     """``dx = (dz w^T) * (x > 0)`` for the rows of w in ``fours``: dot products along the rows of w.
 
-    Cost: 2 * samples * rows * columns FLOP, and 15 additions a 16 sums for the lanes; reads that part of w once.
+    Cost: 2 * samples * rows * columns FLOP, and 15 additions a 16 sums for the lanes; reads that part of w
+    once.
     """
     for i in range(0, samples, BACKWARD_ROWS):
         for four in range(fours[0], fours[1]):
             r = four * ROWS
             at = i * ldx + r
-            backward_tile(offset(dz, i * ldw), ldw, offset(w, r * ldw), ldw, offset(x, at), offset(dx, at), ldx, vectors)
+            backward_tile(
+                offset(dz, i * ldw), ldw, offset(w, r * ldw), ldw, offset(x, at), offset(dx, at), ldx, vectors
+            )

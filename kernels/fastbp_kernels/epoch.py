@@ -2,10 +2,13 @@
 
 One step, for each thread of a team (``|`` is a barrier)::
 
-    gather | forward 0 | forward 1 | ... | last layer and loss, by samples | backward and update L-1 | ... | update 0
+    gather | forward 0 | forward 1 | ... | last layer and loss, by samples | backward and update L-1 | ... |
+    update 0
 
-Who owns what: forward products and the first layer's update by columns of W, the last layer and the loss by samples, the other
-updates by rows of W. So each element is computed by one thread, in an order that does not depend on how many there are.
+Who owns what: forward products and the first layer's update by columns of W, the last layer and the loss by
+samples, the other
+updates by rows of W. So each element is computed by one thread, in an order that does not depend on how many
+there are.
 """
 
 from __future__ import annotations
@@ -29,13 +32,24 @@ ONE_PASS_BYTES = 65536
 
 
 @njit
-def _columns(layout: Any, l: int, lanes: int, thread: int, threads: int) -> Any:
+def _columns(layout: Any, layer: int, lanes: int, thread: int, threads: int) -> Any:
     """The vectors of layer ``l``'s outputs that a thread owns."""
-    return share((layout[l, 1] + lanes - 1) // lanes, thread, threads)
+    return share((layout[layer, 1] + lanes - 1) // lanes, thread, threads)
 
 
 @njit
-def _gather_batch(images: Any, inputs: int, order: Any, first: int, samples: int, slot: int, scale: Any, space: Any, thread: int, threads: int) -> None:
+def _gather_batch(
+    images: Any,
+    inputs: int,
+    order: Any,
+    first: int,
+    samples: int,
+    slot: int,
+    scale: Any,
+    space: Any,
+    thread: int,
+    threads: int,
+) -> None:
     """This thread's part of the batch, whole or as lists."""
     addresses = offset(pointer(space.addresses), thread * space.batch)
     locate(images, inputs, order, first, samples, pointer(space.zeros), addresses)
@@ -79,17 +93,21 @@ def _gather_batch(images: Any, inputs: int, order: Any, first: int, samples: int
     )
 
 
-@njit
-def _forward_layer(params: Any, layout: Any, l: int, slot: int, fours: Any, columns: Any, space: Any) -> None:
-    """Layer ``l`` for some samples and columns. Hidden layers write their outputs; the last writes where its gradient will be."""
-    ldw = layout[l, 2]
-    w, bias = offset(params, layout[l, 3]), offset(params, layout[l, 4])
+@njit(inline=True)
+def _forward_layer(
+    params: Any, layout: Any, layer: int, slot: int, fours: Any, columns: Any, space: Any
+) -> None:
+    """Layer ``l`` for some samples and columns. Hidden layers write their outputs; the last writes where
+    its gradient will be.
+    """
+    ldw = layout[layer, 2]
+    w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
     relu, linear = space.outputs.dtype.type(0.0), space.outputs.dtype.type(-np.inf)
-    is_last = l == len(layout) - 1
+    is_last = layer == len(layout) - 1
     floor = linear if is_last else relu
-    y = offset(pointer(space.gradients) if is_last else pointer(space.outputs), space.output_at[l])
+    y = offset(pointer(space.gradients) if is_last else pointer(space.outputs), space.output_at[layer])
     indices = pointer(space.forward_indices)
-    if l == 0 and space.inputs.size == 0:
+    if layer == 0 and space.inputs.size == 0:
         at = slot * (space.batch // ROWS)
         forward_list(
             offset(pointer(space.forward_values), at * space.forward_capacity * ROWS),
@@ -104,16 +122,18 @@ def _forward_layer(params: Any, layout: Any, l: int, slot: int, fours: Any, colu
             columns,
             floor,
         )
-        return
-    if l == 0:
-        x, ldx = offset(pointer(space.inputs), slot * space.batch * space.input_row), space.input_row
     else:
-        x, ldx = offset(pointer(space.outputs), space.output_at[l - 1]), layout[l - 1, 2]
-    forward(x, ldx, w, ldw, bias, y, layout[l, 0], fours, columns, floor, indices)
+        if layer == 0:
+            x, ldx = offset(pointer(space.inputs), slot * space.batch * space.input_row), space.input_row
+        else:
+            x, ldx = offset(pointer(space.outputs), space.output_at[layer - 1]), layout[layer - 1, 2]
+        forward(x, ldx, w, ldw, bias, y, layout[layer, 0], fours, columns, floor, indices)
 
 
-@njit
-def _update_first_layer(params: Any, layout: Any, slot: int, samples: int, columns: Any, alpha: Any, space: Any) -> None:
+@njit(inline=True)
+def _update_first_layer(
+    params: Any, layout: Any, slot: int, samples: int, columns: Any, alpha: Any, space: Any
+) -> None:
     """Weights and bias of layer 0, some columns."""
     inputs, ldw = layout[0, 0], layout[0, 2]
     w, bias = offset(params, layout[0, 3]), offset(params, layout[0, 4])
@@ -139,17 +159,21 @@ def _update_first_layer(params: Any, layout: Any, slot: int, samples: int, colum
     update_bias(dz, ldw, bias, samples, columns, alpha)
 
 
-@njit
-def _backward_and_update(params: Any, layout: Any, l: int, samples: int, fours: Any, columns: Any, alpha: Any, space: Any) -> None:
-    """Gradient of layer ``l``'s inputs, then its update, for some rows of its weights; its bias for some columns."""
-    ldw, ldx = layout[l, 2], layout[l - 1, 2]
-    w, bias = offset(params, layout[l, 3]), offset(params, layout[l, 4])
-    dz = offset(pointer(space.gradients), space.output_at[l])
-    x = offset(pointer(space.outputs), space.output_at[l - 1])
-    dx = offset(pointer(space.gradients), space.output_at[l - 1])
+@njit(inline=True)
+def _backward_and_update(
+    params: Any, layout: Any, layer: int, samples: int, fours: Any, columns: Any, alpha: Any, space: Any
+) -> None:
+    """Gradient of layer ``l``'s inputs, then its update, for some rows of its weights; its bias for some
+    columns.
+    """
+    ldw, ldx = layout[layer, 2], layout[layer - 1, 2]
+    w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
+    dz = offset(pointer(space.gradients), space.output_at[layer])
+    x = offset(pointer(space.outputs), space.output_at[layer - 1])
+    dx = offset(pointer(space.gradients), space.output_at[layer - 1])
     unused = pointer(space.update_indices)
     lanes = width(params)
-    vectors = (layout[l, 1] + lanes - 1) // lanes
+    vectors = (layout[layer, 1] + lanes - 1) // lanes
     # Rows of W that stay in the second level cache between their two uses.
     step = max(1, ONE_PASS_BYTES // (ROWS * ldw * space.outputs.itemsize))
     for four in range(fours[0], fours[1], step):
@@ -176,15 +200,17 @@ def run_batches(
     thread: int,
     threads: int,
 ) -> None:
-    """Forward, and one SGD update for each mini-batch of ``order``; every thread of the team calls this with the same arrays.
+    """Forward, and one SGD update for each mini-batch of ``order``; every thread of the team calls this with
+    the same arrays.
 
     Parameters
     ----------
-    params : flat block, float32 or float64, IN OUT; layer l as ``layout[l]`` says
+    params : flat block, float32 or float64, IN OUT; layer layer as ``layout[layer]`` says
     layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset
     images : (N, D), uint8, float32 or float64
     labels : (N,), int64; or empty: no loss and no update
-    order : (n,), int64: rows of ``images``; batch s is ``order[s * batch : (s + 1) * batch]``, the last may be smaller
+    order : (n,), int64: rows of ``images``; batch s is ``order[s * batch : (s + 1) * batch]``, the last may
+        be smaller
     rates : (steps,), float64: learning rate of each update; or empty: no update
     input_scale : what an input is multiplied with
     space : Workspace for this batch size and number of threads
@@ -195,7 +221,8 @@ def run_batches(
 
     Notes
     -----
-    Training and prediction are one function so that they are compiled once. Cost: batch * (6 * weights - 2 * first layer's
+    Training and prediction are one function so that they are compiled once. Cost: batch * (6 * weights - 2 *
+    first layer's
     weights) FLOP a step with update, batch * 2 * weights without, less what the lists leave out.
     """
     p, one = pointer(params), params.dtype.type
@@ -212,10 +239,18 @@ def run_batches(
         mine = share(fours, thread, threads)
         _gather_batch(source, inputs, index, first, samples, slot, one(input_scale), space, thread, threads)
         barrier(counter, threads)
-        for l in range(last):
-            _forward_layer(p, layout, l, slot, (0, fours), _columns(layout, l, lanes, thread, threads), space)
-            barrier(counter, threads)
-        _forward_layer(p, layout, last, slot, mine, _columns(layout, last, lanes, 0, 1), space)
+        for layer in range(layers):
+            # Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
+            hidden = layer < last
+            some = (0, fours) if hidden else mine
+            columns = (
+                _columns(layout, layer, lanes, thread, threads)
+                if hidden
+                else _columns(layout, layer, lanes, 0, 1)
+            )
+            _forward_layer(p, layout, layer, slot, some, columns, space)
+            if hidden:
+                barrier(counter, threads)
         rows = (mine[0] * ROWS, min(mine[1] * ROWS, samples))
         if logits.size > 0:
             for b in range(rows[0], rows[1]):
@@ -238,12 +273,31 @@ def run_batches(
         if rates.size > 0:
             alpha = one(-rates[step])
             for back in range(last):
-                l = last - back
-                owned = share((layout[l, 0] + ROWS - 1) // ROWS, thread, threads)
-                _backward_and_update(p, layout, l, samples, owned, _columns(layout, l, lanes, thread, threads), alpha, space)
+                layer = last - back
+                owned = share((layout[layer, 0] + ROWS - 1) // ROWS, thread, threads)
+                _backward_and_update(
+                    p,
+                    layout,
+                    layer,
+                    samples,
+                    owned,
+                    _columns(layout, layer, lanes, thread, threads),
+                    alpha,
+                    space,
+                )
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         coming = share(min(batch, n - first - samples), thread, threads)
-        ask_for(source, inputs, images.itemsize, label, index, first + samples + coming[0], first + samples + coming[1])
+        ask_for(
+            source,
+            inputs,
+            images.itemsize,
+            label,
+            index,
+            first + samples + coming[0],
+            first + samples + coming[1],
+        )
         if rates.size > 0:
-            _update_first_layer(p, layout, slot, samples, _columns(layout, 0, lanes, thread, threads), alpha, space)
+            _update_first_layer(
+                p, layout, slot, samples, _columns(layout, 0, lanes, thread, threads), alpha, space
+            )

@@ -1,8 +1,11 @@
 """The only place that calls ``numba.njit``: flags, error model, and where compiled code is kept on disk.
 
-Why not ``cache=True``: Numba's own disk cache checks only the file that holds the function, so an edit in a file that it
-calls is not seen; a truncated entry raises for ever; and where the cache lives is one setting for the whole process. Here every
-entry is one file, written whole or not at all, in a folder named by a hash of all that the machine code depends on. An
+Why not ``cache=True``: Numba's own disk cache checks only the file that holds the function, so an edit in a
+file that it
+calls is not seen; a truncated entry raises for ever; and where the cache lives is one setting for the whole
+process. Here every
+entry is one file, written whole or not at all, in a folder named by a hash of all that the machine code
+depends on. An
 entry that cannot be read, for whatever reason, is compiled again.
 """
 
@@ -18,16 +21,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, overload
 
 import llvmlite
 import llvmlite.binding as llvm
 import numba
+import numba.extending
 import numpy as np
 from numba.core import compiler
 from numba.core.caching import NullCache
 
-__all__ = ["cache_folder", "compiled_count", "njit"]
+__all__ = ["cache_folder", "compiled_count", "intrinsic", "njit"]
 
 _DIGEST = hashlib.sha256().digest_size
 _compiled = 0
@@ -73,7 +77,7 @@ def cache_folder() -> Path:
     return _user_cache() / f"kernels-{seen.hexdigest()[:20]}"
 
 
-class _KernelCache(NullCache):  # type: ignore[misc]
+class _KernelCache(NullCache):
     """One file an entry: SHA-256 of the payload, then the payload."""
 
     def __init__(self, name: str) -> None:
@@ -88,13 +92,15 @@ class _KernelCache(NullCache):  # type: ignore[misc]
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         global _compiled
-        # Whatever is wrong with the entry (missing, truncated, damaged, unreadable), the cure is the same: compile.
+        # Whatever is wrong with the entry (missing, truncated, damaged, unreadable), the cure is the same:
+        # compile.
         with suppress(Exception):
             content = self._file(signature).read_bytes()
             digest, payload = content[:_DIGEST], content[_DIGEST:]
             if hashlib.sha256(payload).digest() == digest:
                 target.refresh()
-                return compiler.CompileResult._rebuild(target, *pickle.loads(payload))
+                rebuild: Any = compiler.CompileResult._rebuild
+                return rebuild(target, *pickle.loads(payload))
         _compiled += 1
         return None
 
@@ -114,22 +120,51 @@ class _KernelCache(NullCache):  # type: ignore[misc]
                 raise
 
 
-def njit(function: Callable[..., Any] | None = None, *, kept: bool = False, inline: bool = False) -> Any:
+Function = Callable[..., Any]
+
+
+@overload
+def njit(function: Function) -> Function: ...
+@overload
+def njit(*, kept: bool = ..., inline: bool = ...) -> Callable[[Function], Function]: ...
+def njit(function: Function | None = None, *, kept: bool = False, inline: bool = False) -> Any:
     """Compile a function with this project's flags.
 
     Parameters
     ----------
-    kept : keep its machine code on disk. Only for the few functions that Python calls: whatever they call is inside.
-    inline : ask LLVM to inline it into every caller.
+    kept : keep its machine code on disk. Only for functions that Python calls: whatever they call is inside.
+    inline : copy it into its caller before types are inferred. For functions with tiles, which LLVM would
+        otherwise optimise
+        again at each level of calls.
 
     Notes
     -----
-    ``nogil``: plain Python threads run kernels side by side. ``error_model="numpy"``: no check for a division by zero.
-    No fast-math: NaN and infinity must survive so that divergence is seen, and tiles state their fused multiply-adds.
+    ``nogil``: plain Python threads run kernels side by side. ``error_model="numpy"``: no check for a
+    division by zero.
+    No fast-math: NaN and infinity must survive so that divergence is seen, and tiles state their fused
+    multiply-adds.
+    Functions that are not kept cannot be called from Python: their wrappers would only cost compile time.
     """
     if function is None:
-        return lambda f: njit(f, kept=kept, inline=inline)
-    dispatcher = numba.njit(nogil=True, error_model="numpy", forceinline=inline)(function)
+        return lambda f: _compile(f, kept, inline)
+    return _compile(function, kept, inline)
+
+
+def _compile(function: Function, kept: bool, inline: bool) -> Function:
+    # The wrapper flags are not in Numba's signature, as they are meant for libraries.
+    compile_: Any = numba.njit
+    dispatcher = compile_(
+        nogil=True,
+        error_model="numpy",
+        inline="always" if inline else "never",
+        no_cpython_wrapper=not kept,
+        no_cfunc_wrapper=True,
+    )(function)
     if kept:
         dispatcher._cache = _KernelCache(f"{function.__module__.rpartition('.')[2]}.{function.__name__}")
-    return dispatcher
+    return cast(Function, dispatcher)
+
+
+def intrinsic(function: Function) -> Function:
+    """``numba.extending.intrinsic``, typed: a function that writes LLVM instructions."""
+    return cast(Function, numba.extending.intrinsic(function))

@@ -35,7 +35,9 @@ __all__ = ["softmax_cross_entropy"]
 
 @njit
 def _row(z: Any, classes: int, label: int, scale: Any) -> Any:
-    """One row of logits becomes the gradient of ``scale * loss``; return the loss, and whether the label was the answer."""
+    """One row of logits becomes the gradient of ``scale * loss``; return the loss, and whether the label
+    was the answer.
+    """
     lanes = width(z)
     row = (classes + lanes - 1) // lanes * lanes
     for c in range(classes, row):
@@ -65,13 +67,23 @@ def _row(z: Any, classes: int, label: int, scale: Any) -> Any:
 
 @njit
 def softmax_cross_entropy(
-    z: Any, row: int, classes: int, labels: Any, order: Any, first: int, last: int, scale: Any, losses: Any, right: Any
+    z: Any,
+    row: int,
+    classes: int,
+    labels: Any,
+    order: Any,
+    first: int,
+    last: int,
+    scale: Any,
+    losses: Any,
+    right: Any,
 ) -> None:
     """Loss and gradient of the samples ``first`` to ``last``.
 
     Parameters
     ----------
-    z : pointer to (B, row), IN OUT: logits, padded to whole vectors; then d(scale * sum of losses)/dz, padding zero
+    z : pointer to (B, row), IN OUT: logits, padded to whole vectors; then d(scale * sum of losses)/dz,
+        padding zero
     labels : pointer to int64, the classes of all data; sample b has ``labels[order[b]]``
     scale : of z's type: 1 / batch size for the gradient of the mean
     losses : pointer to (B,), of z's type, OUT: nats
@@ -79,7 +91,8 @@ def softmax_cross_entropy(
 
     Notes
     -----
-    Cost: four passes over a row in the first level cache, one exp a class (about 12 instructions a vector), one log a row.
+    Cost: four passes over a row in the first level cache, one exp a class (about 12 instructions a vector),
+    one log a row.
     """
     for b in range(first, last):
         losses[b], right[b] = _row(offset(z, b * row), classes, labels[order[b]], scale)

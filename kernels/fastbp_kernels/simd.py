@@ -1,7 +1,9 @@
 """Vectors of the host's width as values in compiled code.
 
-A vector is a Numba value of type ``Vector(float32 | float64)``; functions below load, store and combine vectors. The width is the
-host's (512 bits with AVX-512, 256 with AVX2, else 128), or ``FASTBP_SIMD_BITS``. Pointers are Numba ``CPointer``; offsets
+A vector is a Numba value of type ``Vector(float32 | float64)``; functions below load, store and combine
+vectors. The width is the
+host's (512 bits with AVX-512, 256 with AVX2, else 128), or ``FASTBP_SIMD_BITS``. Pointers are Numba
+``CPointer``; offsets
 count elements. Nothing is checked.
 """
 
@@ -16,7 +18,9 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
+
+from .jit import intrinsic
 
 __all__ = [
     "BITS",
@@ -58,7 +62,13 @@ def _bits() -> int:
 
 
 BITS = _bits()
-REGISTERS = 32 if _FEATURES.get("avx512f") or llvm.get_host_cpu_name().startswith("apple") or not _FEATURES.get("sse2", False) else 16
+REGISTERS = (
+    32
+    if _FEATURES.get("avx512f")
+    or llvm.get_host_cpu_name().startswith("apple")
+    or not _FEATURES.get("sse2", False)
+    else 16
+)
 HAS_FMA = bool(_FEATURES.get("fma")) or not _FEATURES.get("sse2", False)
 
 
@@ -67,7 +77,7 @@ def lanes(dtype: Any) -> int:
     return BITS // int(dtype.bitwidth)
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """Numba type of one register full of ``dtype``."""
 
     def __init__(self, dtype: Any) -> None:
@@ -76,15 +86,16 @@ class Vector(types.Type):  # type: ignore[misc]
 
 
 @register_model(Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, vector: Vector) -> None:
-        super().__init__(manager, vector, Emitter.of(vector.dtype).vector)
+        initialise: Any = super().__init__
+        initialise(manager, vector, Emitter.of(vector.dtype).vector)
 
 
 class Emitter:
     """Writes vector instructions for one element type with an LLVM builder."""
 
-    def __init__(self, builder: ir.IRBuilder | None, element: ir.Type, size: int) -> None:
+    def __init__(self, builder: Any, element: ir.Type, size: int) -> None:
         self.builder = builder
         self.element = element
         self.size = size
@@ -96,12 +107,16 @@ class Emitter:
     def of(cls, dtype: Any, builder: ir.IRBuilder | None = None) -> Emitter:
         """For a Numba scalar type, a pointer to one, or a vector of one."""
         dtype = getattr(dtype, "dtype", dtype)
-        return cls(builder, ir.FloatType() if dtype == types.float32 else ir.DoubleType(), dtype.bitwidth // 8)
+        return cls(
+            builder, ir.FloatType() if dtype == types.float32 else ir.DoubleType(), dtype.bitwidth // 8
+        )
 
     def constant(self, value: float) -> ir.Constant:
+        """Vector of one number."""
         return ir.Constant(self.vector, [value] * self.lanes)
 
     def int64(self, value: int) -> ir.Constant:
+        """A number."""
         return ir.Constant(I64, value)
 
     def at(self, base: Any, *offsets: Any) -> Any:
@@ -112,24 +127,30 @@ class Emitter:
         return self.builder.gep(base, [total])
 
     def load(self, pointer: Any, vector: ir.Type | None = None) -> Any:
+        """Vector at a pointer that need not be aligned."""
         vector = vector or self.vector
         return self.builder.load(self.builder.bitcast(pointer, vector.as_pointer()), align=self.size)
 
     def store(self, value: Any, pointer: Any) -> None:
+        """Write a vector; the pointer need not be aligned."""
         self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=self.size)
 
     def scalar(self, pointer: Any) -> Any:
+        """The element at a pointer."""
         return self.builder.load(pointer, align=self.size)
 
     def splat(self, scalar: Any) -> Any:
+        """A scalar in every lane."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         return self.shuffle(first, undefined, [0] * self.lanes)
 
     def shuffle(self, a: Any, b: Any, picks: Sequence[int]) -> Any:
+        """Lanes picked from two vectors laid end to end."""
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(picks)), list(picks)))
 
     def call(self, name: str, result: ir.Type, *args: Any) -> Any:
+        """Call an LLVM intrinsic."""
         module = self.builder.module
         function = module.globals.get(name) or ir.Function(
             module, ir.FunctionType(result, [a.type for a in args]), name
@@ -147,8 +168,12 @@ class Emitter:
         byte = self.builder.bitcast(pointer, I8.as_pointer())
         self.call("llvm.prefetch.p0", ir.VoidType(), byte, *(ir.Constant(I32, n) for n in (0, 3, 1)))
 
-    def loop(self, count: Any, carried: Sequence[Any], body: Callable[[Any, Sequence[Any]], Sequence[Any]]) -> list[Any]:
-        """Emit ``for k in range(count): carried = body(k, carried)``, all of it in registers. ``count`` must be at least 1."""
+    def loop(
+        self, count: Any, carried: Sequence[Any], body: Callable[[Any, Sequence[Any]], Sequence[Any]]
+    ) -> list[Any]:
+        """Emit ``for k in range(count): carried = body(k, carried)``, all of it in registers. ``count``
+        must be at least 1.
+        """
         b = self.builder
         entry, loop, done = b.block, b.append_basic_block("loop"), b.append_basic_block("done")
         b.branch(loop)
@@ -168,52 +193,45 @@ class Emitter:
         return list(out)
 
     def fold(self, vectors: Sequence[Any]) -> Any:
-        """Sum the lanes of ``n`` vectors (a power of two up to the lanes) into one vector of ``n`` sums, in their order.
+        """Sum the lanes of ``n`` vectors (a power of two up to the lanes) into one vector of ``n`` sums, in
+        their order.
 
-        Every sum adds lane ``i`` to lane ``i + width/2``, then quarters, and so on: the order does not depend on ``n``, so a
+        Every sum adds lane ``i`` to lane ``i + width/2``, then quarters, and so on: the order does not
+        depend on ``n``, so a
         sum has the same bits whichever neighbours it is computed with.
         """
-        b = self.builder
-        # Pairing i with i + n/2 leaves the sums in their natural order.
         vectors = list(vectors)
-        width = self.lanes
-        # `segment`: lanes that still belong to one sum; each vector holds width/segment sums.
-        segment = width
+        segment = self.lanes  # lanes that still belong to one sum
         while segment > 1:
-            half = segment // 2
             if len(vectors) > 1:
+                # Pairing i with i + n/2 leaves the sums in their natural order.
                 middle = len(vectors) // 2
-                pairs = [(vectors[i], vectors[i + middle]) for i in range(middle)]
+                pairs = list(zip(vectors[:middle], vectors[middle:], strict=True))
             else:
                 pairs = [(vectors[0], None)]
-            merged = []
-            for low, high in pairs:
-                size = len(low.type) if hasattr(low.type, "__len__") else low.type.count
-                segments = range(size // segment)
-                left = [s * segment + i for s in segments for i in range(half)]
-                right = [s * segment + half + i for s in segments for i in range(half)]
-                if high is None:
-                    merged.append(b.fadd(self.shuffle(low, low, left), self.shuffle(low, low, right)))
-                else:
-                    shifted = lambda picks, size=size: [p + size for p in picks]  # noqa: E731
-                    # Interleave the two vectors' sums: sum s of `low` is followed by sum s of `high`.
-                    left_both, right_both = [], []
-                    for s in segments:
-                        chunk = slice(s * half, (s + 1) * half)
-                        left_both += left[chunk] + shifted(left[chunk])
-                        right_both += right[chunk] + shifted(right[chunk])
-                    merged.append(b.fadd(self.shuffle(low, high, left_both), self.shuffle(low, high, right_both)))
-            vectors = merged
-            segment = half
+            vectors = [self._halve(low, high, segment) for low, high in pairs]
+            segment //= 2
         return vectors[0]
+
+    def _halve(self, low: Any, high: Any, segment: int) -> Any:
+        """Add the halves of each segment of ``low`` and ``high``, a sum of one followed by the same sum of the other."""
+        half, size = segment // 2, low.type.count
+        left = []
+        for start in range(0, size, segment):
+            for vector in (0,) if high is None else (0, size):
+                left += range(vector + start, vector + start + half)
+        right = [lane + half for lane in left]
+        high = low if high is None else high
+        return self.builder.fadd(self.shuffle(low, high, left), self.shuffle(low, high, right))
 
 
 # ---------------------------------------------------------------------------- pointers
 def _pointer_to(dtype: Any) -> Any:
-    return types.CPointer(dtype)
+    make: Any = types.CPointer
+    return make(dtype)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def pointer(typing: Any, array: Any) -> Any:
     """Pointer to an array's first element. The array must be C-contiguous and stay alive."""
 
@@ -223,7 +241,7 @@ def pointer(typing: Any, array: Any) -> Any:
     return _pointer_to(array.dtype)(array), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def offset(typing: Any, base: Any, elements: Any) -> Any:
     """``base + elements``."""
 
@@ -233,7 +251,7 @@ def offset(typing: Any, base: Any, elements: Any) -> Any:
     return base(base, types.int64), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def prefetch(typing: Any, base: Any, elements: Any) -> Any:
     """Ask for the cache line of ``base[elements]``. Never faults."""
 
@@ -256,27 +274,27 @@ def _operation(arity: int, write: Callable[..., Any]) -> Any:
 
     if arity == 1:
 
-        @intrinsic  # type: ignore[untyped-decorator]
+        @intrinsic
         def one(typing: Any, a: Any) -> Any:
             return typed(a)
 
         return one
     if arity == 2:
 
-        @intrinsic  # type: ignore[untyped-decorator]
+        @intrinsic
         def two(typing: Any, a: Any, b: Any) -> Any:
             return typed(a)
 
         return two
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def three(typing: Any, a: Any, b: Any, c: Any) -> Any:
         return typed(a)
 
     return three
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def width(typing: Any, base: Any) -> Any:
     """Elements of a vector of what ``base`` points to, as a compile-time constant."""
 
@@ -286,7 +304,7 @@ def width(typing: Any, base: Any) -> Any:
     return types.int64(base), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def load(typing: Any, base: Any, elements: Any) -> Any:
     """Vector at ``base[elements:]``."""
 
@@ -297,7 +315,7 @@ def load(typing: Any, base: Any, elements: Any) -> Any:
     return Vector(base.dtype)(base, types.int64), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def store(typing: Any, base: Any, elements: Any, vector: Any) -> Any:
     """``base[elements:] = vector``."""
 
@@ -309,7 +327,7 @@ def store(typing: Any, base: Any, elements: Any, vector: Any) -> Any:
     return types.void(base, types.int64, vector), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def splat(typing: Any, scalar: Any) -> Any:
     """Vector with ``scalar`` in every lane; the scalar's type is the vector's."""
 
@@ -320,7 +338,7 @@ def splat(typing: Any, scalar: Any) -> Any:
 
 
 def _reduction(write: Callable[[Emitter, Any], Any]) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def reduce(typing: Any, vector: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             return write(Emitter.of(signature.args[0], builder), args[0])
@@ -347,7 +365,8 @@ def _largest(e: Emitter, vector: Any) -> Any:
 def _exp(e: Emitter, x: Any) -> Any:
     """exp(x) for x <= 0: ``x = n ln 2 + r``, Taylor's series in ``r`` (|r| <= ln(2) / 2), times ``2**n``.
 
-    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9 (float32), r**14 / 14! = 4e-18
+    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9 (float32), r**14 / 14! =
+    4e-18
     (float64). Below the smallest normal number the result is 0. NaN stays NaN.
     """
     b, single = e.builder, e.size == 4
@@ -374,15 +393,17 @@ def _exp(e: Emitter, x: Any) -> Any:
 
 
 def _log(e: Emitter, x: Any) -> Any:
-    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m + 1))``, ``1/sqrt(2) <= m < sqrt(2)``.
+    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m + 1))``, ``1/sqrt(2)
+    <= m < sqrt(2)``.
 
-    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series left out is below ``t**11 / 11 = 3.5e-10``
+    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series left out is below
+    ``t**11 / 11 = 3.5e-10``
     (float32) and ``t**23 / 23 = 1.1e-19`` (float64), relative to ``t``. NaN stays NaN.
     """
     b, single = e.builder, e.size == 4
     scalar = I32 if single else I64
     integer = ir.VectorType(scalar, e.lanes)
-    mantissa, bias, terms = (23, 127, 5) if single else (52, 1023, 11)
+    mantissa, terms = (23, 5) if single else (52, 11)
 
     def constant(value: int) -> ir.Constant:
         return ir.Constant(integer, [value] * e.lanes)
@@ -402,14 +423,16 @@ def _log(e: Emitter, x: Any) -> Any:
     return b.select(b.fcmp_unordered("uno", x, x), x, value)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def first_equal(typing: Any, a: Any, b: Any) -> Any:
     """Number of the first lane in which both are equal; a large number where none is."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         e = Emitter.of(signature.args[0], builder)
         mask = builder.bitcast(builder.fcmp_ordered("==", *args), ir.IntType(e.lanes))
-        return builder.cttz(builder.or_(builder.zext(mask, I64), ir.Constant(I64, 1 << 62)), ir.Constant(I1, 1))
+        return builder.cttz(
+            builder.or_(builder.zext(mask, I64), ir.Constant(I64, 1 << 62)), ir.Constant(I1, 1)
+        )
 
     return types.int64(a, b), emit
 

@@ -1,6 +1,7 @@
 """What threads that train together need: a barrier that spins briefly and then yields.
 
-A team is plain Python threads inside one compiled call each; nothing of Numba's threading layers, whose pools abort on
+A team is plain Python threads inside one compiled call each; nothing of Numba's threading layers, whose
+pools abort on
 concurrent calls and change under a fork.
 """
 
@@ -16,9 +17,8 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from .jit import njit
+from .jit import intrinsic, njit
 
 __all__ = ["BARRIER_SIZE", "Team", "barrier"]
 
@@ -26,10 +26,12 @@ I64 = ir.IntType(64)
 BARRIER_SIZE = 32
 """int64 elements of a barrier: its counter alone in its cache lines."""
 SPINS = 2000
-"""Polls before a waiting thread gives its core away: about 20 microseconds, longer than most phases differ."""
+"""Polls before a waiting thread gives its core away: about 20 microseconds, longer than most phases
+differ.
+"""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _arrive(typing: Any, counter: Any) -> Any:
     """Add one to ``counter[0]``; return what it was. Orders memory."""
 
@@ -39,7 +41,7 @@ def _arrive(typing: Any, counter: Any) -> Any:
     return types.int64(counter), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _observe(typing: Any, counter: Any) -> Any:
     """Read ``counter[0]``; what others wrote before they arrived is visible afterwards."""
 
@@ -49,7 +51,7 @@ def _observe(typing: Any, counter: Any) -> Any:
     return types.int64(counter), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _pause(typing: Any) -> Any:
     """Tell the core that this is a waiting loop."""
 
@@ -65,7 +67,7 @@ def _pause(typing: Any) -> Any:
     return types.void(), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _yield(typing: Any) -> Any:
     """Let another thread have the core."""
 
@@ -82,7 +84,9 @@ def _yield(typing: Any) -> Any:
 
 @njit
 def barrier(counter: Any, threads: int) -> None:
-    """Wait until all ``threads`` threads are here. ``counter`` points to an int64 that starts at 0 and only grows."""
+    """Wait until all ``threads`` threads are here. ``counter`` points to an int64 that starts at 0 and
+    only grows.
+    """
     if threads > 1:
         goal = (_arrive(counter) // threads + 1) * threads
         spins = 0
@@ -110,7 +114,8 @@ class Team:
     def run(self, part: Callable[[int], None]) -> None:
         """Call ``part(thread)`` in every thread and wait for all.
 
-        The parts must not raise before they have passed their last barrier: the others would wait for ever. An interrupt
+        The parts must not raise before they have passed their last barrier: the others would wait for ever.
+        An interrupt
         of the caller is raised when its part is done.
         """
         self._start()

@@ -1,18 +1,28 @@
 """Register tiles: the inner loops of the three products of a dense layer, emitted as vector instructions.
 
-``X`` (B, D) inputs, ``W`` (D, H) weights, ``Z`` (B, H) outputs, ``dZ`` their gradient; every row is padded with zeros to whole
-vectors and row counts to multiples of 4, so a tile has no remainder in rows; in columns it comes with every number of
+``X`` (B, D) inputs, ``W`` (D, H) weights, ``Z`` (B, H) outputs, ``dZ`` their gradient; every row is padded
+with zeros to whole
+vectors and row counts to multiples of 4, so a tile has no remainder in rows; in columns it comes with every
+number of
 vectors from 1 to ``VECTORS``.
 
-=========  ==========================================  ===================================  =======================
-tile       computes                                    in registers                         loads per FMA (widest)
-=========  ==========================================  ===================================  =======================
-forward    Z[4, v] = f(bias + sum_k X[4, k] W[k, v])   4 v sums, v of W, 1 splat            (v + 4) / 4v = 10/24
-update     W[4, v] += alpha sum_n X[n, 4] dZ[n, v]     4 v sums, v of dZ, 1 splat           (v + 4) / 4v = 10/24
-backward   dX[r, 4] = (dZ[r, :] . W[4, :]) (X > 0)     4 r sums, r of dZ, 1 of W            (r + 4) / 4r = 8/16
-=========  ==========================================  ===================================  =======================
+=========  ==========================================  ===================================
+=======================
+tile       computes                                    in registers                         loads per FMA
+(widest)
+=========  ==========================================  ===================================
+=======================
+forward    Z[4, v] = f(bias + sum_k X[4, k] W[k, v])   4 v sums, v of W, 1 splat            (v + 4) / 4v =
+10/24
+update     W[4, v] += alpha sum_n X[n, 4] dZ[n, v]     4 v sums, v of dZ, 1 splat           (v + 4) / 4v =
+10/24
+backward   dX[r, 4] = (dZ[r, :] . W[4, :]) (X > 0)     4 r sums, r of dZ, 1 of W            (r + 4) / 4r =
+8/16
+=========  ==========================================  ===================================
+=======================
 
-``forward`` and ``update`` exist twice: for rows of ``X`` as they are, and for lists of what is not zero (see batch.py). A list
+``forward`` and ``update`` exist twice: for rows of ``X`` as they are, and for lists of what is not zero (see
+batch.py). A list
 names the same terms in the same order and leaves out exact zeros, so both give the same bits.
 """
 
@@ -23,8 +33,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
+from .jit import intrinsic
 from .simd import REGISTERS, Emitter
 
 __all__ = [
@@ -45,7 +55,9 @@ VECTORS = 6 if REGISTERS >= 32 else 3
 BACKWARD_ROWS = 4 if REGISTERS >= 32 else 2
 """Samples of a backward tile."""
 AHEAD = 8
-"""How many rows of W ahead of its use a tile asks for: rows lie a page apart, where no hardware prefetcher looks."""
+"""How many rows of W ahead of its use a tile asks for: rows lie a page apart, where no hardware prefetcher
+looks.
+"""
 
 INT = types.int64
 
@@ -66,7 +78,9 @@ def _each_width(builder: ir.IRBuilder, vectors: Any, emit: Callable[[int], None]
 
 
 def _forward(listed: bool) -> Any:
-    """``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows and some vectors; ``floor`` 0 is ReLU, -inf none."""
+    """``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows and some vectors; ``floor`` 0 is
+    ReLU, -inf none.
+    """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
         builder = e.builder
@@ -106,8 +120,21 @@ def _forward(listed: bool) -> Any:
         _each_width(builder, args[0], lambda vectors: emit_width(e, args[1:], vectors))
         return context.get_dummy_value()
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def tile(typing: Any, vectors: Any, x: Any, ldx: Any, rows_of_w: Any, w: Any, ldw: Any, bias: Any, y: Any, ldy: Any, count: Any, floor: Any) -> Any:
+    @intrinsic
+    def tile(
+        typing: Any,
+        vectors: Any,
+        x: Any,
+        ldx: Any,
+        rows_of_w: Any,
+        w: Any,
+        ldw: Any,
+        bias: Any,
+        y: Any,
+        ldy: Any,
+        count: Any,
+        floor: Any,
+    ) -> Any:
         return types.void(INT, x, INT, rows_of_w, x, INT, x, x, INT, INT, x.dtype), emit
 
     return tile
@@ -148,16 +175,32 @@ def _update(listed: bool) -> Any:
         _each_width(builder, args[0], lambda vectors: emit_width(e, args[1:], vectors))
         return context.get_dummy_value()
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def tile(typing: Any, vectors: Any, x: Any, ldx: Any, samples: Any, dz: Any, ldz: Any, w: Any, ldw: Any, count: Any, alpha: Any) -> Any:
+    @intrinsic
+    def tile(
+        typing: Any,
+        vectors: Any,
+        x: Any,
+        ldx: Any,
+        samples: Any,
+        dz: Any,
+        ldz: Any,
+        w: Any,
+        ldw: Any,
+        count: Any,
+        alpha: Any,
+    ) -> Any:
         return types.void(INT, x, INT, samples, x, INT, x, INT, INT, x.dtype), emit
 
     return tile
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def backward_tile(typing: Any, dz: Any, ldz: Any, w: Any, ldw: Any, x: Any, dx: Any, ldx: Any, vectors: Any) -> Any:
-    """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > 0)`` for ``BACKWARD_ROWS`` samples and 4 rows of w, ``vectors`` long."""
+@intrinsic
+def backward_tile(
+    typing: Any, dz: Any, ldz: Any, w: Any, ldw: Any, x: Any, dx: Any, ldx: Any, vectors: Any
+) -> Any:
+    """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > 0)`` for ``BACKWARD_ROWS`` samples and 4 rows of w,
+    ``vectors`` long.
+    """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         e = Emitter.of(signature.args[0], builder)
@@ -170,7 +213,9 @@ def backward_tile(typing: Any, dz: Any, ldz: Any, w: Any, ldw: Any, x: Any, dx: 
             gradients = [e.load(e.at(row, at)) for row in dz_rows]
             weights = [e.load(e.at(row, at)) for row in w_rows]
             return [
-                e.fma(gradients[i], weights[j], sums[i * ROWS + j]) for i in range(BACKWARD_ROWS) for j in range(ROWS)
+                e.fma(gradients[i], weights[j], sums[i * ROWS + j])
+                for i in range(BACKWARD_ROWS)
+                for j in range(ROWS)
             ]
 
         sums = e.loop(vectors, [e.constant(0.0)] * (BACKWARD_ROWS * ROWS), body)

@@ -18,7 +18,9 @@ SLOTS = 2
 
 
 class Workspace(NamedTuple):
-    """Buffers of one run. ``B4`` and ``D4`` are the batch size and the number of inputs, rounded up to fours."""
+    """Buffers of one run. ``B4`` and ``D4`` are the batch size and the number of inputs, rounded up to
+    fours.
+    """
 
     outputs: NDArray[Any]
     """Each layer's outputs (B4, row), one after the other."""
@@ -61,7 +63,12 @@ def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
 
 
 def make_workspace(
-    layout: NDArray[np.int64], dtype: DTypeLike, image_dtype: DTypeLike, batch: int, threads: int, listed: bool
+    layout: NDArray[np.int64],
+    dtype: DTypeLike,
+    image_dtype: DTypeLike,
+    batch: int,
+    threads: int,
+    listed: bool,
 ) -> Workspace:
     """Allocate for batches of up to ``batch`` samples.
 
