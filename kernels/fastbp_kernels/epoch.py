@@ -18,7 +18,18 @@ from typing import Any
 import numpy as np
 
 from .batch import TAIL, ask_for, gather, list_for_forward, list_for_update, locate
-from .dense import backward, forward, forward_list, share, update, update_bias, update_list
+from .dense import (
+    NARROW,
+    NARROW_SAMPLES,
+    backward,
+    backward_narrow,
+    forward,
+    forward_list,
+    share,
+    update,
+    update_bias,
+    update_list,
+)
 from .jit import njit
 from .loss import softmax_cross_entropy
 from .simd import offset, pointer, width
@@ -47,6 +58,7 @@ def _gather_batch(
     slot: int,
     scale: Any,
     space: Any,
+    updates: bool,
     thread: int,
     threads: int,
 ) -> None:
@@ -77,6 +89,8 @@ def _gather_batch(
         tail,
         masks,
     )
+    if not updates:
+        return
     list_for_update(
         images,
         addresses,
@@ -161,26 +175,33 @@ def _update_first_layer(
 
 @njit(inline=True)
 def _backward_and_update(
-    params: Any, layout: Any, layer: int, samples: int, fours: Any, columns: Any, alpha: Any, space: Any
+    params: Any, layout: Any, layer: int, samples: int, alpha: Any, space: Any, thread: int, threads: int
 ) -> None:
-    """Gradient of layer ``l``'s inputs, then its update, for some rows of its weights; its bias for some
-    columns.
-    """
-    ldw, ldx = layout[layer, 2], layout[layer - 1, 2]
+    """Gradient of a layer's inputs, then its update, for the rows of its weights that a thread owns."""
+    rows, outputs, ldw, ldx = layout[layer, 0], layout[layer, 1], layout[layer, 2], layout[layer - 1, 2]
     w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
     dz = offset(pointer(space.gradients), space.output_at[layer])
     x = offset(pointer(space.outputs), space.output_at[layer - 1])
     dx = offset(pointer(space.gradients), space.output_at[layer - 1])
     unused = pointer(space.update_indices)
     lanes = width(params)
-    vectors = (layout[layer, 1] + lanes - 1) // lanes
-    # Rows of W that stay in the second level cache between their two uses.
+    vectors, all_fours = (outputs + lanes - 1) // lanes, (rows + ROWS - 1) // ROWS
+    fours = share(all_fours, thread, threads)
+    is_narrow = vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
+    if is_narrow:
+        # Rows are owned by whole vectors of dx, so that who writes them has transposed and updates them.
+        owned, a_vector = share((rows + lanes - 1) // lanes, thread, threads), lanes // ROWS
+        fours = (owned[0] * a_vector, min(owned[1] * a_vector, all_fours))
+        transposed = pointer(space.transposed)
+        backward_narrow(dz, w, ldw, rows, outputs, transposed, x, dx, ldx, samples, owned, unused)
+    # So many rows of W that they stay in the second level cache between their two uses.
     step = max(1, ONE_PASS_BYTES // (ROWS * ldw * space.outputs.itemsize))
     for four in range(fours[0], fours[1], step):
         some = (four, min(four + step, fours[1]))
-        backward(dz, w, ldw, vectors, x, dx, ldx, samples, some)
+        if not is_narrow:
+            backward(dz, w, ldw, vectors, x, dx, ldx, samples, some)
         update(x, ldx, dz, w, ldw, samples, some, (0, vectors), alpha, unused)
-    update_bias(dz, ldw, bias, samples, columns, alpha)
+    update_bias(dz, ldw, bias, samples, share(vectors, thread, threads), alpha)
 
 
 @njit(kept=True)
@@ -237,7 +258,19 @@ def run_batches(
         samples = min(batch, n - first)
         fours = (samples + ROWS - 1) // ROWS
         mine = share(fours, thread, threads)
-        _gather_batch(source, inputs, index, first, samples, slot, one(input_scale), space, thread, threads)
+        _gather_batch(
+            source,
+            inputs,
+            index,
+            first,
+            samples,
+            slot,
+            one(input_scale),
+            space,
+            rates.size > 0,
+            thread,
+            threads,
+        )
         barrier(counter, threads)
         for layer in range(layers):
             # Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
@@ -274,17 +307,7 @@ def run_batches(
             alpha = one(-rates[step])
             for back in range(last):
                 layer = last - back
-                owned = share((layout[layer, 0] + ROWS - 1) // ROWS, thread, threads)
-                _backward_and_update(
-                    p,
-                    layout,
-                    layer,
-                    samples,
-                    owned,
-                    _columns(layout, layer, lanes, thread, threads),
-                    alpha,
-                    space,
-                )
+                _backward_and_update(p, layout, layer, samples, alpha, space, thread, threads)
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         coming = share(min(batch, n - first - samples), thread, threads)

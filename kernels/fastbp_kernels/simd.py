@@ -214,9 +214,9 @@ class Emitter:
         return vectors[0]
 
     def _halve(self, low: Any, high: Any, segment: int) -> Any:
-        """Add the halves of each segment of ``low`` and ``high``, a sum of one followed by the same sum of the other."""
+        """Add the halves of each segment of both; a sum of ``low`` is followed by the same of ``high``."""
         half, size = segment // 2, low.type.count
-        left = []
+        left: list[int] = []
         for start in range(0, size, segment):
             for vector in (0,) if high is None else (0, size):
                 left += range(vector + start, vector + start + half)

@@ -41,6 +41,7 @@ __all__ = [
     "BACKWARD_ROWS",
     "ROWS",
     "VECTORS",
+    "backward_narrow_tile",
     "backward_tile",
     "forward_list_tile",
     "forward_tile",
@@ -77,16 +78,17 @@ def _each_width(builder: ir.IRBuilder, vectors: Any, emit: Callable[[int], None]
     builder.position_at_end(done)
 
 
-def _forward(listed: bool) -> Any:
+def _forward(*, listed: bool = False, masked: bool = False) -> Any:
     """``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows and some vectors; ``floor`` 0 is
-    ReLU, -inf none.
+    ReLU, -inf none. ``masked``: ``y[i, :] = (sum_k x[i, k] * w[k, :]) * (bias[i, :] > 0)``, where ``bias``
+    lies as ``y``.
     """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
         builder = e.builder
         x, ldx, rows_of_w, w, ldw, bias, y, ldy, count, floor = args
         steps = [e.int64(e.lanes * j) for j in range(vectors)]
-        start = [e.load(e.at(bias, s)) for s in steps]
+        start = [e.constant(0.0) if masked else e.load(e.at(bias, s)) for s in steps]
         x_rows = [e.at(x, builder.mul(ldx, e.int64(i))) for i in range(ROWS)]
 
         def w_row(k: Any) -> Any:
@@ -107,13 +109,17 @@ def _forward(listed: bool) -> Any:
             return out
 
         sums = e.loop(count, start * ROWS, body)
-        floors = e.splat(floor)
+        floors, zeros = e.splat(floor), e.constant(0.0)
         for i in range(ROWS):
             for j in range(vectors):
-                z = sums[i * vectors + j]
-                # In this form NaN stays NaN, so that a run that diverges is seen.
-                value = builder.select(builder.fcmp_ordered("<", z, floors), floors, z)
-                e.store(value, e.at(y, builder.mul(ldy, e.int64(i)), steps[j]))
+                z, at = sums[i * vectors + j], builder.add(builder.mul(ldy, e.int64(i)), steps[j])
+                if masked:
+                    active = builder.fcmp_ordered(">", e.load(e.at(bias, at)), zeros)
+                    value = builder.select(active, z, zeros)
+                else:
+                    # In this form NaN stays NaN, so that a run that diverges is seen.
+                    value = builder.select(builder.fcmp_ordered("<", z, floors), floors, z)
+                e.store(value, e.at(y, at))
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         e = Emitter.of(signature.args[1], builder)
@@ -235,5 +241,8 @@ def backward_tile(
     return types.void(dz, INT, dz, INT, dz, dz, INT, INT), emit
 
 
-forward_tile, forward_list_tile = _forward(listed=False), _forward(listed=True)
-update_tile, update_list_tile = _update(listed=False), _update(listed=True)
+forward_tile = _forward()
+forward_list_tile = _forward(listed=True)
+backward_narrow_tile = _forward(masked=True)
+update_tile = _update(listed=False)
+update_list_tile = _update(listed=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .batch import TAIL
+from .dense import NARROW
+from .simd import BITS
 from .team import BARRIER_SIZE
 from .tiles import AHEAD, ROWS
 
@@ -31,6 +34,8 @@ class Workspace(NamedTuple):
     inputs: NDArray[Any]
     """The batch as it is (SLOTS, B4, input_row); empty for lists."""
     input_row: int
+    transposed: NDArray[Any]
+    """A transposed copy of the weights of the largest layer with few outputs (outputs, row)."""
     forward_values: NDArray[Any]
     """(SLOTS, B4 / 4, forward_capacity, 4); empty for dense inputs, as all lists."""
     forward_indices: NDArray[np.int32]
@@ -90,12 +95,15 @@ def make_workspace(
     # Lists an odd number of cache lines apart: at a power of two they would share few cache sets.
     update_capacity = b4 + ROWS * (fours % 2 == 0)
     update = SLOTS * input_fours * update_capacity if listed else 0
+    most = NARROW * BITS // (8 * np.dtype(dtype).itemsize)
+    narrow = [int(b[1] * a[2]) for a, b in pairwise(layout) if b[1] <= most]
     return Workspace(
         outputs=_aligned(int(ends[-1]), dtype),
         gradients=_aligned(int(ends[-1]), dtype),
         output_at=np.ascontiguousarray(ends - rows * b4),
         inputs=_aligned(0 if listed else SLOTS * b4 * input_row, dtype),
         input_row=input_row,
+        transposed=_aligned(max([0, *narrow]), dtype),
         forward_values=_aligned(forward * ROWS, dtype),
         forward_indices=_aligned(forward, np.int32),
         forward_counts=np.zeros(SLOTS * fours, np.int64),
