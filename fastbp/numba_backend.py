@@ -137,6 +137,10 @@ class NumbaBackend:
             self._team = Team(threads)
         self.threads = threads
 
+    def _lists(self, network: Network, images: Images, order: NDArray[np.int64]) -> bool:
+        """Whether to work on lists of what is not zero; they name rows of W by 32 bits."""
+        return is_sparse(images, order) and network.parameters.size < 2**31
+
     def _space(
         self, network: Network, images: Images, batch: int, threads: int, listed: bool, part: int = 0
     ) -> Workspace:
@@ -162,7 +166,7 @@ class NumbaBackend:
         """Run all batches of ``order`` with the whole team on each; return each sample's loss, and 1 where
         it was right.
         """
-        space = self._space(network, images, batch, threads, is_sparse(images, order))
+        space = self._space(network, images, batch, threads, self._lists(network, images, order))
         space.barrier[:] = 0
         losses, right = np.zeros(len(order), network.dtype), np.zeros(len(order), np.uint8)
         nothing = np.zeros((0, 0), network.dtype)
@@ -205,7 +209,7 @@ class NumbaBackend:
         batch = min(INFERENCE_BATCH, max(1, len(order)))
         cores = available_cores() if self._wanted == "auto" else self.threads
         threads = max(1, min(cores, len(order) // (4 * INFERENCE_BATCH)))
-        listed = is_sparse(images, order)
+        listed = self._lists(network, images, order)
         spaces = [self._space(network, images, batch, 1, listed, part) for part in range(threads)]
         out = np.zeros((0, 0), network.dtype) if logits is None else logits
         images, labels, order = read_only(images), read_only(labels), read_only(order)

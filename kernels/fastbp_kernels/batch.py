@@ -81,6 +81,7 @@ def _append_inputs(
     a3: Any,
     k: Any,
     shift: Any,
+    ldw: Any,
     scale: Any,
     values: Any,
     indices: Any,
@@ -88,22 +89,24 @@ def _append_inputs(
 ) -> Any:
     """Append the inputs ``k .. k + 3`` of 4 samples but for those that are zero in all; return the new n.
 
-    The samples' rows are at a0..a3, where the inputs stand ``shift`` elements earlier than k says. Written
-    without branches: what
-    is zero is overwritten by what follows.
+    An input is named by where its row of W begins, ``k * ldw``. The samples' rows are at a0..a3, where the
+    inputs stand ``shift`` elements earlier than k says. Written without branches: what is zero is overwritten
+    by what follows.
     """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        _, a0, a1, a2, a3, k, shift, scale, values, indices, n = args
-        block = _Block(b, signature.args[0].dtype, signature.args[7])
+        _, a0, a1, a2, a3, k, shift, ldw, scale, values, indices, n = args
+        block = _Block(b, signature.args[0].dtype, signature.args[8])
         e = block.e
         joined = block.join([block.read(a, b.sub(k, shift)) for a in (a0, a1, a2, a3)])
         transposed = e.shuffle(joined, joined, [ROWS * i + j for j in range(ROWS) for i in range(ROWS)])
         converted = block.convert(transposed, scale)
+        row_of_w = b.mul(k, ldw)
         for j in range(ROWS):
             part = range(ROWS * j, ROWS * (j + 1))
             e.store(e.shuffle(converted, converted, part), e.at(values, b.mul(n, e.int64(ROWS))))
-            b.store(b.trunc(b.add(k, e.int64(j)), I32), b.gep(indices, [n]))
+            b.store(b.trunc(row_of_w, I32), b.gep(indices, [n]))
+            row_of_w = b.add(row_of_w, ldw)
             some = b.icmp_unsigned(
                 "!=", b.bitcast(e.shuffle(transposed, transposed, part), block.bits), block.nothing
             )
@@ -111,7 +114,7 @@ def _append_inputs(
         return n
 
     i = types.int64
-    return i(images, i, i, i, i, i, i, scale, values, indices, i), emit
+    return i(images, i, i, i, i, i, i, i, scale, values, indices, i), emit
 
 
 @intrinsic
@@ -242,6 +245,7 @@ def list_for_forward(
     addresses: Any,
     samples: int,
     inputs: int,
+    ldw: int,
     scale: Any,
     fours: Any,
     values: Any,
@@ -270,7 +274,7 @@ def list_for_forward(
             while is_mine and some != 0:
                 at = first + ROWS * _lowest_bit(some)
                 some &= some - 1
-                n = _append_inputs(images, a0, a1, a2, a3, at, shift, scale, v, k, n)
+                n = _append_inputs(images, a0, a1, a2, a3, at, shift, ldw, scale, v, k, n)
         if is_mine:
             if n == 0:
                 # Tiles take at least one step; this one adds zeros.

@@ -52,6 +52,7 @@ def _columns(layout: Any, layer: int, lanes: int, thread: int, threads: int) -> 
 def _gather_batch(
     images: Any,
     inputs: int,
+    ldw: int,
     order: Any,
     first: int,
     samples: int,
@@ -80,6 +81,7 @@ def _gather_batch(
         addresses,
         samples,
         inputs,
+        ldw,
         scale,
         share(fours, thread, threads),
         offset(pointer(space.forward_values), four_at * space.forward_capacity * ROWS),
@@ -261,6 +263,7 @@ def run_batches(
         _gather_batch(
             source,
             inputs,
+            layout[0, 2],
             index,
             first,
             samples,

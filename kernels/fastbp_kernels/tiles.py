@@ -92,8 +92,9 @@ def _forward(*, listed: bool = False, masked: bool = False) -> Any:
         x_rows = [e.at(x, builder.mul(ldx, e.int64(i))) for i in range(ROWS)]
 
         def w_row(k: Any) -> Any:
-            row = builder.sext(builder.load(builder.gep(rows_of_w, [k])), ldw.type) if listed else k
-            return e.at(w, builder.mul(row, ldw))
+            if listed:
+                return e.at(w, builder.sext(builder.load(builder.gep(rows_of_w, [k])), ldw.type))
+            return e.at(w, builder.mul(k, ldw))
 
         def body(k: Any, sums: Any) -> list[Any]:
             row, coming = w_row(k), w_row(builder.add(k, e.int64(AHEAD)))

@@ -39,6 +39,7 @@ class Workspace(NamedTuple):
     forward_values: NDArray[Any]
     """(SLOTS, B4 / 4, forward_capacity, 4); empty for dense inputs, as all lists."""
     forward_indices: NDArray[np.int32]
+    """Where the rows of W begin that the values are multiplied with."""
     forward_counts: NDArray[np.int64]
     forward_capacity: int
     update_values: NDArray[Any]

@@ -1,0 +1,83 @@
+"""Random draws as pure functions of (seed, stream, epoch): no draw depends on what was drawn before it."""
+
+from __future__ import annotations
+
+import operator
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConfigError
+
+__all__ = ["Stream", "check_seed", "generator", "shuffle", "split"]
+
+
+class Stream(IntEnum):
+    """What a draw is for; draws for one purpose never disturb those for another."""
+
+    WEIGHTS = 0  # epoch = layer
+    SPLIT = 1  # epoch = 0
+    SHUFFLE = 2
+
+
+def check_seed(seed: int) -> int:
+    """Return the seed as an ``int``; ConfigError unless 0 <= seed < 2**63."""
+    try:
+        checked = operator.index(seed)
+    except TypeError:
+        checked = -1
+    if not 0 <= checked < 2**63:
+        raise ConfigError(f"seed is {seed!r}; expected a whole number from 0 to 2**63 - 1")
+    return checked
+
+
+def generator(seed: int, stream: int, epoch: int) -> np.random.Generator:
+    """Return a fresh generator that depends on its three arguments alone.
+
+    Parameters
+    ----------
+    seed : 0 <= seed < 2**63
+    stream : one of `Stream`
+    epoch : >= 0; the layer, for weights
+
+    Raises
+    ------
+    ConfigError : the seed is out of range
+    """
+    # Two words of 32 bits for the seed, whatever its size: else a large seed could draw like a small one's other stream.
+    high, low = divmod(check_seed(seed), 2**32)
+    entropy = [low, high, int(stream), int(epoch)]
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
+
+
+def shuffle(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
+    """Return a permutation of 0..n-1, (n,): the order in which an epoch visits its samples."""
+    return generator(seed, Stream.SHUFFLE, epoch).permutation(n).astype(np.int64, copy=False)
+
+
+def split(seed: int, n: int, fraction: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw the samples that are kept back for validation.
+
+    Parameters
+    ----------
+    n : number of samples
+    fraction : 0 <= fraction < 1 of them to keep back: ``round(n * fraction)`` samples, which may be none
+
+    Returns
+    -------
+    train_rows, validation_rows : sorted, together every row once
+
+    Raises
+    ------
+    ConfigError : the fraction is out of range, or leaves no sample to train on
+    """
+    if not 0 <= fraction < 1:
+        raise ConfigError(f"validation fraction is {fraction!r}; expected 0 <= fraction < 1")
+    count = round(n * fraction)
+    if n - count < 1:
+        raise ConfigError(
+            f"validation fraction {fraction!r} of {n} samples leaves none to train on; expected one"
+        )
+    order = generator(seed, Stream.SPLIT, 0).permutation(n).astype(np.int64, copy=False)
+    return np.sort(order[count:]), np.sort(order[:count])
