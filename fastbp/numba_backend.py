@@ -4,7 +4,6 @@ and workspaces.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from itertools import pairwise
@@ -15,15 +14,12 @@ from fastbp_kernels import Team, Workspace, compiled_count, make_workspace, run_
 from numpy.typing import NDArray
 
 from .network import Network
+from .pace import ThreadChooser, available_cores
 
-__all__ = ["NumbaBackend", "automatic_threads"]
+__all__ = ["NumbaBackend"]
 
 LISTED_BELOW = 0.6
 """Share of nonzero inputs below which the first layer works on lists; measured, see kernels/README.md."""
-THREAD_FLOP = 25e6
-"""FLOP of a step that keep one more thread busy for longer than the barriers cost; measured, see
-kernels/README.md.
-"""
 INFERENCE_BATCH = 64
 """Samples of a batch without update: enough for W to be read seldom, few enough for the activations to
 stay near.
@@ -32,24 +28,13 @@ stay near.
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
 
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def automatic_threads(sizes: tuple[int, ...], batch_size: int) -> int:
-    """How many threads a step of this network is worth: small networks are faster on one."""
-    weights = [a * b for a, b in pairwise(sizes)]
-    flop = batch_size * (6 * sum(weights) - 2 * weights[0])
-    return max(1, min(available_cores(), int(flop // THREAD_FLOP) + 1)) if flop > THREAD_FLOP else 1
-
-
 class NumbaBackend:
     """Compiled kernels on one or more threads.
 
     Parameters
     ----------
-    threads : number of threads, at least 1, or "auto": picked for each network and batch size. The weights
+    threads : number of threads, at least 1, or "auto": what turns out to be fastest, as `fastbp.pace` finds
+        out. The weights have the same bits
         have the same bits
         for any number.
     """
@@ -57,25 +42,29 @@ class NumbaBackend:
     name = "numba"
 
     def __init__(self, threads: int | Literal["auto"] = "auto") -> None:
-        self._wanted = threads
         self.threads = 1 if threads == "auto" else threads
+        """How many threads the last steps ran on."""
+        self._most = available_cores() if threads == "auto" else threads
+        self._choosers: dict[tuple[Any, ...], ThreadChooser] | None = {} if threads == "auto" else None
         self.compiled_now = False
         """Whether ``warm_up`` had to compile, rather than load from the cache."""
-        self._team = Team(self.threads)
+        self._team = Team(self._most)
         self._spaces: dict[tuple[Any, ...], Workspace] = {}
         # One backend used from two Python threads serves one after the other: workspaces hold one run's
         # state.
         self._lock = threading.Lock()
 
     def warm_up(self, network: Network, images: Images) -> float:
-        """Compile what training and prediction with these types need, or load it from the cache; return
-        the seconds it took.
+        """Compile what training and prediction with these types need, or load it from the cache; return the
+        seconds it took.
         """
         start, before = time.perf_counter(), compiled_count()
         with self._lock:
-            self._run(
-                network, images[:1], np.zeros(1, np.int64), np.zeros(0, np.int64), 1, np.zeros(0), threads=1
-            )
+            # The team must not compile: its members wait for each other inside compiled code.
+            space = self._space(network, images, 1, 1, listed=True)
+            nothing = np.zeros(0, np.int64)
+            outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
+            _call(network, images, nothing, nothing, 1, np.zeros(0), space, *outputs)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -93,13 +82,33 @@ class NumbaBackend:
         """Run one SGD update for each mini-batch; see ``Backend.train_steps``."""
         if not len(order):
             return
+        batch = min(batch_size, len(order))
+        sample_losses, right = np.empty(len(order), network.dtype), np.empty(len(order), np.uint8)
+
+        nothing = np.zeros((0, 0), network.dtype)
+        listed = self._lists(network, images, order)
+
+        def part(threads: int, first: int, stop: int) -> None:
+            some = slice(first * batch, stop * batch)
+            space = self._space(network, images, batch, threads, listed)
+            space.barrier[:] = 0
+            outputs = sample_losses[some], right[some], nothing
+            step_rates = rates[first:stop]
+
+            def share(thread: int) -> None:
+                _call(
+                    network, images, labels, order[some], batch, step_rates, space, *outputs, thread, threads
+                )
+
+            self._team.run(share, threads)
+
         with self._lock:
-            if self._wanted == "auto":
-                self._resize(automatic_threads(network.sizes, batch_size))
-            batch = min(batch_size, len(order))
-            sample_losses, right = self._run(
-                network, images, labels, order, batch, rates, threads=self.threads
-            )
+            if self._choosers is None:
+                part(self.threads, 0, len(rates))
+            else:
+                chooser = self._chooser(network, batch, images)
+                chooser.run(len(rates), part)
+                self.threads = chooser.choice
         starts = np.arange(0, len(order), batch)
         counts = np.diff(np.append(starts, len(order)))
         losses[:] = np.add.reduceat(sample_losses, starts, dtype=np.float64) / counts
@@ -131,11 +140,13 @@ class NumbaBackend:
             self._team.close()
             self._spaces.clear()
 
-    def _resize(self, threads: int) -> None:
-        if threads != self._team.threads:
-            self._team.close()
-            self._team = Team(threads)
-        self.threads = threads
+    def _chooser(self, network: Network, batch: int, images: Images) -> ThreadChooser:
+        assert self._choosers is not None
+        key = (network.sizes, network.dtype, images.dtype, batch)
+        if key not in self._choosers:
+            weights = [a * b for a, b in pairwise(network.sizes)]
+            self._choosers[key] = ThreadChooser(batch * (6 * sum(weights) - 2 * weights[0]), self._most)
+        return self._choosers[key]
 
     def _lists(self, network: Network, images: Images, order: NDArray[np.int64]) -> bool:
         """Whether to work on lists of what is not zero; they name rows of W by 32 bits."""
@@ -153,49 +164,6 @@ class NumbaBackend:
             )
         return self._spaces[key]
 
-    def _run(
-        self,
-        network: Network,
-        images: Images,
-        labels: NDArray[np.int64],
-        order: NDArray[np.int64],
-        batch: int,
-        rates: NDArray[np.float64],
-        threads: int,
-    ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-        """Run all batches of ``order`` with the whole team on each; return each sample's loss, and 1 where
-        it was right.
-        """
-        space = self._space(network, images, batch, threads, self._lists(network, images, order))
-        space.barrier[:] = 0
-        losses, right = np.zeros(len(order), network.dtype), np.zeros(len(order), np.uint8)
-        nothing = np.zeros((0, 0), network.dtype)
-        images, labels, order = read_only(images), read_only(labels), read_only(order)
-
-        def part(thread: int) -> None:
-            run_batches(
-                network.parameters,
-                network.layout,
-                images,
-                labels,
-                order,
-                batch,
-                rates,
-                network.input_scale,
-                space,
-                losses,
-                right,
-                nothing,
-                thread,
-                threads,
-            )
-
-        if threads == 1:
-            part(0)
-        else:
-            self._team.run(part)
-        return losses, right
-
     def _infer(
         self,
         network: Network,
@@ -206,40 +174,53 @@ class NumbaBackend:
     ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         """Without update: threads share the rows and meet only at the end."""
         losses, right = np.zeros(len(order), network.dtype), np.zeros(len(order), np.uint8)
+        out = np.zeros((0, 0), network.dtype) if logits is None else logits
         batch = min(INFERENCE_BATCH, max(1, len(order)))
-        cores = available_cores() if self._wanted == "auto" else self.threads
-        threads = max(1, min(cores, len(order) // (4 * INFERENCE_BATCH)))
+        threads = max(1, min(self._most, len(order) // (4 * INFERENCE_BATCH)))
         listed = self._lists(network, images, order)
         spaces = [self._space(network, images, batch, 1, listed, part) for part in range(threads)]
-        out = np.zeros((0, 0), network.dtype) if logits is None else logits
-        images, labels, order = read_only(images), read_only(labels), read_only(order)
+        no_rates = np.zeros(0)
 
-        def part(thread: int) -> None:
+        def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
-            run_batches(
-                network.parameters,
-                network.layout,
-                images,
-                labels,
-                order[some],
-                batch,
-                np.zeros(0),
-                network.input_scale,
-                spaces[thread],
-                losses[some],
-                right[some],
-                out[some],
-                0,
-                1,
-            )
+            outputs = losses[some], right[some], out[some]
+            _call(network, images, labels, order[some], batch, no_rates, spaces[thread], *outputs)
 
-        if threads == 1:
-            part(0)
-        else:
-            team = Team(threads)
-            team.run(part)
-            team.close()
+        self._team.run(share, threads)
         return losses, right
+
+
+def _call(
+    network: Network,
+    images: Images,
+    labels: NDArray[np.int64],
+    order: NDArray[np.int64],
+    batch: int,
+    rates: NDArray[np.float64],
+    space: Workspace,
+    losses: NDArray[Any],
+    right: NDArray[np.uint8],
+    logits: NDArray[Any],
+    thread: int = 0,
+    threads: int = 1,
+) -> None:
+    """Call the kernel, always with the same types: Numba compiles once for each combination."""
+    run_batches(
+        network.parameters,
+        network.layout,
+        read_only(images),
+        read_only(labels),
+        read_only(order),
+        batch,
+        rates,
+        network.input_scale,
+        space,
+        losses,
+        right,
+        logits,
+        thread,
+        threads,
+    )
 
 
 def is_sparse(images: Images, order: NDArray[np.int64]) -> bool:

@@ -103,7 +103,7 @@ class Team:
 
     Parameters
     ----------
-    threads : how many, the caller included; at least 1. None is started before the first ``run``.
+    threads : how many at most, the caller included; at least 1. They are started when they are first needed.
     """
 
     def __init__(self, threads: int) -> None:
@@ -111,15 +111,16 @@ class Team:
         self._tasks: list[SimpleQueue[Callable[[], None] | None]] = []
         self._process = os.getpid()
 
-    def run(self, part: Callable[[int], None]) -> None:
-        """Call ``part(thread)`` in every thread and wait for all.
+    def run(self, part: Callable[[int], None], threads: int | None = None) -> None:
+        """Call ``part(thread)`` in every thread, or the first ``threads``, and wait for all.
 
         The parts must not raise before they have passed their last barrier: the others would wait for ever.
         An interrupt
         of the caller is raised when its part is done.
         """
-        self._start()
-        finished = [threading.Event() for _ in self._tasks]
+        others = (self.threads if threads is None else threads) - 1
+        self._start(others)
+        finished = [threading.Event() for _ in range(others)]
         failures: list[BaseException] = []
 
         def task(thread: int, done: threading.Event) -> Callable[[], None]:
@@ -133,7 +134,7 @@ class Team:
 
             return call
 
-        for thread, (tasks, done) in enumerate(zip(self._tasks, finished, strict=True), start=1):
+        for thread, (tasks, done) in enumerate(zip(self._tasks, finished, strict=False), start=1):
             tasks.put(task(thread, done))
         try:
             part(0)
@@ -149,11 +150,11 @@ class Team:
             tasks.put(None)
         self._tasks = []
 
-    def _start(self) -> None:
+    def _start(self, others: int) -> None:
         if self._process != os.getpid():
             # A fork copies this object, but not its threads.
             self._tasks, self._process = [], os.getpid()
-        while len(self._tasks) < self.threads - 1:
+        while len(self._tasks) < others:
             tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
             threading.Thread(target=_work, args=(tasks,), name="fastbp-team", daemon=True).start()
             self._tasks.append(tasks)
