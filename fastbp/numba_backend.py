@@ -34,9 +34,7 @@ class NumbaBackend:
     Parameters
     ----------
     threads : number of threads, at least 1, or "auto": what turns out to be fastest, as `fastbp.pace` finds
-        out. The weights have the same bits
-        have the same bits
-        for any number.
+        out. The weights have the same bits for any number.
     """
 
     name = "numba"
