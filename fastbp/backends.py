@@ -1,0 +1,100 @@
+"""The two ways to run the arithmetic of training, behind one interface."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConfigError
+from .network import Network
+
+__all__ = ["Backend", "make_backend"]
+
+
+class Backend(Protocol):
+    """What the trainer asks of a path. Every array is checked before it gets here."""
+
+    name: str
+    threads: int
+
+    def warm_up(
+        self, network: Network, images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
+    ) -> float:
+        """Compile what a run on this network and these images needs, or load it from the cache.
+
+        Returns
+        -------
+        seconds that it took; 0 where nothing has to be compiled
+        """
+        ...
+
+    def train_steps(
+        self,
+        network: Network,
+        images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
+        labels: NDArray[np.int64],
+        order: NDArray[np.int64],
+        batch_size: int,
+        rates: NDArray[np.float64],
+        losses: NDArray[np.float64],
+        correct: NDArray[np.int64],
+    ) -> None:
+        """Run one SGD update for each mini-batch of ``order``, in place on ``network.parameters``.
+
+        Parameters
+        ----------
+        images : (N, D), uint8 or float, C-contiguous
+        labels : (N,), int64, 0 <= label < C
+        order : (n,), int64: rows of ``images``; batch ``s`` is ``order[s * batch_size : (s + 1) *
+            batch_size]``
+        rates : (steps,), float64, steps = ceil(n / batch_size): learning rate of each update
+        losses : (steps,), float64, OUT: mean loss of each batch, before its update, in nats
+        correct : (steps,), int64, OUT: how many samples of each batch were classified right, before its
+            update
+        """
+        ...
+
+    def evaluate(
+        self,
+        network: Network,
+        images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
+        labels: NDArray[np.int64],
+        rows: NDArray[np.int64] | None = None,
+    ) -> tuple[float, float]:
+        """Mean loss (nats) and accuracy (0..1) over ``rows`` of the images, or all of them."""
+        ...
+
+    def logits(
+        self, network: Network, images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
+    ) -> NDArray[np.float32] | NDArray[np.float64]:
+        """Outputs before the softmax, (N, C)."""
+        ...
+
+    def close(self) -> None:
+        """Let the backend's threads go. It may be used again afterwards."""
+        ...
+
+
+def make_backend(name: str, threads: int | Literal["auto"] = "auto") -> Backend:
+    """Return the backend of this name; only its own modules are imported.
+
+    Parameters
+    ----------
+    name : ``"numba"``, compiled kernels, or ``"numpy"``, the reference path
+    threads : >= 1, or ``"auto"``: as many as pay for the network and batch at hand
+
+    Raises
+    ------
+    ConfigError : there is no such backend
+    """
+    if name == "numpy":
+        from .numpy_backend import NumpyBackend
+
+        return NumpyBackend(1 if threads == "auto" else threads)
+    if name == "numba":
+        from .numba_backend import NumbaBackend
+
+        return NumbaBackend(threads)
+    raise ConfigError(f"backend is {name!r}; expected one of: numba, numpy")

@@ -1,0 +1,126 @@
+"""How good predictions are: confusion matrix, precision, recall, F1, and the loss."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import DataError
+
+__all__ = [
+    "ClassScores",
+    "ClassificationReport",
+    "classification_report",
+    "confusion_matrix",
+    "log_loss_from_logits",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """How well one class was found; a score whose denominator is 0 is 0."""
+
+    label: int
+    precision: float  # of the samples predicted as this class, the part that are: TP / (TP + FP)
+    recall: float  # of the samples of this class, the part predicted so: TP / (TP + FN)
+    f1: float  # harmonic mean of the two: 2 TP / (2 TP + FP + FN)
+    support: int  # samples of this class
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationReport:
+    """Scores of each class, and over all; the macro means count each class once, however frequent it is."""
+
+    classes: tuple[ClassScores, ...]
+    accuracy: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    samples: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists and numbers, for JSON."""
+        return {**asdict(self), "classes": [asdict(scores) for scores in self.classes]}
+
+
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """Count the samples of each true class (row) that were predicted as each class (column).
+
+    Parameters
+    ----------
+    labels, predicted : (N,), integers, 0 <= value < classes
+    classes : C
+
+    Returns
+    -------
+    (C, C), int64
+
+    Raises
+    ------
+    DataError : the two differ in length, or hold something else than classes
+    """
+    true = _checked_classes("label", labels, classes)
+    guess = _checked_classes("prediction", predicted, classes)
+    if len(true) != len(guess):
+        raise DataError(f"{len(true)} labels and {len(guess)} predictions; expected as many of both")
+    return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
+
+
+def classification_report(matrix: NDArray[np.int64]) -> ClassificationReport:
+    """Derive the scores of each class from a confusion matrix (C, C) whose rows are the true classes.
+
+    A score that divides by zero (of a class that was never predicted, or has no samples) is 0 and counts as
+    such in the macro means, so that these are means over all C classes.
+    """
+    hits = matrix.diagonal().astype(np.float64)
+    predicted = matrix.sum(axis=0)
+    support = matrix.sum(axis=1)
+    precision = hits / np.maximum(predicted, 1)  # where the denominator is 0, so are the hits
+    recall = hits / np.maximum(support, 1)
+    f1 = 2 * hits / np.maximum(predicted + support, 1)
+    samples = int(support.sum())
+    rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
+    return ClassificationReport(
+        classes=tuple(ClassScores(label, *scores) for label, scores in enumerate(rows)),
+        accuracy=float(hits.sum()) / max(samples, 1),
+        macro_precision=float(precision.mean()),
+        macro_recall=float(recall.mean()),
+        macro_f1=float(f1.mean()),
+        samples=samples,
+    )
+
+
+def log_loss_from_logits(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Return the mean of -log softmax(logits)[label], in nats, computed in float64 for any type of logits.
+
+    Parameters
+    ----------
+    logits : (N, C), N >= 1
+    labels : (N,), integers, 0 <= label < C
+
+    Raises
+    ------
+    DataError : there are no samples, the two differ in length, or a label is no class
+    """
+    z = np.asarray(logits, dtype=np.float64)
+    if z.ndim != 2 or z.size == 0:
+        raise DataError(f"logits have shape {z.shape}; expected (N, C), one sample or more")
+    true = _checked_classes("label", labels, z.shape[1])
+    if len(z) != len(true):
+        raise DataError(f"{len(z)} rows of logits and {len(true)} labels; expected as many of both")
+    shifted = z - z.max(axis=1, keepdims=True)  # the largest exponent is 0, so that nothing overflows
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(true)), true]
+    return float(losses.mean())
+
+
+def _checked_classes(kind: str, values: ArrayLike, classes: int) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise DataError(f"{kind}s have shape {array.shape}, type {array.dtype}; expected (N,), integers")
+    bad = np.flatnonzero((array < 0) | (array >= classes))
+    if len(bad):
+        raise DataError(f"{kind} {array[bad[0]]} of sample {bad[0]}; expected 0 to {classes - 1}")
+    return array.astype(np.int64)  # wider than uint8, in which label * classes would wrap around

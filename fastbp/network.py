@@ -1,0 +1,376 @@
+"""A multilayer perceptron as data: layer sizes, one flat block of parameters, views of it, and its file."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .errors import ConfigError, WeightsError
+
+__all__ = ["ACTIVATIONS", "FloatArray", "Network"]
+
+FloatArray: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+
+ACTIVATIONS = ("relu",)
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+CACHE_STRIDE = 2048  # bytes: rows this far apart share few cache sets, so that a column evicts itself
+FOREIGN_INPUT_SCALE = 1 / 255  # of a weights file that does not say: most learnt from bytes scaled to 0..1
+
+_FLOATS = {"F32": "float32", "F64": "float64"}  # safetensors' names
+_TENSOR = re.compile(r"layers\.(0|[1-9][0-9]{0,8})\.(weight|bias)")
+
+
+class Network:
+    """A multilayer perceptron's sizes and parameters.
+
+    Parameters
+    ----------
+    sizes : inputs, units of each hidden layer, classes; inputs and units >= 1, classes >= 2
+    dtype : float32 or float64, of all parameters
+    activation : of the hidden layers, ``"relu"``; the last layer is linear (its outputs are logits)
+    input_scale : finite, > 0: what each pixel is multiplied by before the first layer
+
+    Attributes
+    ----------
+    parameters : (P,), all layers in one 64-byte-aligned block, zero at first. Write through it or through the
+        views; its padding must stay zero.
+    layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset of each layer, in elements
+    weights, biases : views of ``parameters``, (D, H) and (H,) for each layer
+
+    Raises
+    ------
+    ConfigError : a size, dtype, activation or scale is out of its range, or memory is too small
+
+    Examples
+    --------
+    >>> network = Network((784, 100, 10), input_scale=1 / 255)
+    >>> network.weights[0].shape, network.biases[1].shape, network.parameter_count
+    ((784, 100), (10,), 79510)
+    """
+
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        *,
+        dtype: DTypeLike = "float32",
+        activation: str = "relu",
+        input_scale: float = 1.0,
+    ) -> None:
+        self.sizes = _checked_sizes(sizes)
+        self.dtype = _checked_dtype(dtype)
+        if activation not in ACTIVATIONS:
+            raise ConfigError(f"activation is {activation!r}; expected one of: {', '.join(ACTIVATIONS)}")
+        self.activation = activation
+        self.input_scale = float(input_scale)
+        if not (math.isfinite(self.input_scale) and self.input_scale > 0):
+            raise ConfigError(f"input_scale is {self.input_scale!r}; expected a finite number above 0")
+        try:
+            self.layout, count = _lay_out(self.sizes, self.dtype.itemsize)
+            self.parameters = _aligned_zeros(count, self.dtype)
+        except (MemoryError, OverflowError, ValueError) as error:
+            raise ConfigError(f"sizes {_joined(self.sizes)}: too large for this machine's memory") from error
+        self.weights: tuple[FloatArray, ...] = tuple(
+            self.parameters[start:end].reshape(-1, row)[:fan_in, :fan_out]
+            for fan_in, fan_out, row, start, end in self.layout.tolist()
+        )
+        self.biases: tuple[FloatArray, ...] = tuple(
+            self.parameters[start : start + fan_out] for _, fan_out, _, _, start in self.layout.tolist()
+        )
+
+    @property
+    def inputs(self) -> int:
+        """Length of a sample."""
+        return self.sizes[0]
+
+    @property
+    def classes(self) -> int:
+        """Length of the output."""
+        return self.sizes[-1]
+
+    @property
+    def parameter_count(self) -> int:
+        """Weights and biases, without padding."""
+        return sum(array.size for array in (*self.weights, *self.biases))
+
+    def is_finite(self) -> bool:
+        """Whether no parameter is NaN or infinite."""
+        return bool(np.isfinite(self.parameters).all())
+
+    def copy(self) -> Network:
+        """Return the same network in memory of its own."""
+        return self.astype(self.dtype)
+
+    def astype(self, dtype: DTypeLike) -> Network:
+        """Return a copy of another type, laid out for it; what is too large for it becomes infinite."""
+        other = Network(self.sizes, dtype=dtype, activation=self.activation, input_scale=self.input_scale)
+        with np.errstate(over="ignore"):
+            for (_, target), (_, source) in zip(other.named_arrays(), self.named_arrays(), strict=True):
+                target[...] = source
+        return other
+
+    def named_arrays(self) -> Iterator[tuple[str, FloatArray]]:
+        """Yield ``("layers.0.weight", view)``, ``("layers.0.bias", view)``, ... in the order of the block."""
+        for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            yield f"layers.{index}.weight", weight
+            yield f"layers.{index}.bias", bias
+
+    def save(self, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+        """Write a safetensors file, whole or not at all; an existing file is replaced.
+
+        Parameters
+        ----------
+        path : file to write, in an existing folder
+        metadata : strings to store beside the network's own (``format``, ``fastbp_version``, ``sizes``,
+            ``activation``, ``input_scale``, ``classes``)
+
+        Raises
+        ------
+        WeightsError : a parameter is not finite, or the file cannot be written
+        ConfigError : metadata are not strings, or use a name of the network's own
+        """
+        from safetensors.numpy import save
+
+        path = Path(path)
+        own = {
+            "format": "fastbp",
+            "fastbp_version": _version(),
+            "sizes": _joined(self.sizes),
+            "activation": self.activation,
+            "input_scale": repr(float(self.input_scale)),
+            "classes": str(self.classes),
+        }
+        for key, value in (metadata or {}).items():
+            if not (isinstance(key, str) and isinstance(value, str)) or key in own:
+                found = _short(f"{key!r}: {value!r}")
+                raise ConfigError(
+                    f"metadata {found}; expected strings, under other names than {', '.join(own)}"
+                )
+        _check_finite(path, self.named_arrays())
+        # safetensors writes an array's memory as it lies, so a view has to be made contiguous first.
+        tensors = {name: np.ascontiguousarray(array) for name, array in self.named_arrays()}
+        _replace_file(path, save(tensors, {**(metadata or {}), **own}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Read a file that `save` or anyone else wrote, and check all of it.
+
+        A file without metadata will do: sizes come from the tensors, hidden layers are taken for ReLU, and
+        ``input_scale`` for 1/255 (set the attribute if the network was trained on numbers as they are).
+
+        Raises
+        ------
+        WeightsError : the file is missing, damaged, of another layout or type, holds NaN or infinity, or
+            disagrees with its own metadata
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = Path(path)
+        try:
+            if not path.is_file():
+                found = "is a folder" if path.is_dir() else "is not a file" if path.exists() else "not found"
+                _refuse(path, found, "a safetensors file, such as weights.safetensors of a run")
+            with safe_open(path, framework="np") as file:
+                slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+                shapes = {name: tuple(entry.get_shape()) for name, entry in slices.items()}
+                dtypes = {name: str(entry.get_dtype()) for name, entry in slices.items()}
+                sizes = _chained_sizes(path, shapes)
+                dtype = _single_dtype(path, dtypes)
+                options = _checked_metadata(path, file.metadata() or {}, sizes)
+                network = cls(sizes, dtype=dtype, **options)
+                for name, array in network.named_arrays():
+                    array[...] = file.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            reason = _short(" ".join(str(error).split()))
+            raise WeightsError(
+                f"{path}: cannot be read ({reason}); expected a whole safetensors file"
+            ) from error
+        _check_finite(path, network.named_arrays())
+        return network
+
+    def __repr__(self) -> str:
+        return f"Network({self.sizes}, dtype={self.dtype.name!r}, input_scale={self.input_scale!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copied member by member, the views would no longer be views of the block.
+        return _rebuilt, (self.sizes, self.dtype.name, self.activation, self.input_scale, self.parameters)
+
+
+def _rebuilt(
+    sizes: tuple[int, ...], dtype: str, activation: str, input_scale: float, parameters: FloatArray
+) -> Network:
+    network = Network(sizes, dtype=dtype, activation=activation, input_scale=input_scale)
+    network.parameters[...] = parameters
+    return network
+
+
+def _checked_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    given = tuple(sizes)
+    try:
+        checked = tuple(operator.index(size) for size in given)
+    except TypeError:
+        raise ConfigError(f"sizes are {given!r}; expected whole numbers") from None
+    if len(checked) < 2 or min(checked[:-1]) < 1 or checked[-1] < 2:
+        raise ConfigError(f"sizes are {given!r}; expected inputs >= 1, hidden units >= 1 ..., classes >= 2")
+    return checked
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = np.dtype(object)
+    if dtype is None or checked not in (
+        np.dtype(np.float32),
+        np.dtype(np.float64),
+    ):  # NumPy's None is float64
+        raise ConfigError(f"dtype is {dtype!r}; expected float32 or float64")
+    return checked
+
+
+def _lay_out(sizes: tuple[int, ...], itemsize: int) -> tuple[NDArray[np.int64], int]:
+    """Where each layer lies in the block, and the block's length, by the rules in docs/architecture.md."""
+    table, offset = [], 0
+    for fan_in, fan_out in pairwise(sizes):
+        row_bytes = _ceil(fan_out * itemsize, ALIGNMENT)
+        if row_bytes % CACHE_STRIDE == 0:
+            row_bytes += ALIGNMENT
+        row = row_bytes // itemsize
+        bias = offset + _ceil(fan_in, 4) * row
+        table.append((fan_in, fan_out, row, offset, bias))
+        offset = bias + row
+    return np.array(table, dtype=np.int64), offset
+
+
+def _ceil(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def _aligned_zeros(count: int, dtype: np.dtype[Any]) -> FloatArray:
+    size = count * dtype.itemsize
+    raw = np.zeros(size + ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    block: FloatArray = raw[start : start + size].view(dtype)
+    return block
+
+
+def _joined(sizes: Iterable[int]) -> str:
+    return ",".join(map(str, sizes))
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("fastbp")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"
+
+
+def _replace_file(path: Path, payload: bytes) -> None:
+    """Write beside the target, then rename: a reader sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".fastbp-{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _refuse(path: Path, found: str, expected: str) -> NoReturn:
+    raise WeightsError(f"{path}: {found}; expected {expected}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
+    return ", ".join(_short(repr(name)) for name in ordered[:3]) + more
+
+
+def _check_finite(path: Path, arrays: Iterable[tuple[str, FloatArray]]) -> None:
+    for name, array in arrays:
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            index = tuple(bad[0].tolist())
+            place = f"{name}[{', '.join(map(str, index))}]"
+            _refuse(path, f"{place} is {array[index]} ({len(bad)} such in this tensor)", "finite numbers")
+
+
+def _chained_sizes(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """Sizes that the tensors' names and shapes agree on."""
+    depth = len({match[1] for match in map(_TENSOR.fullmatch, shapes) if match})
+    names = {f"layers.{layer}.{kind}" for layer in range(depth or 1) for kind in ("weight", "bias")}
+    if missing := names - set(shapes):
+        found = f"it has {_listed(shapes)}" if shapes else "it has no tensors"
+        _refuse(path, f"tensor {_listed(missing)} is missing, {found}", "layers.0.weight, layers.0.bias, ...")
+    if extra := set(shapes) - names:
+        _refuse(path, f"tensor {_listed(extra)} is not known", "only layers.0.weight, layers.0.bias, ...")
+    sizes: list[int] = []
+    for layer in range(depth):
+        name = f"layers.{layer}.weight"
+        shape, bias = shapes[name], shapes[f"layers.{layer}.bias"]
+        if len(shape) != 2 or min(shape) < 1:
+            _refuse(path, f"{name} has shape {shape}", "(fan_in, fan_out), both at least 1")
+        if sizes and shape[0] != sizes[-1]:
+            _refuse(
+                path, f"{name} has shape {shape}", f"({sizes[-1]}, fan_out), to follow the layer before it"
+            )
+        if bias != shape[1:]:
+            _refuse(path, f"layers.{layer}.bias has shape {bias}", f"{shape[1:]}, to match {name} {shape}")
+        sizes = [*(sizes or shape[:1]), shape[1]]
+    if sizes[-1] < 2:
+        _refuse(path, f"the last layer has {sizes[-1]} output", "at least 2 classes")
+    return tuple(sizes)
+
+
+def _single_dtype(path: Path, dtypes: Mapping[str, str]) -> str:
+    (first, kind), *others = sorted(dtypes.items())
+    for name, other in ((first, kind), *others):
+        if other not in _FLOATS:
+            _refuse(path, f"{name} is {other}", "F32 or F64: convert the weights first")
+        if other != kind:
+            _refuse(path, f"{first} is {kind} but {name} is {other}", "one type for all tensors")
+    return _FLOATS[kind]
+
+
+def _checked_metadata(path: Path, metadata: Mapping[str, str], sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Options of `Network` that the metadata give, after comparing the rest with the tensors."""
+    expected = {"format": "fastbp", "sizes": _joined(sizes), "classes": str(sizes[-1])}
+    for key, value in expected.items():
+        if metadata.get(key, value) != value:
+            _refuse(
+                path, f"metadata {key} is {_short(repr(metadata[key]))}", f"{value!r}, as its tensors are"
+            )
+    activation = metadata.get("activation", "relu")
+    if activation not in ACTIVATIONS:
+        _refuse(
+            path, f"metadata activation is {_short(repr(activation))}", f"one of: {', '.join(ACTIVATIONS)}"
+        )
+    text = metadata.get("input_scale", repr(FOREIGN_INPUT_SCALE))
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = math.nan
+    if not (math.isfinite(scale) and scale > 0):
+        _refuse(path, f"metadata input_scale is {_short(repr(text))}", "a finite number above 0")
+    return {"activation": activation, "input_scale": scale}

@@ -1,0 +1,89 @@
+"""The reference path as a backend: `fastbp.reference`, driven by the trainer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import reference
+from .errors import DataError
+from .network import FloatArray, Network
+
+__all__ = ["NumpyBackend"]
+
+
+class NumpyBackend:
+    """Run the arithmetic in plain NumPy.
+
+    Parameters
+    ----------
+    threads : only kept and reported: the BLAS library behind NumPy takes as many as its own settings say
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self.name = "numpy"
+        self.threads = threads
+
+    def warm_up(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> float:  # noqa: ARG002
+        """Return 0: there is nothing to compile."""
+        return 0.0
+
+    def train_steps(
+        self,
+        network: Network,
+        images: NDArray[np.uint8] | FloatArray,
+        labels: NDArray[np.int64],
+        order: NDArray[np.int64],
+        batch_size: int,
+        rates: NDArray[np.float64],
+        losses: NDArray[np.float64],
+        correct: NDArray[np.int64],
+    ) -> None:
+        """Run one SGD update for each mini-batch of ``order``, in place, as `Backend` specifies."""
+        # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
+        # each operation on the way would only bury its message.
+        with np.errstate(over="ignore", invalid="ignore"):
+            reference.train_steps(
+                network.weights,
+                network.biases,
+                images,
+                labels,
+                order,
+                batch_size,
+                rates,
+                network.input_scale,
+                losses,
+                correct,
+            )
+
+    def evaluate(
+        self,
+        network: Network,
+        images: NDArray[np.uint8] | FloatArray,
+        labels: NDArray[np.int64],
+        rows: NDArray[np.int64] | None = None,
+    ) -> tuple[float, float]:
+        """Compute mean loss (nats) and accuracy (0..1) over ``rows`` of the images, or all of them.
+
+        Raises
+        ------
+        DataError : there is no sample to take a mean over
+        """
+        rows = np.arange(len(images), dtype=np.int64) if rows is None else rows
+        if len(rows) == 0:
+            raise DataError("no samples to evaluate; expected at least one")
+        with np.errstate(over="ignore", invalid="ignore"):
+            return reference.evaluate(
+                network.weights, network.biases, images, labels, rows, network.input_scale
+            )
+
+    def logits(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> FloatArray:
+        """Compute the outputs before the softmax, (N, C), in the type of the weights."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits: FloatArray = reference.predict_logits(
+                network.weights, network.biases, images, network.input_scale
+            )
+        return logits
+
+    def close(self) -> None:
+        """Nothing to let go: NumPy keeps its own threads."""
