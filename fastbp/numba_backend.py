@@ -10,7 +10,15 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from fastbp_kernels import Team, Workspace, compiled_count, make_workspace, run_batches
+from fastbp_kernels import (
+    BatchBuffers,
+    Team,
+    Workspace,
+    compiled_count,
+    make_batch_buffers,
+    make_workspace,
+    run_batches,
+)
 from numpy.typing import NDArray
 
 from .network import Network
@@ -24,6 +32,8 @@ INFERENCE_BATCH = 64
 """Samples of a batch without update: enough for W to be read seldom, few enough for the activations to
 stay near.
 """
+
+MOST_KEPT = 64  # sets of buffers
 
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
@@ -48,6 +58,7 @@ class NumbaBackend:
         """Whether ``warm_up`` had to compile, rather than load from the cache."""
         self._team = Team(self._most)
         self._spaces: dict[tuple[Any, ...], Workspace] = {}
+        self._buffers: dict[tuple[Any, ...], BatchBuffers] = {}
         # One backend used from two Python threads serves one after the other: workspaces hold one run's
         # state.
         self._lock = threading.Lock()
@@ -59,10 +70,10 @@ class NumbaBackend:
         start, before = time.perf_counter(), compiled_count()
         with self._lock:
             # The team must not compile: its members wait for each other inside compiled code.
-            space = self._space(network, images, 1, 1, listed=True)
+            space, own = self._space(network, 1), self._own(network, images, 1, True, 0)
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
-            _call(network, images, nothing, nothing, 1, np.zeros(0), space, *outputs)
+            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, *outputs)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -88,15 +99,15 @@ class NumbaBackend:
 
         def part(threads: int, first: int, stop: int) -> None:
             some = slice(first * batch, stop * batch)
-            space = self._space(network, images, batch, threads, listed)
+            space = self._space(network, batch)
             space.barrier[:] = 0
+            own = [self._own(network, images, batch, listed, thread) for thread in range(threads)]
             outputs = sample_losses[some], right[some], nothing
             step_rates = rates[first:stop]
 
             def share(thread: int) -> None:
-                _call(
-                    network, images, labels, order[some], batch, step_rates, space, *outputs, thread, threads
-                )
+                batches = order[some], batch, step_rates
+                _call(network, images, labels, *batches, space, own[thread], *outputs, thread, threads)
 
             self._team.run(share, threads)
 
@@ -137,6 +148,7 @@ class NumbaBackend:
         with self._lock:
             self._team.close()
             self._spaces.clear()
+            self._buffers.clear()
 
     def _chooser(self, network: Network, batch: int, images: Images) -> ThreadChooser:
         assert self._choosers is not None
@@ -150,17 +162,21 @@ class NumbaBackend:
         """Whether to work on lists of what is not zero; they name rows of W by 32 bits."""
         return is_sparse(images, order) and network.parameters.size < 2**31
 
-    def _space(
-        self, network: Network, images: Images, batch: int, threads: int, listed: bool, part: int = 0
-    ) -> Workspace:
-        key = (network.sizes, network.dtype, images.dtype, batch, threads, listed, part)
+    def _space(self, network: Network, batch: int, part: int = 0) -> Workspace:
+        key = (network.sizes, network.dtype, batch, part)
         if key not in self._spaces:
-            if len(self._spaces) >= 16:
-                self._spaces.clear()
-            self._spaces[key] = make_workspace(
-                network.layout, network.dtype, images.dtype, batch, threads, listed
-            )
+            _make_room(self._spaces)
+            self._spaces[key] = make_workspace(network.layout, network.dtype, batch)
         return self._spaces[key]
+
+    def _own(self, network: Network, images: Images, batch: int, listed: bool, thread: int) -> BatchBuffers:
+        key = (network.inputs, network.dtype, images.dtype, batch, listed, thread)
+        if key not in self._buffers:
+            _make_room(self._buffers)
+            self._buffers[key] = make_batch_buffers(
+                network.inputs, network.dtype, images.dtype, batch, listed
+            )
+        return self._buffers[key]
 
     def _infer(
         self,
@@ -176,13 +192,15 @@ class NumbaBackend:
         batch = min(INFERENCE_BATCH, max(1, len(order)))
         threads = max(1, min(self._most, len(order) // (4 * INFERENCE_BATCH)))
         listed = self._lists(network, images, order)
-        spaces = [self._space(network, images, batch, 1, listed, part) for part in range(threads)]
+        spaces = [self._space(network, batch, part) for part in range(threads)]
+        own = [self._own(network, images, batch, listed, part) for part in range(threads)]
         no_rates = np.zeros(0)
 
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
-            _call(network, images, labels, order[some], batch, no_rates, spaces[thread], *outputs)
+            batches = order[some], batch, no_rates
+            _call(network, images, labels, *batches, spaces[thread], own[thread], *outputs)
 
         self._team.run(share, threads)
         return losses, right
@@ -196,6 +214,7 @@ def _call(
     batch: int,
     rates: NDArray[np.float64],
     space: Workspace,
+    own: BatchBuffers,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
     logits: NDArray[Any],
@@ -213,12 +232,19 @@ def _call(
         rates,
         network.input_scale,
         space,
+        own,
         losses,
         right,
         logits,
         thread,
         threads,
     )
+
+
+def _make_room(kept: dict[tuple[Any, ...], Any]) -> None:
+    """Forget buffers of other shapes before they become many."""
+    if len(kept) >= MOST_KEPT:
+        kept.clear()
 
 
 def is_sparse(images: Images, order: NDArray[np.int64]) -> bool:

@@ -1,14 +1,23 @@
 """Compiled kernels for multilayer perceptrons: knows numpy, numba and llvmlite, and nothing of fastbp.
 
 ``run_batches`` does everything: gather, forward, loss, backward, update, for as many mini-batches as it is
-given. The ledger in
-kernels/README.md says what each kernel computes, what it costs, and what else was tried.
+given. The ledger in kernels/README.md says what each kernel computes, what it costs, and what else was tried.
 """
 
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
 from .simd import BITS
 from .team import Team
-from .workspace import Workspace, make_workspace
+from .workspace import BatchBuffers, Workspace, make_batch_buffers, make_workspace
 
-__all__ = ["BITS", "Team", "Workspace", "cache_folder", "compiled_count", "make_workspace", "run_batches"]
+__all__ = [
+    "BITS",
+    "BatchBuffers",
+    "Team",
+    "Workspace",
+    "cache_folder",
+    "compiled_count",
+    "make_batch_buffers",
+    "make_workspace",
+    "run_batches",
+]

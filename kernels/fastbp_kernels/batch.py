@@ -23,7 +23,14 @@ from .jit import intrinsic, njit
 from .simd import Emitter, offset, prefetch
 from .tiles import ROWS
 
-__all__ = ["TAIL", "ask_for", "gather", "list_for_forward", "list_for_update", "locate"]
+__all__ = [
+    "TAIL",
+    "ask_for",
+    "gather",
+    "list_for_forward",
+    "list_for_update",
+    "locate",
+]
 
 TAIL = 64
 """Inputs looked at together: 16 fours."""
@@ -104,11 +111,16 @@ def _append_inputs(
         row_of_w = b.mul(k, ldw)
         for j in range(ROWS):
             part = range(ROWS * j, ROWS * (j + 1))
-            e.store(e.shuffle(converted, converted, part), e.at(values, b.mul(n, e.int64(ROWS))))
+            e.store(
+                e.shuffle(converted, converted, part),
+                e.at(values, b.mul(n, e.int64(ROWS))),
+            )
             b.store(b.trunc(row_of_w, I32), b.gep(indices, [n]))
             row_of_w = b.add(row_of_w, ldw)
             some = b.icmp_unsigned(
-                "!=", b.bitcast(e.shuffle(transposed, transposed, part), block.bits), block.nothing
+                "!=",
+                b.bitcast(e.shuffle(transposed, transposed, part), block.bits),
+                block.nothing,
             )
             n = b.add(n, b.zext(some, I64))
         return n
@@ -197,7 +209,13 @@ def _address(typing: Any, base: Any, elements: Any) -> Any:
 
 @njit
 def locate(
-    images: Any, inputs: int, order: Any, first: int, samples: int, zeros: Any, addresses: Any
+    images: Any,
+    inputs: int,
+    order: Any,
+    first: int,
+    samples: int,
+    zeros: Any,
+    addresses: Any,
 ) -> None:
     """Addresses of the batch's rows; up to a multiple of 4, rows of zeros."""
     for b in range(samples):
@@ -236,7 +254,13 @@ def _look(images: Any, addresses: Any, b: int, first: int, inputs: int, tail: An
         return addresses[b], addresses[b + 1], addresses[b + 2], addresses[b + 3], 0
     # The last inputs, filled up with zeros: a whole read would leave the row.
     _copy_tail(images, addresses, b, first, inputs, tail)
-    return _address(tail, 0), _address(tail, TAIL), _address(tail, 2 * TAIL), _address(tail, 3 * TAIL), first
+    return (
+        _address(tail, 0),
+        _address(tail, TAIL),
+        _address(tail, 2 * TAIL),
+        _address(tail, 3 * TAIL),
+        first,
+    )
 
 
 @njit
@@ -247,7 +271,6 @@ def list_for_forward(
     inputs: int,
     ldw: int,
     scale: Any,
-    fours: Any,
     values: Any,
     indices: Any,
     counts: Any,
@@ -255,8 +278,7 @@ def list_for_forward(
     tail: Any,
     masks: Any,
 ) -> None:
-    """Write the forward lists of the samples in ``fours``, and for all samples which fours of inputs are not
-    zero.
+    """Write the forward lists of a batch, and masks of which fours of inputs are not zero.
 
     Cost: for 4 x 4 inputs of which one is not zero, about 35 instructions; for others, next to nothing.
     """
@@ -264,25 +286,23 @@ def list_for_forward(
     for b in range(0, samples, ROWS):
         four = b // ROWS
         v, k = offset(values, four * capacity * ROWS), offset(indices, four * capacity)
-        is_mine = fours[0] <= four < fours[1]
         n = 0
         for chunk in range(chunks):
             first = chunk * TAIL
             a0, a1, a2, a3, shift = _look(images, addresses, b, first, inputs, tail)
             some = _nonzero_fours(images, a0, a1, a2, a3, first - shift)
             masks[four * chunks + chunk] = some
-            while is_mine and some != 0:
+            while some != 0:
                 at = first + ROWS * _lowest_bit(some)
                 some &= some - 1
                 n = _append_inputs(images, a0, a1, a2, a3, at, shift, ldw, scale, v, k, n)
-        if is_mine:
-            if n == 0:
-                # Tiles take at least one step; this one adds zeros.
-                for i in range(ROWS):
-                    v[i] = 0
-                k[0] = 0
-                n = 1
-            counts[four] = n
+        if n == 0:
+            # Tiles take at least one step; this one adds zeros.
+            for i in range(ROWS):
+                v[i] = 0
+            k[0] = 0
+            n = 1
+        counts[four] = n
 
 
 @njit
@@ -292,7 +312,6 @@ def list_for_update(
     samples: int,
     inputs: int,
     scale: Any,
-    fours: Any,
     values: Any,
     indices: Any,
     counts: Any,
@@ -300,21 +319,18 @@ def list_for_update(
     tail: Any,
     masks: Any,
 ) -> None:
-    """Write the update lists of the inputs in ``fours``, from the masks of ``list_for_forward``.
+    """Write the update lists of a batch, from the masks of ``list_for_forward``.
 
     64 inputs at a time, so that the ends of their lists stay in the first level cache. Cost: as
     ``list_for_forward``.
     """
-    per_chunk, chunks = TAIL // ROWS, (inputs + TAIL - 1) // TAIL
-    for p in range(fours[0], fours[1]):
+    chunks = (inputs + TAIL - 1) // TAIL
+    for p in range((inputs + ROWS - 1) // ROWS):
         counts[p] = 0
-    for chunk in range(fours[0] // per_chunk, (fours[1] + per_chunk - 1) // per_chunk):
+    for chunk in range(chunks):
         first = chunk * TAIL
-        # Of this chunk, the fours that are this thread's.
-        low, high = max(fours[0] - chunk * per_chunk, 0), min(fours[1] - chunk * per_chunk, per_chunk)
-        mine = (1 << high) - (1 << low)
         for b in range(0, samples, ROWS):
-            some = masks[b // ROWS * chunks + chunk] & mine
+            some = masks[b // ROWS * chunks + chunk]
             if some != 0:
                 a0, a1, a2, a3, shift = _look(images, addresses, b, first, inputs, tail)
                 while some != 0:
@@ -326,11 +342,9 @@ def list_for_update(
 
 
 @njit
-def gather(
-    images: Any, addresses: Any, inputs: int, scale: Any, first: int, last: int, x: Any, ldx: int
-) -> None:
-    """``x[b, :] = scale * images[order[b], :]`` for the samples ``first`` to ``last``."""
-    for b in range(first, last):
+def gather(images: Any, addresses: Any, samples: int, inputs: int, scale: Any, x: Any, ldx: int) -> None:
+    """``x[b, :] = scale * images[order[b], :]``."""
+    for b in range(samples):
         row, out = _at_address(images, addresses[b]), offset(x, b * ldx)
         for d in range(inputs):
             out[d] = row[d] * scale
