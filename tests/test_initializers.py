@@ -33,7 +33,9 @@ def test_every_scheme_is_tested():
 def test_weights_are_the_documented_draws(scheme, seed):
     network = started((13, 7, 5, 3), scheme, seed)
     for layer, weight in enumerate(network.weights):
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed % 2**32, seed // 2**32, 0, layer])))
+        rng = np.random.Generator(
+            np.random.Philox(np.random.SeedSequence([seed % 2**32, seed // 2**32, 0, layer]))
+        )
         expected = rng.standard_normal(weight.shape) * math.sqrt(VARIANCE[scheme](*weight.shape))
         np.testing.assert_allclose(weight, expected, rtol=1e-15)
 

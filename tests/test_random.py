@@ -25,7 +25,12 @@ def test_draws_are_those_of_earlier_versions():
 
 
 def test_no_two_arguments_draw_alike():
-    keys = [(seed, stream, epoch) for seed in (0, 1, 2, 2**32, 2**32 + 1, 2**63 - 1) for stream in Stream for epoch in range(4)]
+    keys = [
+        (seed, stream, epoch)
+        for seed in (0, 1, 2, 2**32, 2**32 + 1, 2**63 - 1)
+        for stream in Stream
+        for epoch in range(4)
+    ]
     assert len({generator(*key).bytes(16) for key in keys}) == len(keys)
     assert len({generator(*key).bytes(16) for key in keys * 2}) == len(keys)
 
