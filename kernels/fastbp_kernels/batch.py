@@ -242,7 +242,10 @@ def _copy_tail(images: Any, addresses: Any, b: int, first: int, inputs: int, tai
     for i in range(ROWS):
         row = _at_address(images, addresses[b + i])
         for j in range(TAIL):
-            tail[i * TAIL + j] = row[first + j] if first + j < inputs else row[0] * 0
+            if first + j < inputs:
+                tail[i * TAIL + j] = row[first + j]
+            else:
+                tail[i * TAIL + j] = 0
 
 
 @njit
