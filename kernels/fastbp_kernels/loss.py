@@ -62,7 +62,8 @@ def _row(z: Any, classes: int, label: int, scale: Any) -> Any:
     for c in range(0, row, lanes):
         store(z, c, multiply(load(z, c), factor))
     z[label] -= scale
-    return gap + first_lane(log(splat(s))), answer == label
+    # A NaN among the logits makes s NaN, and the sample wrong.
+    return gap + first_lane(log(splat(s))), answer == label and s > 0
 
 
 @njit

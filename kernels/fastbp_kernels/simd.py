@@ -425,14 +425,14 @@ def _log(e: Emitter, x: Any) -> Any:
 
 @intrinsic
 def first_equal(typing: Any, a: Any, b: Any) -> Any:
-    """Number of the first lane in which both are equal; a large number where none is."""
+    """Number of the first lane in which both are equal; 2**62 where none is."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         e = Emitter.of(signature.args[0], builder)
         mask = builder.bitcast(builder.fcmp_ordered("==", *args), ir.IntType(e.lanes))
-        return builder.cttz(
-            builder.or_(builder.zext(mask, I64), ir.Constant(I64, 1 << 62)), ir.Constant(I1, 1)
-        )
+        wide = builder.zext(mask, I64)
+        none = builder.icmp_unsigned("==", wide, ir.Constant(I64, 0))
+        return builder.select(none, ir.Constant(I64, 2**62), builder.cttz(wide, ir.Constant(I1, 0)))
 
     return types.int64(a, b), emit
 
