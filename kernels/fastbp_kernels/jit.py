@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -53,12 +52,8 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fastbp"
 
 
-@cache
-def cache_folder() -> Path:
-    """Return the folder of compiled kernels for these sources, versions and this CPU.
-
-    ``FASTBP_CACHE_DIR`` moves it. It is safe to delete.
-    """
+def _fingerprint() -> str:
+    """Hash all that the machine code depends on."""
     seen = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         seen.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -74,7 +69,20 @@ def cache_folder() -> Path:
         os.environ.get("FASTBP_SIMD_BITS", ""),
     ):
         seen.update(part.encode() + b"\0")
-    return _user_cache() / f"kernels-{seen.hexdigest()[:20]}"
+    return seen.hexdigest()[:20]
+
+
+# Now, as the sources are imported: an edit later on is not in this process' functions, so it must not name
+# their code.
+_FINGERPRINT = _fingerprint()
+
+
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels for these sources, versions and this CPU.
+
+    ``FASTBP_CACHE_DIR`` moves it. It is safe to delete.
+    """
+    return _user_cache() / f"kernels-{_FINGERPRINT}"
 
 
 class _KernelCache(NullCache):

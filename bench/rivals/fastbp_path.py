@@ -1,0 +1,89 @@
+"""fastbp's compiled path, by the backend that the trainer uses: uint8 images, shuffled while training."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from fastbp_kernels import make_batch_buffers, make_workspace, run_batches
+from numpy.typing import NDArray
+from problem import Data, Problem
+
+from fastbp.numba_backend import NumbaBackend, is_sparse, read_only
+
+from .protocol import Rival
+
+__all__ = ["CONTESTANT", "Fastbp"]
+
+
+class Fastbp(Rival):
+    """Numba kernels; ``threads`` "auto" lets the backend choose."""
+
+    form = "one compiled call for all steps; gathers shuffled uint8 rows itself"
+
+    def __init__(self, problem: Problem, threads: int | Literal["auto"]) -> None:
+        super().__init__(problem, 1 if threads == "auto" else threads)
+        self._backend = NumbaBackend(threads)
+        self._network = problem.network.copy()
+        self._backend.warm_up(self._network, problem.data.images)
+        self._rate = 0.0
+        self._single: tuple[Any, ...] | None = None
+
+    @property
+    def threads_used(self) -> int:
+        """How many threads the last training took."""
+        return self._backend.threads
+
+    def restart(self, rate: float) -> None:
+        self._network.parameters[:] = self.problem.network.parameters
+        self._rate = rate
+
+    def train(self, first: int, steps: int) -> float:
+        data, batch = self.problem.data, self.problem.batch
+        losses, correct = np.empty(steps), np.empty(steps, np.int64)
+        order, rates = data.order[first * batch : (first + steps) * batch], np.full(steps, self._rate)
+        self._backend.train_steps(
+            self._network, data.images, data.labels, order, batch, rates, losses, correct
+        )
+        return float(losses.mean())
+
+    def scores(self, data: Data, rows: int) -> NDArray[np.floating[Any]]:
+        return self._backend.logits(self._network, data.images[:rows])
+
+    def one_by_one(self, data: Data, rows: int) -> None:
+        for row in range(rows):
+            self._backend.logits(self._network, data.images[row : row + 1])
+
+    def compiled_rows(self, data: Data, rows: int) -> bool:
+        if self._single is None or self._single[0] != rows:
+            self._single = (rows, *self._batches_of_one(data, rows))
+        run_batches(*self._single[1:])
+        return True
+
+    def close(self) -> None:
+        self._backend.close()
+
+    def _batches_of_one(self, data: Data, rows: int) -> tuple[Any, ...]:
+        """Arguments of a run over mini-batches of one sample, without labels and updates."""
+        network, order = self._network, np.arange(rows)
+        listed = is_sparse(data.images, order)
+        return (
+            network.parameters,
+            network.layout,
+            read_only(data.images),
+            read_only(np.zeros(0, np.int64)),
+            read_only(order),
+            1,
+            np.zeros(0),
+            network.input_scale,
+            make_workspace(network.layout, network.dtype, 1),
+            make_batch_buffers(network.inputs, network.dtype, data.images.dtype, 1, listed),
+            np.zeros(rows, network.dtype),
+            np.zeros(rows, np.uint8),
+            np.zeros((rows, network.classes), network.dtype),
+            0,
+            1,
+        )
+
+
+CONTESTANT = Fastbp

@@ -1,0 +1,74 @@
+"""Backpropagation for multilayer perceptrons on a CPU, at the speed of the machine.
+
+>>> import fastbp
+>>> result = fastbp.train("mnist", hidden=(100, 100), epochs=5)  # doctest: +SKIP
+>>> result.test_accuracy  # doctest: +SKIP
+>>> probabilities = fastbp.predict(result.network, images)  # doctest: +SKIP
+
+Names are imported when they are first used: ``import fastbp`` by itself loads neither NumPy nor Numba.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .callbacks import Callback, ChunkRecord, EpochRecord
+    from .datasets import Dataset
+    from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
+    from .evaluation import Evaluation, load, predict, test
+    from .experiment import TrainingDivergedError, TrainingInterruptedError, train
+    from .network import Network
+    from .runs import Result
+    from .settings import Settings
+
+    __version__: str
+
+__all__ = [
+    "Callback",
+    "ChunkRecord",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "DivergenceError",
+    "EpochRecord",
+    "Evaluation",
+    "FastbpError",
+    "Network",
+    "Result",
+    "Settings",
+    "TrainingDivergedError",
+    "TrainingInterruptedError",
+    "WeightsError",
+    "__version__",
+    "load",
+    "predict",
+    "test",
+    "train",
+]
+
+_HOME = {
+    **dict.fromkeys(("Callback", "ChunkRecord", "EpochRecord"), "callbacks"),
+    **dict.fromkeys(("ConfigError", "DataError", "DivergenceError", "FastbpError", "WeightsError"), "errors"),
+    **dict.fromkeys(("Evaluation", "load", "predict", "test"), "evaluation"),
+    **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "experiment"),
+    "Dataset": "datasets",
+    "Network": "network",
+    "Result": "runs",
+    "Settings": "settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from .runs import versions
+
+        return versions()["fastbp"]
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

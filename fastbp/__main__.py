@@ -1,0 +1,5 @@
+"""``python -m fastbp`` is ``fastbp``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,142 @@
+"""Train in one call: what ``import fastbp`` and ``fastbp train`` share.
+
+Settings and data are checked on the way here; the trainer and the backends check nothing again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from .backends import make_backend
+from .callbacks import Callback
+from .datasets import Dataset
+from .errors import DataError, DivergenceError
+from .initializers import initialize
+from .inputs import BYTE_SCALE, DataSource, training_data
+from .network import Network
+from .runs import Result
+from .settings import Settings
+from .trainer import Trainer, evaluate
+
+__all__ = ["TrainingDivergedError", "TrainingInterruptedError", "new_network", "run", "train"]
+
+_DEFAULT = Settings()
+
+
+class TrainingDivergedError(DivergenceError):
+    """The loss became infinite or NaN; ``result`` holds the weights from before the epoch in which it did."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.training.message)
+        self.result = result
+
+
+class TrainingInterruptedError(KeyboardInterrupt):
+    """Ctrl-C was pressed; ``result`` holds what was learnt until then."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.training.message)
+        self.result = result
+
+
+def train(
+    data: DataSource = _DEFAULT.data,
+    *,
+    hidden: str | int | Sequence[int] = _DEFAULT.hidden,
+    batch_size: int = _DEFAULT.batch_size,
+    epochs: int = _DEFAULT.epochs,
+    learning_rate: float = _DEFAULT.learning_rate,
+    schedule: str = _DEFAULT.schedule,
+    init: str = _DEFAULT.init,
+    validation: float = _DEFAULT.validation,
+    seed: int = _DEFAULT.seed,
+    backend: str = _DEFAULT.backend,
+    threads: int | Literal["auto"] = _DEFAULT.threads,
+    dtype: str = _DEFAULT.dtype,
+    callbacks: Iterable[Callback] = (),
+) -> Result:
+    """Train a network.
+
+    Parameters
+    ----------
+    data : a name (``"mnist"``), a folder of IDX files, or a file; or a `Dataset`; or ``(images, labels)``:
+        images (N, D) or (N, height, width), integers 0..255 or finite floats, and labels (N,), integers
+        from 0
+    hidden, batch_size, ... dtype : as in `fastbp.settings.Settings`, which gives their ranges
+    callbacks : told about progress; see `fastbp.callbacks.Callback`
+
+    Returns
+    -------
+    Result, of a run that was completed
+
+    Raises
+    ------
+    ConfigError : a setting is out of its range
+    DataError : the data are missing, damaged, or not what training takes
+    TrainingDivergedError : the loss is not finite any more; its ``result`` holds the last finite weights
+    TrainingInterruptedError : Ctrl-C, which is a KeyboardInterrupt; its ``result`` holds what was learnt
+
+    Examples
+    --------
+    >>> result = train("mnist", hidden=(100, 100), epochs=5)  # doctest: +SKIP
+    >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
+    >>> result.save("runs/small")  # doctest: +SKIP
+    """
+    values = {name: value for name, value in locals().items() if name not in ("data", "callbacks")}
+    # Settings first: a slip in them should not wait for the data.
+    settings = Settings(data="arrays" if isinstance(data, Dataset | tuple) else os.fspath(data), **values)
+    training, testing = training_data(data)
+    result = run(settings, training, testing, callbacks)
+    if result.status == "diverged":
+        raise TrainingDivergedError(result)
+    if result.status == "interrupted":
+        raise TrainingInterruptedError(result)
+    return result
+
+
+def run(
+    settings: Settings, training: Dataset, testing: Dataset | None = None, callbacks: Iterable[Callback] = ()
+) -> Result:
+    """Train as ``settings`` say on loaded data; a run that diverges or is interrupted has a result too."""
+    callbacks = tuple(callbacks)
+    if training.labels is None:
+        raise DataError(f"{training.name}: has no labels, which training needs")
+    network = new_network(settings, training)
+    backend = make_backend(settings.backend, settings.threads)
+    try:
+        trainer = Trainer(network, training.images, training.labels, settings, backend, callbacks)
+        for callback in callbacks:
+            callback.on_compile_start()
+        compile_seconds = backend.warm_up(network, training.images)
+        for callback in callbacks:
+            callback.on_compile_end(compile_seconds)
+        outcome = trainer.run()
+        loss = accuracy = None
+        if testing is not None and testing.labels is not None and outcome.status != "interrupted":
+            loss, accuracy = evaluate(backend, network, testing.images, testing.labels)
+        return Result(
+            network=network,
+            settings=settings,
+            training=outcome,
+            test_loss=loss,
+            test_accuracy=accuracy,
+            compile_seconds=compile_seconds,
+            threads=backend.threads,
+        )
+    finally:
+        backend.close()
+
+
+def new_network(settings: Settings, training: Dataset) -> Network:
+    """Return a network as it starts: its sizes fit the data, its weights come from the seed."""
+    network = Network(
+        (training.images.shape[1], *settings.hidden, training.classes),
+        dtype=settings.dtype,
+        input_scale=BYTE_SCALE if training.images.dtype == np.uint8 else 1.0,
+    )
+    initialize(network, settings.init, settings.seed)
+    return network

@@ -1,0 +1,110 @@
+"""The options of the commands: their names, values, help, and the group they are shown in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .initializers import SCHEMES
+from .schedules import SCHEDULES
+from .settings import BACKENDS, DTYPES
+
+DATA, NETWORK, TRAINING, MACHINE, RUN = "Data", "Network", "Training", "Machine", "Run"
+
+
+def _option(name: str, metavar: str, text: str, group: str | None = None, **more: Any) -> Any:
+    return typer.Option(name, metavar=metavar, help=text, rich_help_panel=group, **more)
+
+
+def _flag(name: str, text: str, group: str | None = None) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=group)
+
+
+Data = Annotated[
+    str,
+    _option(
+        "--data",
+        "NAME|PATH",
+        "A name (mnist), a folder of IDX files, or a file: IDX, CSV (each plain or gzip) or npz.",
+        DATA,
+    ),
+]
+Validation = Annotated[
+    float,
+    _option(
+        "--validation", "PART", "Part of the training data kept back for validation, 0 to below 1.", DATA
+    ),
+]
+Samples = Annotated[
+    int | None, _option("--samples", "N", "Train on the first N samples only.", DATA, show_default="all")
+]
+Hidden = Annotated[
+    str,
+    _option("--hidden", "N,N,...|none", "Units of each hidden layer; none is a softmax regression.", NETWORK),
+]
+Init = Annotated[str, _option("--init", "|".join(SCHEMES), "How weights start.", NETWORK)]
+Epochs = Annotated[int, _option("--epochs", "N", "Passes over the training data.", TRAINING)]
+BatchSize = Annotated[int, _option("--batch-size", "N", "Samples of a mini-batch.", TRAINING)]
+LearningRate = Annotated[float, _option("--learning-rate", "RATE", "Rate of the first update.", TRAINING)]
+Schedule = Annotated[
+    str,
+    _option(
+        "--schedule",
+        "|".join(SCHEDULES),
+        "How the rate goes on; linear falls to zero, with every update.",
+        TRAINING,
+    ),
+]
+Seed = Annotated[int, _option("--seed", "N", "Of every random draw.", TRAINING)]
+Backend = Annotated[
+    str, _option("--backend", "|".join(BACKENDS), "Compiled kernels, or the textbook in NumPy.", MACHINE)
+]
+Threads = Annotated[
+    str,
+    _option(
+        "--threads",
+        "N|auto",
+        "Threads of the numba backend; the weights have the same bits for any number. "
+        "NumPy follows the settings of its BLAS library.",
+        MACHINE,
+    ),
+]
+Dtype = Annotated[str, _option("--dtype", "|".join(DTYPES), "Type of the arithmetic.", MACHINE)]
+Config = Annotated[
+    Path | None,
+    _option(
+        "--config",
+        "FILE",
+        "Settings from a TOML file, such as a run's config.toml. Options given here come first.",
+        RUN,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    _option(
+        "--out",
+        "FOLDER",
+        "Folder for weights, history, config and result.",
+        RUN,
+        show_default="runs/DATA-HIDDEN-NUMBER, a new one",
+    ),
+]
+Force = Annotated[bool, _flag("--force", "Replace a run that is in --out.", RUN)]
+Quiet = Annotated[bool, _flag("--quiet", "Print the last line only.", RUN)]
+Json = Annotated[bool, _flag("--json", "Print JSON instead of tables.")]
+Weights = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run folder, or a safetensors file.")]
+TestData = Annotated[
+    str | None,
+    _option(
+        "--data",
+        "NAME|PATH",
+        "Data to test on, as for train; its test part, if it has one.",
+        show_default="the run's own, or mnist",
+    ),
+]
+Predictions = Annotated[
+    Path | None,
+    _option("--predictions", "FILE.csv", "Write each sample's predicted class and its probability."),
+]

@@ -1,0 +1,221 @@
+"""Everything that decides a training run: checked once, read from and written to TOML."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import ConfigError
+from .initializers import SCHEMES
+from .random import check_seed
+from .schedules import SCHEDULES
+
+__all__ = ["BACKENDS", "DTYPES", "Settings", "format_hidden", "parse_hidden", "read_settings"]
+
+BACKENDS = ("numba", "numpy")
+DTYPES = ("float32", "float64")
+MAX_THREADS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What to train, and how. The defaults are the recipe for MNIST that the README states.
+
+    Attributes
+    ----------
+    data : a name (``"mnist"``), a folder of IDX files, or a file
+    hidden : units of each hidden layer, each >= 1; ``()`` trains a softmax regression. Text (``"100,100"``,
+        ``"none"``) is understood too.
+    batch_size : samples of a mini-batch, >= 1; one larger than the data makes one batch of all
+    epochs : >= 0; 0 evaluates the untrained network
+    learning_rate : of the first update, finite, > 0
+    schedule : how the rate goes on, a name in `fastbp.schedules.SCHEDULES`
+    init : how weights start, a name in `fastbp.initializers.SCHEMES`
+    validation : part of the training samples that is kept back, 0 <= validation < 1
+    seed : of every random draw, 0 <= seed < 2**63
+    backend : ``"numba"`` or ``"numpy"``
+    threads : 1 to 1024, or ``"auto"``
+    dtype : of the arithmetic, ``"float32"`` or ``"float64"``
+
+    Raises
+    ------
+    ConfigError : a value is out of its range; the message begins with its name
+    """
+
+    data: str = "mnist"
+    hidden: tuple[int, ...] = (256, 256)
+    batch_size: int = 32
+    epochs: int = 14
+    learning_rate: float = 0.4
+    schedule: str = "linear"
+    init: str = "he"
+    validation: float = 0.1
+    seed: int = 0
+    backend: str = "numba"
+    threads: int | Literal["auto"] = "auto"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        checked = {
+            "data": _text("data", self.data),
+            "hidden": parse_hidden(self.hidden),
+            "batch_size": _whole("batch_size", self.batch_size, 1),
+            "epochs": _whole("epochs", self.epochs, 0),
+            "learning_rate": _rate("learning_rate", self.learning_rate),
+            "schedule": _choice("schedule", self.schedule, SCHEDULES),
+            "init": _choice("init", self.init, SCHEMES),
+            "validation": _fraction("validation", self.validation),
+            "seed": check_seed(_whole("seed", self.seed, 0)),
+            "backend": _choice("backend", self.backend, BACKENDS),
+            "threads": _threads(self.threads),
+            "dtype": _choice("dtype", self.dtype, DTYPES),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
+        """Make settings of a mapping that may lack some; ConfigError for a key that is none."""
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"expected one of: {', '.join(known)}"
+                raise ConfigError(f"{key} is not a setting; {hint}")
+        return cls(**values)
+
+    def to_toml(self) -> str:
+        """Return the settings as a TOML file that `read_settings` and ``fastbp train --config`` read back."""
+        import tomli_w
+
+        return tomli_w.dumps(asdict(self))
+
+
+def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a TOML file of settings, and check its keys and values.
+
+    Returns
+    -------
+    the settings that the file has, and no others: what it lacks may come from elsewhere
+
+    Raises
+    ------
+    ConfigError : the file is missing or not TOML, or has a key that is not known or a value out of range
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror or error}); expected a TOML file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
+    try:
+        settings = asdict(Settings.from_mapping(values))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return {key: settings[key] for key in values}
+
+
+def parse_hidden(hidden: str | int | Iterable[int]) -> tuple[int, ...]:
+    """Read hidden layers from ``"100,100"``, ``"none"``, a number, or numbers; ConfigError otherwise."""
+    expected = "expected units of each layer, such as 100,100, each 1 or more, or none"
+    given: Iterable[Any]
+    if isinstance(hidden, str):
+        given = () if hidden.strip().lower() == "none" else hidden.split(",")
+    else:
+        given = hidden if isinstance(hidden, Iterable) else (hidden,)
+    units = []
+    for layer in given:
+        try:
+            unit = int(layer) if isinstance(layer, str) else operator.index(layer)
+        except (TypeError, ValueError):
+            unit = 0
+        if unit < 1 or isinstance(layer, bool):
+            raise ConfigError(f"hidden is {hidden!r}; {expected}")
+        units.append(unit)
+    return tuple(units)
+
+
+def format_hidden(hidden: Iterable[int], separator: str = ",") -> str:
+    """Return the text that `parse_hidden` reads, with another separator if need be."""
+    return separator.join(map(str, hidden)) or "none"
+
+
+def _text(name: str, value: Any) -> str:
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    # What has no UTF-8, such as a path of undecodable bytes, could not be written into config.toml.
+    if not isinstance(text, str) or not text or not _is_utf8(text):
+        raise ConfigError(
+            f"{name} is {value!r}; expected the name of a data set, a folder or a file, in UTF-8"
+        )
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    # The kernels count in int64.
+    if not least <= number < 2**63 or isinstance(value, bool):
+        raise ConfigError(f"{name} is {value!r}; expected a whole number, {least} or more")
+    return number
+
+
+def _number(value: Any) -> float:
+    """Return the number as a float, NaN for what is no number."""
+    if isinstance(value, bool | str):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _rate(name: str, value: Any) -> float:
+    number = _number(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ConfigError(f"{name} is {value!r}; expected a finite number above 0")
+    return number
+
+
+def _fraction(name: str, value: Any) -> float:
+    number = _number(value)
+    if not 0 <= number < 1:
+        raise ConfigError(f"{name} is {value!r}; expected a part of the training data, 0 <= {name} < 1")
+    return number
+
+
+def _choice(name: str, value: Any, choices: Iterable[str]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise ConfigError(f"{name} is {value!r}; expected one of: {', '.join(choices)}")
+    return value
+
+
+def _threads(value: Any) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    try:
+        number = int(value) if isinstance(value, str) else operator.index(value)
+    except (TypeError, ValueError):
+        number = 0
+    if not 1 <= number <= MAX_THREADS or isinstance(value, bool):
+        raise ConfigError(f"threads is {value!r}; expected 1 to {MAX_THREADS}, or auto")
+    return number

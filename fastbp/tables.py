@@ -1,0 +1,245 @@
+"""What the commands print, as text and tables that fit the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .datasets import Dataset
+from .evaluation import Evaluation
+from .progress import percent
+from .random import split
+from .rounding import LIMIT, unit_roundoff
+from .runs import Result
+from .settings import Settings
+from .verification import FACTOR, OUTSIDE_ALLOWED, Verification
+
+__all__ = [
+    "describe_training",
+    "predictions_csv",
+    "print_evaluation",
+    "print_verification",
+    "summary_line",
+]
+
+MOST_CONFUSED = 10
+
+
+def describe_training(
+    console: Console, settings: Settings, training: Dataset, testing: Dataset | None
+) -> None:
+    """Print what is about to be trained on what."""
+    kept, back = split(settings.seed, len(training.images), settings.validation)
+    parts = [f"{len(kept):,} to train on", f"{len(back):,} for validation"]
+    if testing is not None:
+        parts.append(f"{len(testing.images):,} to test on")
+    size = "x".join(map(str, training.shape))
+    sizes = (training.images.shape[1], *settings.hidden, training.classes)
+    _print(console, f"{training.name}: {size} pixels, {training.classes} classes; {', '.join(parts)}")
+    _print(console, f"{'-'.join(map(str, sizes))}, {settings.dtype}, {settings.backend}")
+
+
+def summary_line(result: Result) -> str:
+    """Return how a completed run ended: the best figures there are, and how long training took."""
+    last = result.history[-1] if result.history else None
+    if result.test_accuracy is not None:
+        figures = f"test accuracy {percent(result.test_accuracy)}, loss {result.test_loss:.4f}"
+    elif last is None:
+        figures = "not trained"
+    elif last.validation_accuracy == last.validation_accuracy:  # not NaN
+        figures = f"validation accuracy {percent(last.validation_accuracy)}, loss {last.validation_loss:.4f}"
+    else:
+        figures = f"training accuracy {percent(last.train_accuracy)}, loss {last.train_loss:.4f}"
+    return f"{figures}; trained in {result.training.training_seconds:.2f} s"
+
+
+def predictions_csv(evaluation: Evaluation) -> str:
+    """Return a row for each sample: number from 0, predicted class, its probability, label if known."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    columns = [
+        range(len(evaluation.predicted)),
+        evaluation.predicted.tolist(),
+        evaluation.confidence.tolist(),
+    ]
+    names = ["row", "predicted", "probability"]
+    if evaluation.labels is not None:
+        columns.append(evaluation.labels.tolist())
+        names.append("label")
+    table.writerow(names)
+    table.writerows(zip(*columns, strict=True))
+    return text.getvalue()
+
+
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    """Print accuracy and loss, the scores of each class, and the confusion matrix."""
+    samples = len(evaluation.predicted)
+    if evaluation.report is None or evaluation.matrix is None:
+        _print(console, f"{evaluation.data}: {samples:,} samples without labels, predictions only")
+        counts = np.bincount(evaluation.predicted)
+        rows = [(str(label), f"{counts[label]:,}") for label in np.flatnonzero(counts).tolist()]
+        _print_table(console, ("class", "predicted"), rows)
+        return
+    report = evaluation.report
+    wrong = samples - int(np.trace(evaluation.matrix))
+    _print(
+        console,
+        f"{evaluation.data}: accuracy {percent(report.accuracy)} ({wrong:,} of {samples:,} wrong), "
+        f"loss {evaluation.loss:.4f}",
+    )
+    scores = [(str(c.label), c.precision, c.recall, c.f1, c.support) for c in report.classes]
+    scores.append(("mean", report.macro_precision, report.macro_recall, report.macro_f1, report.samples))
+    _print_table(
+        console,
+        ("class", "precision", "recall", "F1", "samples"),
+        [(name, f"{p:.4f}", f"{r:.4f}", f"{f1:.4f}", f"{n:,}") for name, p, r, f1, n in scores],
+        drop=(4,),
+    )
+    _print_confusion(console, evaluation.matrix)
+
+
+def _print_confusion(console: Console, matrix: NDArray[np.int64]) -> None:
+    """Print the whole matrix where it fits, otherwise what was confused most."""
+    classes = len(matrix)
+    digits = max(len(str(matrix.max())), len(str(classes - 1)))
+    if (classes + 1) * (digits + 1) + 2 <= console.width:
+        _print(console, "confusion matrix: a row for each true class, a column for each predicted one")
+        rows = [
+            (str(label), *(str(n or ".") for n in counts)) for label, counts in enumerate(matrix.tolist())
+        ]
+        _print_table(console, ("", *map(str, range(classes))), rows)
+        return
+    _print(console, "what was confused most")
+    mistakes = matrix - np.diag(matrix.diagonal())
+    places = np.argsort(-mistakes, axis=None, kind="stable")[:MOST_CONFUSED]
+    pairs = [divmod(place, classes) for place in places.tolist() if mistakes.flat[place]]
+    rows = [(str(label), str(guess), f"{mistakes[label, guess]:,}") for label, guess in pairs]
+    _print_table(console, ("true", "predicted", "samples"), rows)
+
+
+def print_verification(console: Console, report: Verification) -> None:
+    """Print what was compared, layer by layer, with the bounds and the verdict."""
+    settings = report.settings
+    tested, textbook = report.candidate, report.reference
+    _print(
+        console,
+        f"{tested} against {textbook}: {'-'.join(map(str, report.sizes))}, {settings.dtype}, batch size "
+        f"{settings.batch_size}, {report.samples:,} samples, {report.steps:,} steps, seed {settings.seed}\n",
+    )
+    u = unit_roundoff(np.dtype(settings.dtype))
+    _print(console, "Gradients of one step, element by element against float64.")
+    _print(console, f"Bound: {LIMIT:g} standard deviations of rounding (u = {u:.1e}).")
+    _print_table(
+        console,
+        ("array", "batch", "largest", "difference", "bound", f"{tested} used", f"{textbook} used"),
+        [
+            (
+                _short(check.name),
+                f"{check.batch:,}",
+                *(f"{value:.1e}" for value in (check.largest, check.difference, check.bound)),
+                *(_marked(share, share <= 1) for share in (check.candidate_share, check.reference_share)),
+            )
+            for check in report.gradients
+        ],
+        drop=(1, 2, 6, 4),
+    )
+    _print_windows(console, report)
+    _print(console, f"The whole run. Bound: {FACTOR:g} times how far a slightly different start leads.")
+    _print_table(
+        console,
+        ("array", "moved", "difference", "bound", "used"),
+        [
+            (
+                _short(run.name),
+                "" if run is report.loss else f"{run.size:.1e}",
+                *(f"{value:.1e}" for value in (run.difference, run.bound)),
+                _marked(run.share, run.passed),
+            )
+            for run in (*report.parameters, report.loss)
+        ],
+        drop=(1,),
+    )
+    predictions = report.predictions
+    _print(
+        console,
+        f"{predictions.difference:,.0f} of {predictions.size:,.0f} samples are classified differently, "
+        f"bound {predictions.bound:,.0f}",
+    )
+    _print(
+        console,
+        f"accuracy: {tested} {percent(report.candidate_accuracy)}, "
+        f"{textbook} {percent(report.reference_accuracy)}",
+    )
+    failures = report.failures()
+    _print(console, f"FAILED: {', '.join(failures)}" if failures else "passed: every bound holds")
+
+
+def _print_windows(console: Console, report: Verification) -> None:
+    """Print how the windows went: for each path how many are outside, and what the one in the middle uses."""
+    count = len(report.windows)
+    steps = max(window.steps for window in report.windows)
+    loss = max(window.loss_difference for window in report.windows)
+    _print(console, f"{count} windows of up to {steps} steps, from equal weights, against float64.")
+    _print(
+        console,
+        f"Bound: as above, in {1 - OUTSIDE_ALLOWED:.0%} of them. Losses differ by {loss:.1e} at most.",
+    )
+    shares = (
+        [window.candidate_share for window in report.windows],
+        [window.reference_share for window in report.windows],
+    )
+    _print_table(
+        console,
+        ("path", "windows outside", "allowed", "middle one used"),
+        [
+            (path, _marked(outside, outside <= allowed), f"{allowed:g}", f"{statistics.median(used):.2f}")
+            for path, outside, used in zip(
+                (report.candidate, report.reference), report.windows_outside, shares, strict=True
+            )
+            for allowed in [math.floor(OUTSIDE_ALLOWED * count)]
+        ],
+        drop=(3,),
+    )
+
+
+def _print_table(
+    console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]], drop: Sequence[int] = ()
+) -> None:
+    """Print right-aligned columns; those in ``drop`` are left out in turn if the terminal is too narrow."""
+    widths = [max(map(len, column)) + 1 for column in zip(headers, *rows, strict=True)]
+    shown = list(range(len(headers)))
+    for index in drop:
+        if sum(widths[i] for i in shown) + 2 <= console.width:
+            break
+        shown.remove(index)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for index in shown:
+        table.add_column(headers[index], justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            *(Text(row[index], style="bold red" if row[index].endswith("!") else "") for index in shown)
+        )
+    console.print(table)
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("layers.")
+
+
+def _marked(value: float, passed: bool) -> str:
+    text = str(value) if isinstance(value, int) else f"{value:.2g}"
+    return text if passed else f"{text} !"
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)

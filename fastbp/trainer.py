@@ -1,0 +1,271 @@
+"""The loop over epochs: batches to the backend, validation, history, Ctrl-C, divergence.
+
+The backend gets chunks of about a tenth of a second. Between two chunks the loop looks whether Ctrl-C was
+pressed and whether the loss is still finite, and tells the callbacks how far it is. Chunks change no
+figure: their size follows the machine's speed, but the means of an epoch are taken over its mini-batches in
+order when it is done. There is no other arithmetic on arrays here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .backends import Backend
+from .callbacks import Callback, ChunkRecord, EpochRecord
+from .interrupt import InterruptFlag
+from .network import FloatArray, Network
+from .random import shuffle, split
+from .schedules import learning_rates
+from .settings import Settings
+
+__all__ = ["Status", "Trainer", "Training", "evaluate"]
+
+Images = NDArray[np.uint8] | FloatArray
+Status = Literal["completed", "interrupted", "diverged"]
+
+CHUNK_SECONDS = 0.1  # of work for the backend at once; machines slow down, so aim well below the 0.2 allowed
+EVALUATION_FLOP = 2e9  # at once, 0.2 s at 10 GFLOP/s; not timed, so that sums do not depend on speed
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a run went; its weights are in the network that was trained."""
+
+    status: Status
+    message: str  # one line for a person, empty when completed
+    history: tuple[EpochRecord, ...]  # of the epochs that were completed
+    samples: int  # trained on, each as often as it was
+    training_seconds: float  # of all training passes
+    validation_seconds: float
+
+
+class _StoppedError(Exception):
+    """Leaves the loops early; carries status and message."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class _Pace:
+    """How many steps take about `CHUNK_SECONDS`, from how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    def observe(self, seconds: float) -> None:
+        """Note that ``steps`` steps took so long. Growth is bounded: one lucky measurement costs little."""
+        wanted = self.steps * CHUNK_SECONDS / max(seconds, 1e-6)
+        self.steps = max(1, min(int(wanted), 8 * self.steps))
+
+
+class Trainer:
+    """Trains one network on checked arrays.
+
+    Parameters
+    ----------
+    network : trained in place
+    images : (N, D), uint8 or float, C-contiguous
+    labels : (N,), int64, 0 <= label < C
+    settings : epochs, batch size, rates, seed and validation part count here. Epoch e (from 1) visits the
+        training rows in the order ``shuffle(seed, e - 1, n)``.
+    backend : runs the arithmetic
+    callbacks : told about progress, in order
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        images: Images,
+        labels: NDArray[np.int64],
+        settings: Settings,
+        backend: Backend,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.network, self.images, self.labels = network, images, labels
+        self.settings, self.backend, self.callbacks = settings, backend, callbacks
+        self.train_rows, self.validation_rows = split(settings.seed, len(images), settings.validation)
+        self.batch_size = min(settings.batch_size, len(self.train_rows))
+        self.steps = math.ceil(len(self.train_rows) / self.batch_size)  # of an epoch
+        # Samples of each mini-batch: the last one may be smaller.
+        self._sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
+        self._sizes[-1] = len(self.train_rows) - (self.steps - 1) * self.batch_size
+        self._kept = network.parameters.copy()  # as they were when this epoch began
+        self._samples = 0
+        self._history: list[EpochRecord] = []
+        self._seconds = self._validation_seconds = 0.0
+        self._pace = _Pace()
+
+    def run(self) -> Training:
+        """Train, until done, Ctrl-C, or divergence.
+
+        Interrupted, the network keeps all updates it has seen. Diverged, it gets back the weights that it
+        had when the epoch began, which are finite.
+        """
+        status: Status = "completed"
+        message = ""
+        with InterruptFlag() as flag:
+            try:
+                for epoch in range(1, self.settings.epochs + 1):
+                    self._run_epoch(epoch, flag)
+            except _StoppedError as stopped:
+                status, message = stopped.status, stopped.message
+        return Training(
+            status=status,
+            message=message,
+            history=tuple(self._history),
+            samples=self._samples,
+            training_seconds=self._seconds,
+            validation_seconds=self._validation_seconds,
+        )
+
+    def _run_epoch(self, epoch: int, flag: InterruptFlag) -> None:
+        np.copyto(self._kept, self.network.parameters)
+        samples_before = self._samples
+        try:
+            start = perf_counter()
+            try:
+                loss, accuracy, rate = self._train_epoch(epoch, flag)
+            finally:
+                seconds = perf_counter() - start
+                self._seconds += seconds
+            start = perf_counter()
+            validation_loss, validation_accuracy = self._validate(epoch, flag)
+            validation_seconds = perf_counter() - start
+        except _StoppedError as stopped:
+            if stopped.status == "diverged":
+                np.copyto(self.network.parameters, self._kept)
+                self._samples = samples_before
+            raise
+        self._validation_seconds += validation_seconds
+        record = EpochRecord(
+            epoch, loss, accuracy, validation_loss, validation_accuracy, rate, seconds, validation_seconds
+        )
+        self._history.append(record)
+        for callback in self.callbacks:
+            callback.on_epoch_end(record)
+
+    def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
+        """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""
+        start = perf_counter()
+        settings, size = self.settings, self.batch_size
+        order = self.train_rows[shuffle(settings.seed, epoch - 1, len(self.train_rows))]
+        rates = learning_rates(
+            settings.schedule,
+            settings.learning_rate,
+            (epoch - 1) * self.steps,
+            self.steps,
+            settings.epochs * self.steps,
+        )
+        losses = np.empty(self.steps, dtype=np.float64)
+        correct = np.empty(self.steps, dtype=np.int64)
+        loss_sum, correct_sum, samples = 0.0, 0, 0
+        for part in self._chunks():
+            rows = order[part.start * size : part.stop * size]
+            began = perf_counter()
+            self.backend.train_steps(
+                self.network,
+                self.images,
+                self.labels,
+                rows,
+                size,
+                rates[part],
+                losses[part],
+                correct[part],
+            )
+            self._pace.observe(perf_counter() - began)
+            self._check_finite(epoch, part, losses[part])
+            self._samples += len(rows)
+            samples += len(rows)
+            loss_sum += float(losses[part] @ self._sizes[part])
+            correct_sum += int(correct[part].sum())
+            chunk = ChunkRecord(
+                epoch=epoch,
+                epochs=settings.epochs,
+                samples=samples,
+                epoch_samples=len(order),
+                loss=loss_sum / samples,
+                accuracy=correct_sum / samples,
+                seconds=perf_counter() - start,
+            )
+            for callback in self.callbacks:
+                callback.on_chunk(chunk)
+            self._check_flag(epoch, flag, f"at step {part.stop} of {self.steps}")
+        loss = float(np.average(losses, weights=self._sizes))
+        return loss, correct_sum / samples, float(rates[0])
+
+    def _chunks(self) -> Iterator[slice]:
+        """Yield the epoch's steps in slices of the present pace."""
+        step = 0
+        while step < self.steps:
+            stop = min(step + self._pace.steps, self.steps)
+            yield slice(step, stop)
+            step = stop
+
+    def _validate(self, epoch: int, flag: InterruptFlag) -> tuple[float, float]:
+        if len(self.validation_rows) == 0:
+            return math.nan, math.nan
+        loss, accuracy = evaluate(
+            self.backend, self.network, self.images, self.labels, self.validation_rows, flag
+        )
+        self._check_flag(epoch, flag, "during validation")
+        if not math.isfinite(loss):
+            raise self._diverged(f"after epoch {epoch}", f"the validation loss is {loss}")
+        return loss, accuracy
+
+    def _check_finite(self, epoch: int, part: slice, losses: NDArray[np.float64]) -> None:
+        finite = np.isfinite(losses)
+        if not finite.all():
+            first = int(finite.argmin())
+            place = f"in epoch {epoch}, step {part.start + first + 1} of {self.steps}"
+            raise self._diverged(place, f"the loss is {losses[first]}")
+        if not self.network.is_finite():
+            place = f"in epoch {epoch}, by step {part.stop} of {self.steps}"
+            raise self._diverged(place, "a parameter is not finite")
+
+    def _diverged(self, place: str, found: str) -> _StoppedError:
+        rate = self.settings.learning_rate
+        return _StoppedError(
+            "diverged", f"training diverged {place}: {found}; try a learning rate below {rate:g}"
+        )
+
+    def _check_flag(self, epoch: int, flag: InterruptFlag, place: str) -> None:
+        if flag.pressed:
+            raise _StoppedError(
+                "interrupted", f"interrupted in epoch {epoch} of {self.settings.epochs}, {place}"
+            )
+
+
+def evaluate(
+    backend: Backend,
+    network: Network,
+    images: Images,
+    labels: NDArray[np.int64],
+    rows: NDArray[np.int64] | None = None,
+    flag: InterruptFlag | None = None,
+) -> tuple[float, float]:
+    """Mean loss (nats) and accuracy (0..1) over ``rows`` of the images, or all, in parts that Ctrl-C can
+    part.
+
+    Returns early, with the means over a part of the rows, once ``flag`` is pressed.
+    """
+    rows = np.arange(len(images), dtype=np.int64) if rows is None else rows
+    at_once = max(1, int(EVALUATION_FLOP / (2 * network.parameter_count)))
+    loss_sum, correct, seen = 0.0, 0, 0
+    for start in range(0, len(rows), at_once):
+        part = rows[start : start + at_once]
+        loss, accuracy = backend.evaluate(network, images, labels, part)
+        loss_sum += loss * len(part)
+        correct += round(accuracy * len(part))
+        seen += len(part)
+        if flag is not None and flag.pressed:
+            break
+    return loss_sum / seen, correct / seen
