@@ -1,10 +1,13 @@
-"""Errors that a person can mend: each message is one line that says what was wrong, where, and what to do."""
+"""Errors that a person can mend: each is one line that says what was wrong, where, and what to do."""
 
 __all__ = ["ConfigError", "DataError", "DivergenceError", "FastbpError", "WeightsError"]
 
 
 class FastbpError(Exception):
-    """A mistake or a limit that the caller can do something about; the command line prints it without a traceback."""
+    """A mistake or a limit that the caller can do something about.
+
+    The command line prints it without a traceback.
+    """
 
 
 class DataError(FastbpError):
