@@ -21,6 +21,7 @@ from fastbp_kernels import (
 )
 from numpy.typing import NDArray
 
+from .errors import DataError
 from .network import Network
 from .pace import ThreadChooser, available_cores
 
@@ -130,8 +131,10 @@ class NumbaBackend:
         labels: NDArray[np.int64],
         rows: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
-        """Mean loss (nats) and accuracy; see ``Backend.evaluate``."""
+        """Mean loss (nats) and accuracy; see ``Backend.evaluate``. DataError for no rows."""
         order = np.arange(len(images)) if rows is None else rows
+        if len(order) == 0:
+            raise DataError("no samples to evaluate; expected at least one")
         with self._lock:
             losses, right = self._infer(network, images, labels, order, None)
         return float(losses.mean(dtype=np.float64)), float(right.mean(dtype=np.float64))

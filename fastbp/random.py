@@ -45,8 +45,8 @@ def generator(seed: int, stream: int, epoch: int) -> np.random.Generator:
     ------
     ConfigError : the seed is out of range
     """
-    # Two words of 32 bits for the seed, whatever its size: else a large seed could draw like another stream of
-    # a small one.
+    # Two words of 32 bits for the seed, whatever its size: else a large seed could draw like another stream
+    # of a small one.
     high, low = divmod(check_seed(seed), 2**32)
     entropy = [low, high, int(stream), int(epoch)]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))

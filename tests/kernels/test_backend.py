@@ -6,6 +6,7 @@ from fastbp_kernels import compiled_count
 from steps import F32_F32, F32_U8, F64_F64, PAIRS, bits, draw_images, draw_network
 
 from fastbp import reference
+from fastbp.errors import DataError
 from fastbp.numba_backend import NumbaBackend
 
 pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
@@ -208,3 +209,9 @@ def test_a_warm_backend_compiles_nothing_more(pair):
     other, images, labels = draw_data((784, 10), 40, pair, density=1.0)
     train(NumbaBackend(2), other, images, labels, np.arange(40), 8, np.full(5, 0.1))
     assert compiled_count() == before
+
+
+def test_a_mean_over_no_rows_is_refused(backend):
+    network, images, labels = draw_data((5, 3, 2), 4, F32_U8)
+    with pytest.raises(DataError, match="no samples"):
+        backend.evaluate(network, images, labels, np.zeros(0, np.int64))

@@ -145,13 +145,6 @@ def test_damaged_entries_are_compiled_again_and_whole_again(small):
     assert call(small, code) == f"{right} 0"
 
 
-def test_entries_of_another_type_are_not_mixed_up(small):
-    given = "from small.entry import *; print({}, compiled_count())"
-    assert call(small, given.format("scaled(2.0)")) == "7.0 1"
-    assert call(small, given.format("scaled(2)")) == "7 1"
-    assert call(small, given.format("scaled(2), scaled(2.0)")) == "7 7.0 0"
-
-
 def test_four_processes_at_once_are_all_right(small):
     # All wait, with everything imported, for one file to appear.
     code = f"""
