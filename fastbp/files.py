@@ -11,8 +11,8 @@ from .errors import FastbpError
 __all__ = ["replace_file"]
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write ``text`` (UTF-8) beside ``path``, force it to the disk, then rename it over ``path``.
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write ``content`` (text as UTF-8) beside ``path``, force it to the disk, then rename it over ``path``.
 
     A link is followed. What is no regular file, such as ``/dev/stdout`` or a pipe, is written to as it is.
 
@@ -20,20 +20,21 @@ def replace_file(path: Path, text: str) -> None:
     ------
     FastbpError : the file cannot be written; whatever was at ``path`` is unchanged
     """
+    payload = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_text(text, encoding="utf-8", newline="")
+            path.write_bytes(payload)
         else:
-            _replace(Path(os.path.realpath(path)), text)
+            _replace(Path(os.path.realpath(path)), payload)
     except OSError as error:
         raise FastbpError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, payload: bytes) -> None:
     temporary = path.with_name(f".fastbp-{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(temporary, "xb") as file:
+            file.write(payload)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

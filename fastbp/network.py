@@ -6,7 +6,6 @@ import math
 import operator
 import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .errors import ConfigError, WeightsError
+from .errors import ConfigError, FastbpError, WeightsError
+from .files import replace_file
 
 __all__ = ["ACTIVATIONS", "FloatArray", "Network"]
 
@@ -159,7 +159,10 @@ class Network:
         _check_finite(path, self.named_arrays())
         # safetensors writes an array's memory as it lies, so a view has to be made contiguous first.
         tensors = {name: np.ascontiguousarray(array) for name, array in self.named_arrays()}
-        _replace_file(path, save(tensors, {**(metadata or {}), **own}))
+        try:
+            replace_file(path, save(tensors, {**(metadata or {}), **own}))
+        except FastbpError as error:
+            raise WeightsError(str(error)) from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
@@ -275,22 +278,6 @@ def _version() -> str:
         return version("fastbp")
     except PackageNotFoundError:  # run from a source tree that is not installed
         return "unknown"
-
-
-def _replace_file(path: Path, payload: bytes) -> None:
-    """Write beside the target, then rename: a reader sees the old file or the new one, never a part."""
-    temporary = path.with_name(f".fastbp-{secrets.token_hex(8)}.tmp")
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _refuse(path: Path, found: str, expected: str) -> NoReturn:

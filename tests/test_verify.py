@@ -227,6 +227,26 @@ def test_faults_between_windows_are_rejected_by_the_whole_run(settings, monkeypa
     assert "layers.0.weight after the run" in report.failures()
 
 
+def test_wrong_predictions_are_rejected(settings):
+    class Turned(NumpyBackend):
+        """Trains well, and takes one class for another when asked."""
+
+        def logits(self, network, images):
+            return super().logits(network, images)[:, ::-1]
+
+    assert verify_paths(replace(settings, epochs=9), candidate=Turned()).failures() == ["predictions"]
+
+
+def test_rounding_that_the_twin_does_not_show_is_allowed_for(settings, tmp_path):
+    """On black images only biases learn, which the twin shares with the textbook: it ends where that does."""
+    labels = np.random.default_rng(0).integers(0, 4, size=300)
+    np.savez(tmp_path / "black.npz", images=np.zeros((300, 5), np.uint8), labels=labels)
+    settings = replace(settings, data=str(tmp_path / "black.npz"), hidden=())
+    report = verify_paths(settings, candidate=edited("d_z.sum(axis=0)", "d_z[::-1].cumsum(axis=0)[-1]"))
+    assert report.passed, report.failures()
+    assert report.parameters[1].difference > 0
+
+
 # Details
 
 
