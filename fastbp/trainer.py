@@ -61,10 +61,12 @@ class _Pace:
     def __init__(self) -> None:
         self.steps = 1
 
-    def observe(self, seconds: float) -> None:
-        """Note that ``steps`` steps took so long. Growth is bounded: one lucky measurement costs little."""
-        wanted = self.steps * CHUNK_SECONDS / max(seconds, 1e-6)
-        self.steps = max(1, min(int(wanted), 8 * self.steps))
+    def observe(self, steps: int, seconds: float) -> None:
+        """Note that so many steps took so long. Growth is bounded: one lucky measurement costs little."""
+        wanted = steps * CHUNK_SECONDS / max(seconds, 1e-6)
+        # The end of an epoch is no reason to try more than was wished for.
+        most = 8 * self.steps if steps == self.steps else self.steps
+        self.steps = max(1, min(int(wanted), most))
 
 
 class Trainer:
@@ -181,7 +183,7 @@ class Trainer:
                 losses[part],
                 correct[part],
             )
-            self._pace.observe(perf_counter() - began)
+            self._pace.observe(part.stop - part.start, perf_counter() - began)
             self._check_finite(epoch, part, losses[part])
             self._samples += len(rows)
             samples += len(rows)

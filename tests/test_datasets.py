@@ -170,3 +170,9 @@ def test_dataset_refuses_what_kernels_could_not_index(wrong):
 def test_dataset_is_frozen():
     with pytest.raises(AttributeError):
         dataset().classes = 3
+
+
+def test_labels_with_strides_are_refused():
+    images, labels = np.zeros((4, 2), np.uint8), np.zeros((4, 2), np.int64)[:, 0]
+    with pytest.raises(DataError, match="contiguous"):
+        Dataset(images, labels, (2,), 2, "strided")

@@ -334,3 +334,12 @@ def test_large_network_is_evaluated_a_row_at_a_time(monkeypatch):
     loss, accuracy = evaluate(NumpyBackend(), Network((20, 4), input_scale=1 / 255), data.images, data.labels)
     assert loss == pytest.approx(math.log(4))
     assert accuracy == np.mean(data.labels == 0)
+
+
+def test_the_pace_does_not_grow_by_epochs_that_are_shorter_than_a_chunk():
+    pace = trainer._Pace()
+    for _ in range(1000):
+        pace.observe(min(pace.steps, 20), 1e-4)
+    assert 20 <= pace.steps <= 8 * 20
+    pace.observe(20, 10.0)
+    assert pace.steps == 1

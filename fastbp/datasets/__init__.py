@@ -62,9 +62,10 @@ class Dataset:
             )
         if labels is None:
             return
-        if labels.shape != images.shape[:1] or labels.dtype != np.int64:
+        if labels.shape != images.shape[:1] or labels.dtype != np.int64 or not labels.flags.c_contiguous:
             raise DataError(
-                f"{self.name}: found labels {labels.dtype} {labels.shape}, expected int64 {images.shape[:1]}"
+                f"{self.name}: found labels {labels.dtype} {labels.shape} with strides {labels.strides}, "
+                f"expected contiguous int64 {images.shape[:1]}"
             )
         if labels.min() < 0 or labels.max() >= self.classes:
             raise DataError(

@@ -8,9 +8,11 @@ concurrent calls and change under a fork.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
@@ -98,6 +100,23 @@ def barrier(counter: Any, threads: int) -> None:
                 _yield()
 
 
+@contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until the end: between two parts handed out, it would leave a thread waiting."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    pressed: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        handler(*pressed[0])
+
+
 class Team:
     """Threads that stay: ``run`` has each of them, the caller among them, do its part at the same time.
 
@@ -115,8 +134,7 @@ class Team:
         """Call ``part(thread)`` in every thread, or the first ``threads``, and wait for all.
 
         The parts must not raise before they have passed their last barrier: the others would wait for ever.
-        An interrupt
-        of the caller is raised when its part is done.
+        Ctrl-C is raised when all are done.
         """
         others = (self.threads if threads is None else threads) - 1
         self._start(others)
@@ -134,13 +152,17 @@ class Team:
 
             return call
 
-        for thread, (tasks, done) in enumerate(zip(self._tasks, finished, strict=False), start=1):
-            tasks.put(task(thread, done))
-        try:
+        if others == 0:
             part(0)
-        finally:
-            for done in finished:
-                done.wait()
+            return
+        with _interrupt_deferred():
+            for thread, (tasks, done) in enumerate(zip(self._tasks, finished, strict=False), start=1):
+                tasks.put(task(thread, done))
+            try:
+                part(0)
+            finally:
+                for done in finished:
+                    done.wait()
         if failures:
             raise failures[0]
 

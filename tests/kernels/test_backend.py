@@ -215,3 +215,11 @@ def test_a_mean_over_no_rows_is_refused(backend):
     network, images, labels = draw_data((5, 3, 2), 4, F32_U8)
     with pytest.raises(DataError, match="no samples"):
         backend.evaluate(network, images, labels, np.zeros(0, np.int64))
+
+
+def test_arrays_with_strides_are_taken_for_what_they_hold(backend):
+    network, images, labels = draw_data((5, 3, 2), 8, F32_U8)
+    strided = np.stack([labels, np.full_like(labels, 10**9)], axis=1)[:, 0]
+    rows = np.arange(16)[::2] % 8
+    expected = backend.evaluate(network, images, labels, np.ascontiguousarray(rows))
+    assert backend.evaluate(network, np.asfortranarray(images), strided, rows) == expected

@@ -280,3 +280,19 @@ def test_thousands_of_barriers_with_more_threads_than_cores_come_to_an_end():
     backend = NumbaBackend(7)
     assert fit(backend, *problem) == fit(NumbaBackend(1), *problem)
     backend.close()
+
+
+def test_ctrl_c_waits_until_all_parts_are_done():
+    team, together, done = Team(2), threading.Barrier(2, timeout=60), []
+
+    def part(thread):
+        if thread == 0:
+            os.kill(os.getpid(), signal.SIGINT)  # before the barrier: the other would wait on
+        together.wait()
+        done.append(thread)
+
+    with pytest.raises(KeyboardInterrupt):
+        team.run(part)
+    assert sorted(done) == [0, 1]
+    team.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
