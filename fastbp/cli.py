@@ -1,4 +1,4 @@
-"""The commands: ``fastbp train``, ``fastbp test`` and ``fastbp verify``; nothing else.
+"""The commands: ``fastbp train``, ``test``, ``study``, ``plot`` and ``verify``; nothing else.
 
 Exit codes: 0 done; 1 a bound of ``verify`` was exceeded; 2 a mistake in the command or the data; 3 training
 diverged; 130 Ctrl-C. Heavy modules are imported by the command that needs them, so that ``--help`` answers
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from . import options
-from .errors import FastbpError
+from .errors import ConfigError, FastbpError
 from .settings import Settings, format_hidden, read_settings
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def train(
     batch_size: options.BatchSize = _RECIPE.batch_size,
     learning_rate: options.LearningRate = _RECIPE.learning_rate,
     schedule: options.Schedule = _RECIPE.schedule,
+    stop: options.Stop = None,
+    restore_best: options.RestoreBest = _RECIPE.restore_best,
     seed: options.Seed = _RECIPE.seed,
     backend: options.Backend = _RECIPE.backend,
     threads: options.Threads = str(_RECIPE.threads),
@@ -108,6 +110,8 @@ def train(
                 "batch_size": batch_size,
                 "learning_rate": learning_rate,
                 "schedule": schedule,
+                "stop": stop or (),
+                "restore_best": restore_best,
                 "seed": seed,
                 "backend": backend,
                 "threads": threads,
@@ -194,6 +198,50 @@ def verify(
             print_verification(console, report)
         if not report.passed:
             raise typer.Exit(EXCEEDED)
+
+
+@app.command()
+def study(
+    name: options.StudyName,
+    seeds: options.StudySeeds = None,
+    epochs: options.StudyEpochs = None,
+    quick: options.StudyQuick = False,
+    out: options.StudyOut = None,
+) -> None:
+    """Run a study: a grid of runs over seeds, with a table and figures. What is done is not done again."""
+    with _reporting():
+        from .studies import available, read_study
+        from .studies.screen import show_study
+
+        if quick and epochs is not None:
+            raise ConfigError("--quick and --epochs both decide the epochs; expected one of them")
+        names = list(available()) if name == "all" else [name]
+        studies = [read_study(entry) for entry in names]
+        parent = out or Path("studies")
+        console = _console()
+        for entry in studies:
+            suffix = "-quick" if quick and out is None else ""
+            folder = parent if out is not None and name != "all" else parent / f"{entry.name}{suffix}"
+            show_study(console, entry, folder, seeds=seeds, epochs=epochs, quick=quick)
+
+
+@app.command("plot")
+def draw_runs(
+    runs: options.PlotRuns,
+    kind: options.PlotKind = "history",
+    out: options.PlotOut = None,
+    data: options.PlotData = None,
+    dpi: options.PlotDpi = 150,
+    show: options.PlotShow = False,
+) -> None:
+    """Draw runs: their history side by side, or a run's confusions, weights, mistakes, signals, or page."""
+    with _reporting():
+        from .datasets.source import printable
+        from .plots import plot
+
+        written = plot(runs, kind, out, data=data, dpi=dpi, show=show)
+        if written is not None:
+            typer.echo(printable(written))
 
 
 def _settings(ctx: typer.Context, config: Path | None, values: dict[str, Any]) -> Settings:

@@ -53,6 +53,8 @@ def train(
     schedule: str = _DEFAULT.schedule,
     init: str = _DEFAULT.init,
     validation: float = _DEFAULT.validation,
+    stop: str | Sequence[str] = _DEFAULT.stop,
+    restore_best: bool = _DEFAULT.restore_best,
     seed: int = _DEFAULT.seed,
     backend: str = _DEFAULT.backend,
     threads: int | Literal["auto"] = _DEFAULT.threads,

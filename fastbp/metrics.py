@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import DataError
 
 __all__ = [
+    "Calibration",
     "ClassScores",
     "ClassificationReport",
+    "calibration",
     "classification_report",
     "confusion_matrix",
     "log_loss_from_logits",
@@ -44,6 +46,58 @@ class ClassificationReport:
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists and numbers, for JSON."""
         return {**asdict(self), "classes": [asdict(scores) for scores in self.classes]}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """How confidence and accuracy go together, by bins of confidence; NaN for bins without samples."""
+
+    ece: float  # expected calibration error, 0..1
+    edges: NDArray[np.float64]  # (bins + 1,), from 0 to 1
+    counts: NDArray[np.int64]  # (bins,), samples
+    accuracy: NDArray[np.float64]  # (bins,), part that is right
+    confidence: NDArray[np.float64]  # (bins,), mean
+
+
+def calibration(confidence: ArrayLike, correct: ArrayLike, bins: int = 15) -> Calibration:
+    """Compare the probabilities of predicted classes with how often the predictions are right.
+
+    Parameters
+    ----------
+    confidence : (N,), N >= 1, probability of the predicted class, 0..1
+    correct : (N,), bool
+    bins : >= 1, of one width; bin m holds m/bins < confidence <= (m + 1)/bins, and the first holds 0 too
+
+    Raises
+    ------
+    DataError : the two differ in length, there are no samples or bins, or a confidence is not in 0..1
+
+    The error is sum over bins of counts/N |accuracy - confidence|: Guo, Pleiss, Sun & Weinberger, "On
+    calibration of modern neural networks", ICML 2017, eq. 3.
+    """
+    probability = np.asarray(confidence, dtype=np.float64)
+    right = np.asarray(correct, dtype=bool)
+    if probability.ndim != 1 or right.shape != probability.shape or not probability.size or bins < 1:
+        raise DataError(
+            f"confidence has shape {probability.shape}, correct {right.shape}, for {bins} bins; "
+            "expected (N,) for both, one sample and one bin or more"
+        )
+    bad = np.flatnonzero(~((probability >= 0) & (probability <= 1 + 1e-9)))  # sums may be rounded; NaN is bad
+    if len(bad):
+        raise DataError(f"confidence {probability[bad[0]]} of sample {bad[0]}; expected 0 to 1")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, probability, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    hits = np.bincount(place, weights=right, minlength=bins)
+    total = np.bincount(place, weights=probability, minlength=bins)
+    samples = np.where(counts, counts, np.nan)
+    return Calibration(
+        ece=float(np.abs(hits - total).sum() / len(probability)),
+        edges=edges,
+        counts=counts.astype(np.int64),
+        accuracy=hits / samples,
+        confidence=total / samples,
+    )
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:

@@ -57,6 +57,19 @@ Schedule = Annotated[
         TRAINING,
     ),
 ]
+Stop = Annotated[
+    list[str] | None,
+    _option(
+        "--stop",
+        "SPEC",
+        "End early: early[:EPOCHS], plateau[:SHARE[,WINDOW]], patience[:EPOCHS] or time:SECONDS. Give it "
+        "several times to combine; the first to be met ends the run. Goes best with --schedule constant.",
+        TRAINING,
+    ),
+]
+RestoreBest = Annotated[
+    bool, _flag("--restore-best", "Keep the weights of the lowest validation loss.", TRAINING)
+]
 Seed = Annotated[int, _option("--seed", "N", "Of every random draw.", TRAINING)]
 Backend = Annotated[
     str, _option("--backend", "|".join(BACKENDS), "Compiled kernels, or the textbook in NumPy.", MACHINE)
@@ -108,3 +121,60 @@ Predictions = Annotated[
     Path | None,
     _option("--predictions", "FILE.csv", "Write each sample's predicted class and its probability."),
 ]
+StudyName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE.toml",
+        help="initialization, batch-size, architecture, stopping, fine-tuning, all; or a file of your own.",
+    ),
+]
+StudySeeds = Annotated[
+    int | None,
+    typer.Option("--seeds", metavar="N", help="Seeds 0 to N - 1.", show_default="the study's own, 5", min=1),
+]
+StudyEpochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs",
+        metavar="N",
+        help="Epochs of the study's usual run; cells that have more or fewer keep their proportion.",
+        show_default="the study's own",
+        min=1,
+    ),
+]
+StudyQuick = Annotated[bool, _flag("--quick", "Few epochs and seeds, under two minutes: shows how it goes.")]
+StudyOut = Annotated[
+    Path | None,
+    _option(
+        "--out",
+        "FOLDER",
+        "Folder for results.csv, table.md, figures and runs. With what is there, the study goes on.",
+        show_default="studies/NAME, or studies/NAME-quick",
+    ),
+]
+PlotRuns = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="Run folders; several for history and signals.")
+]
+PlotKind = Annotated[
+    str,
+    _option(
+        "--kind", "KIND", "history, confusion, weights, mistakes, reliability, signals, or page for all."
+    ),
+]
+PlotOut = Annotated[
+    Path | None,
+    _option(
+        "--out",
+        "FILE",
+        "File to write: .png, .svg or .pdf, or .html for page.",
+        show_default="RUN/KIND.png, or KIND.png for several runs",
+    ),
+]
+PlotData = Annotated[
+    str | None,
+    _option("--data", "NAME|PATH", "Data to look at, as for test.", show_default="the run's own, or mnist"),
+]
+PlotDpi = Annotated[
+    int, typer.Option("--dpi", metavar="N", help="Pixels of an inch, of a PNG.", min=20, max=1200)
+]
+PlotShow = Annotated[bool, _flag("--show", "Open a window; writes a file only with --out.")]

@@ -32,7 +32,7 @@ from .network import Network
 from .settings import Settings, format_hidden, read_settings
 from .trainer import Training
 
-__all__ = ["Result", "RunFolder", "cpu_name", "load_network", "read_run_settings", "versions"]
+__all__ = ["Result", "RunFolder", "cpu_name", "load_network", "read_history", "read_run_settings", "versions"]
 
 WEIGHTS, HISTORY, CONFIG, RESULT = "weights.safetensors", "history.csv", "config.toml", "result.json"
 FILES = (WEIGHTS, HISTORY, CONFIG, RESULT)
@@ -104,10 +104,16 @@ class Result:
         last = self.history[-1] if self.history else None
         final = {} if last is None else {name: getattr(last, name) for name in _FINAL}
         seconds = [self.compile_seconds, self.training.training_seconds, self.training.validation_seconds]
+        stop = self.training.stop
         figures = {
             "status": self.status,
             "message": self.training.message,
             "epochs_completed": len(self.history),
+            "stopped_by": stop.criterion if stop else None,
+            "stopped_at_epoch": stop.epoch if stop else None,
+            "stop_reason": stop.reason if stop else None,
+            "best_epoch": self.training.best_epoch,
+            "restored_epoch": self.training.restored_epoch,
             "samples_trained": self.training.samples,
             **{name: final.get(name) for name in _FINAL},
             "test_loss": self.test_loss,
@@ -217,6 +223,35 @@ def history_csv(history: tuple[EpochRecord, ...]) -> str:
     for record in history:
         table.writerow("" if value != value else value for value in astuple(record))  # NaN is not itself
     return text.getvalue()
+
+
+def read_history(folder: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
+    """Read what `history_csv` wrote into a run folder.
+
+    Raises
+    ------
+    ConfigError : the file is missing, or is not a run's history
+    """
+    path = Path(folder) / HISTORY
+    names = [field.name for field in fields(EpochRecord)]
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")), strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise ConfigError(f"{path}: cannot be read ({reason}); expected the history of a run") from error
+    if not rows or rows[0] != names:
+        raise ConfigError(f"{path}: line 1: expected the columns {','.join(names)}")
+    history = []
+    for number, row in enumerate(rows[1:], start=1):
+        try:
+            epoch, *figures = row
+            record = EpochRecord(int(epoch), *(float(text) if text else math.nan for text in figures))
+        except (TypeError, ValueError):  # a number of columns that does not fit; text that is no number
+            record = None
+        if record is None or record.epoch != number:
+            raise ConfigError(f"{path}: line {number + 1}: expected epoch {number}, {len(names)} numbers")
+        history.append(record)
+    return tuple(history)
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:

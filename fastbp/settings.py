@@ -16,6 +16,7 @@ from .errors import ConfigError
 from .initializers import SCHEMES
 from .random import check_seed
 from .schedules import SCHEDULES
+from .stopping import canonical, needs_validation
 
 __all__ = ["BACKENDS", "DTYPES", "Settings", "format_hidden", "parse_hidden", "read_settings"]
 
@@ -39,6 +40,9 @@ class Settings:
     schedule : how the rate goes on, a name in `fastbp.schedules.SCHEDULES`
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
     validation : part of the training samples that is kept back, 0 <= validation < 1
+    stop : criteria that end the run before its last epoch, the first to be met does; texts as in
+        `fastbp.stopping.canonical`. A schedule that falls with the updates is cut short by them.
+    restore_best : keep the weights of the epoch with the lowest validation loss, not those of the last
     seed : of every random draw, 0 <= seed < 2**63
     backend : ``"numba"`` or ``"numpy"``
     threads : 1 to 1024, or ``"auto"``
@@ -57,6 +61,8 @@ class Settings:
     schedule: str = "linear"
     init: str = "he"
     validation: float = 0.1
+    stop: tuple[str, ...] = ()
+    restore_best: bool = False
     seed: int = 0
     backend: str = "numba"
     threads: int | Literal["auto"] = "auto"
@@ -72,6 +78,8 @@ class Settings:
             "schedule": _choice("schedule", self.schedule, SCHEDULES),
             "init": _choice("init", self.init, SCHEMES),
             "validation": _fraction("validation", self.validation),
+            "stop": _stop(self.stop),
+            "restore_best": _switch("restore_best", self.restore_best),
             "seed": check_seed(_whole("seed", self.seed, 0)),
             "backend": _choice("backend", self.backend, BACKENDS),
             "threads": _threads(self.threads),
@@ -79,6 +87,12 @@ class Settings:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.validation == 0:
+            for spec in self.stop:
+                if needs_validation(spec):
+                    raise ConfigError(f"stop is {spec!r}, which needs validation data; validation is 0")
+            if self.restore_best:
+                raise ConfigError("restore_best needs validation data; validation is 0")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
@@ -206,6 +220,17 @@ def _fraction(name: str, value: Any) -> float:
 def _choice(name: str, value: Any, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ConfigError(f"{name} is {value!r}; expected one of: {', '.join(choices)}")
+    return value
+
+
+def _stop(value: Any) -> tuple[str, ...]:
+    specs = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else value
+    return tuple(canonical(spec) for spec in specs)
+
+
+def _switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} is {value!r}; expected true or false")
     return value
 
 

@@ -47,6 +47,12 @@ def describe_training(
     sizes = (training.images.shape[1], *settings.hidden, training.classes)
     _print(console, f"{training.name}: {size} pixels, {training.classes} classes; {', '.join(parts)}")
     _print(console, f"{'-'.join(map(str, sizes))}, {settings.dtype}, {settings.backend}")
+    if settings.init == "zeros" and settings.hidden:
+        _print(
+            console,
+            "weights of zero stay at chance: units of a layer that start alike get the same derivative, here "
+            "zero, so that only the last biases learn (symmetry); see --init for others",
+        )
 
 
 def summary_line(result: Result) -> str:
@@ -60,7 +66,13 @@ def summary_line(result: Result) -> str:
         figures = f"validation accuracy {percent(last.validation_accuracy)}, loss {last.validation_loss:.4f}"
     else:
         figures = f"training accuracy {percent(last.train_accuracy)}, loss {last.train_loss:.4f}"
-    return f"{figures}; trained in {result.training.training_seconds:.2f} s"
+    line = f"{figures}; trained in {result.training.training_seconds:.2f} s"
+    stop = result.training.stop
+    if stop is not None:
+        line += f"; ended after epoch {stop.epoch} by {stop.criterion}: {stop.reason}"
+    if result.training.restored_epoch is not None:
+        line += f"; weights of epoch {result.training.restored_epoch}, the best"
+    return line
 
 
 def predictions_csv(evaluation: Evaluation) -> str:

@@ -24,6 +24,7 @@ from .network import FloatArray, Network
 from .random import shuffle, split
 from .schedules import learning_rates
 from .settings import Settings
+from .stopping import Stop, Stopper
 
 __all__ = ["Status", "Trainer", "Training", "evaluate"]
 
@@ -44,6 +45,9 @@ class Training:
     samples: int  # trained on, each as often as it was
     training_seconds: float  # of all training passes
     validation_seconds: float
+    stop: Stop | None  # the criterion that ended the run before its last epoch
+    best_epoch: int | None  # of the lowest validation loss
+    restored_epoch: int | None  # whose weights the network has, None: those of the last update
 
 
 class _StoppedError(Exception):
@@ -101,6 +105,10 @@ class Trainer:
         self._sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
         self._sizes[-1] = len(self.train_rows) - (self.steps - 1) * self.batch_size
         self._kept = network.parameters.copy()  # as they were when this epoch began
+        self._stopper = Stopper(settings.stop)
+        self._best = network.parameters.copy() if settings.restore_best else None
+        self._best_loss, self._best_epoch = math.inf, 0
+        self._stop: Stop | None = None
         self._samples = 0
         self._history: list[EpochRecord] = []
         self._seconds = self._validation_seconds = 0.0
@@ -110,7 +118,8 @@ class Trainer:
         """Train, until done, Ctrl-C, or divergence.
 
         Interrupted, the network keeps all updates it has seen. Diverged, it gets back the weights that it
-        had when the epoch began, which are finite.
+        had when the epoch began, which are finite. With ``restore_best`` it gets those of the best epoch,
+        however the run ended.
         """
         status: Status = "completed"
         message = ""
@@ -118,8 +127,14 @@ class Trainer:
             try:
                 for epoch in range(1, self.settings.epochs + 1):
                     self._run_epoch(epoch, flag)
+                    if self._stop is not None:
+                        break
             except _StoppedError as stopped:
                 status, message = stopped.status, stopped.message
+        restored = None
+        if self._best is not None and self._best_epoch:
+            np.copyto(self.network.parameters, self._best)
+            restored = self._best_epoch
         return Training(
             status=status,
             message=message,
@@ -127,6 +142,9 @@ class Trainer:
             samples=self._samples,
             training_seconds=self._seconds,
             validation_seconds=self._validation_seconds,
+            stop=self._stop,
+            best_epoch=self._best_epoch or None,
+            restored_epoch=restored,
         )
 
     def _run_epoch(self, epoch: int, flag: InterruptFlag) -> None:
@@ -152,8 +170,17 @@ class Trainer:
             epoch, loss, accuracy, validation_loss, validation_accuracy, rate, seconds, validation_seconds
         )
         self._history.append(record)
+        self._judge(record)
         for callback in self.callbacks:
             callback.on_epoch_end(record)
+
+    def _judge(self, record: EpochRecord) -> None:
+        """Show the epoch to every criterion, the first to be met ends the run; keep the best weights."""
+        if record.validation_loss < self._best_loss:
+            self._best_loss, self._best_epoch = record.validation_loss, record.epoch
+            if self._best is not None:
+                np.copyto(self._best, self.network.parameters)
+        self._stop = self._stopper.observe(record)
 
     def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
         """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are no
 # Who may import whom: a module imports those of earlier rows only.
 ROWS = [
     ["errors", "interrupt", "callbacks", "reference", "rounding", "pace"],
-    ["files", "metrics", "random", "schedules", "datasets"],
+    ["files", "metrics", "random", "schedules", "stopping", "datasets"],
     ["network"],
     ["initializers", "numpy_backend", "numba_backend", "inputs"],
     ["settings", "backends"],
@@ -23,7 +23,8 @@ ROWS = [
     ["runs", "progress"],
     ["experiment", "evaluation"],
     ["comparison"],
-    ["verify", "tables"],
+    ["verify", "tables", "plots"],
+    ["studies"],
     ["cli"],
     ["__main__", "__init__"],
 ]

@@ -318,7 +318,9 @@ def test_help_shows_defaults_in_groups():
     result = fastbp("train", "--help")
     for group in ("Data", "Network", "Training", "Machine", "Run"):
         assert re.search(rf"{group} ─", result.stdout)
-    for default in asdict(Settings()).values():
+    defaults = asdict(Settings())
+    assert (defaults.pop("stop"), defaults.pop("restore_best")) == ((), False)
+    for default in defaults.values():
         text = format_hidden(default) if isinstance(default, tuple) else str(default)
         assert f"[default: {text}]" in result.stdout
 

@@ -9,11 +9,22 @@ from fastbp.errors import ConfigError
 from fastbp.initializers import SCHEMES, initialize
 from fastbp.network import Network
 
-VARIANCE = {
+NORMAL = {
     "he": lambda fan_in, fan_out: 2 / fan_in,  # noqa: ARG005
     "xavier": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "lecun": lambda fan_in, fan_out: 1 / fan_in,  # noqa: ARG005
+    "report-he": lambda fan_in, fan_out: 4 / fan_in,  # noqa: ARG005
+    "report-xavier": lambda fan_in, fan_out: 4 / (fan_in + fan_out),
 }
-schemes = pytest.mark.parametrize("scheme", ["he", "xavier"])
+VARIANCE = {
+    **NORMAL,
+    "xavier-uniform": NORMAL["xavier"],
+    # Columns (rows, if fewer) of length sqrt(2): the squares of D x H weights add up to 2 min(D, H).
+    "orthogonal": lambda fan_in, fan_out: 2 / max(fan_in, fan_out),
+}
+OTHERS = {"zeros", "uniform"}
+normal_schemes = pytest.mark.parametrize("scheme", NORMAL)
+schemes = pytest.mark.parametrize("scheme", VARIANCE)
 
 
 def started(sizes, scheme="he", seed=0, dtype="float64"):
@@ -25,10 +36,10 @@ def started(sizes, scheme="he", seed=0, dtype="float64"):
 
 
 def test_every_scheme_is_tested():
-    assert set(SCHEMES) == set(VARIANCE)
+    assert set(SCHEMES) == set(VARIANCE) | OTHERS
 
 
-@schemes
+@normal_schemes
 @pytest.mark.parametrize("seed", [0, 2**63 - 1])
 def test_weights_are_the_documented_draws(scheme, seed):
     network = started((13, 7, 5, 3), scheme, seed)
@@ -48,7 +59,47 @@ def test_mean_and_variance(scheme):
         assert abs(weight.mean()) < 5 * math.sqrt(variance / n)
         assert weight.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / n))
         beyond = np.mean(np.abs(weight) > 2 * math.sqrt(variance))  # 4.55 % of a normal distribution
-        assert beyond == pytest.approx(0.0455, abs=5 * math.sqrt(0.0455 / n))
+        if scheme == "xavier-uniform":
+            assert np.abs(weight).max() <= math.sqrt(3 * variance)
+        elif weight.size > 10_000:
+            assert beyond == pytest.approx(0.0455, abs=5 * math.sqrt(0.0455 / n))
+
+
+@pytest.mark.parametrize("sizes", [(13, 7), (7, 13), (5, 5), (1, 3), (97, 2)])
+def test_orthogonal_columns_or_rows_have_length_sqrt_two(sizes):
+    (weight,) = started(sizes, "orthogonal").weights
+    small = weight.T @ weight if sizes[0] >= sizes[1] else weight @ weight.T
+    np.testing.assert_allclose(small, 2 * np.eye(min(sizes)), atol=1e-14)
+
+
+def test_orthogonal_draws_are_uniform():
+    """Without the signs of R's diagonal, Householder's convention would make the diagonal lean one way."""
+    corners = [started((4, 4), "orthogonal", seed).weights[0][0, 0] for seed in range(400)]
+    assert abs(np.mean(corners)) < 5 * math.sqrt(2 / 4 / 400)
+
+
+def test_zeros_and_uniform():
+    assert (started((9, 7, 3), "zeros").parameters == 0).all()
+    for weight in started((300, 200, 10), "uniform").weights:
+        assert weight.min() >= 0
+        assert weight.max() < 1
+        assert weight.mean() == pytest.approx(0.5, abs=5 / math.sqrt(12 * weight.size))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "ratio"), [("he", 1), ("lecun", 0.5), ("xavier", 0.5), ("report-he", 2), ("report-xavier", 1)]
+)
+def test_mean_square_through_relu_layers_of_one_size(scheme, ratio):
+    """What the docstrings say: a layer multiplies the mean square by D times the variance / 2."""
+    network = started((1000,) * 5, scheme)
+    x = np.random.default_rng(2).standard_normal((200, 1000))
+    for layer, weight in enumerate(network.weights):
+        z = x @ weight
+        # Normal inputs are symmetric; what a ReLU let through has twice the mean square of its half.
+        kept = np.maximum(z, 0)
+        if layer:
+            assert np.mean(kept**2) / np.mean(x**2) == pytest.approx(ratio, rel=0.1)
+        x = kept
 
 
 @schemes
@@ -76,8 +127,10 @@ def test_a_layer_does_not_depend_on_the_others_and_the_seed_matters():
 def test_unknown_scheme_and_bad_seed_leave_the_network_alone():
     network = started((6, 3))
     kept = network.parameters.copy()
-    with pytest.raises(ConfigError, match="initialisation is 'lecun'; expected one of: he, xavier"):
-        initialize(network, "lecun")
+    with pytest.raises(
+        ConfigError, match="initialisation is 'glorot'; expected one of: he, xavier, xavier-uniform, lecun"
+    ):
+        initialize(network, "glorot")
     for seed in (-1, 2**63, 0.5):
         with pytest.raises(ConfigError, match="seed is"):
             initialize(network, "he", seed)

@@ -57,7 +57,7 @@ def test_hidden_that_is_none_is_refused(given):
         ("learning_rate", 10**400),
         ("schedule", "cosine"),
         ("schedule", 1),
-        ("init", "zeros"),
+        ("init", "glorot"),
         ("init", ["he"]),
         ("validation", 1),
         ("validation", -0.1),
@@ -73,6 +73,13 @@ def test_hidden_that_is_none_is_refused(given):
         ("threads", True),
         ("dtype", "float16"),
         ("dtype", np.float32),
+        ("stop", 5),
+        ("stop", None),
+        ("stop", "quux"),
+        ("stop", [5]),
+        ("stop", ["early", "none"]),
+        ("restore_best", 1),
+        ("restore_best", "true"),
     ],
 )
 def test_value_out_of_range_is_refused_by_name(name, value):
@@ -87,7 +94,7 @@ def test_numbers_of_other_kinds_become_plain_ones():
     )
     assert (settings.batch_size, settings.learning_rate, settings.validation) == (8, 0.5, 0.0)
     assert (settings.threads, settings.hidden) == (2, (7, 5))
-    assert {type(value) for value in asdict(settings).values()} == {str, int, float, tuple}
+    assert {type(value) for value in asdict(settings).values()} == {str, int, float, tuple, bool}
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 5)])
@@ -100,11 +107,13 @@ def test_toml_round_trip(tmp_path, hidden):
         learning_rate=1e-300,
         schedule="constant",
         init="xavier",
-        validation=0.0,
+        validation=0.5,
         seed=2**63 - 1,
         backend="numpy",
         threads=3,
         dtype="float64",
+        stop=("early:7", "time:0.1"),
+        restore_best=True,
     )
     # Each value differs from its default, so one that gets lost is seen.
     assert not set(asdict(settings).items()) & set(asdict(Settings()).items())

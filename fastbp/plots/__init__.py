@@ -1,0 +1,31 @@
+"""Figures of runs: a module for each kind, one look for all of them; see ``fastbp plot``.
+
+matplotlib is an extra and is imported where a figure is made. Figures are objects of their own: pyplot, which
+keeps figures in a global list, comes in only to open a window.
+"""
+
+from __future__ import annotations
+
+from .command import KINDS, draw, plot
+from .confusion import confusion_figure
+from .history import LoggedRun, history_figure, read_run
+from .mistakes import mistakes_figure
+from .page import page_html
+from .reliability import reliability_figure
+from .signals import signals_figure
+from .weights import weights_figure
+
+__all__ = [
+    "KINDS",
+    "LoggedRun",
+    "confusion_figure",
+    "draw",
+    "history_figure",
+    "mistakes_figure",
+    "page_html",
+    "plot",
+    "read_run",
+    "reliability_figure",
+    "signals_figure",
+    "weights_figure",
+]

@@ -1,0 +1,53 @@
+"""What to call runs that are shown together: by the settings in which they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..settings import Settings, format_hidden
+
+__all__ = ["labels_of"]
+
+_SHORT = {"batch_size": "batch", "learning_rate": "rate", "validation": "validation part"}
+# Weights have the same bits for any number of threads.
+_WITHOUT_EFFECT = ("threads",)
+
+
+def labels_of(settings: Sequence[Settings], skip: Collection[str] = ()) -> list[str]:
+    """Name each of the settings by what differs among them, such as ``"batch 8, init he"``.
+
+    Parameters
+    ----------
+    settings : of runs that are shown together
+    skip : settings that are not to be named
+
+    Returns
+    -------
+    a label for each; empty ones if nothing differs
+    """
+    values = [asdict(entry) for entry in settings]
+    names = [name for name in values[0] if name not in (*skip, *_WITHOUT_EFFECT)] if values else []
+    differing = [name for name in names if any(entry[name] != values[0][name] for entry in values)]
+    return [", ".join(_describe(name, entry[name]) for name in differing) for entry in values]
+
+
+def _describe(name: str, value: Any) -> str:
+    match name:
+        case "epochs":
+            return f"{value} epochs"
+        case "data":
+            return f"data {Path(value).name}"
+        case "hidden":
+            return f"hidden {format_hidden(value)}"
+        case "stop":
+            return f"stop {' or '.join(value)}" if value else "no stop"
+        case "restore_best":
+            return "best weights" if value else "last weights"
+    return (
+        f"{_SHORT.get(name, name)} {value:g}"
+        if isinstance(value, float)
+        else f"{_SHORT.get(name, name)} {value}"
+    )

@@ -1,0 +1,70 @@
+"""The samples that are taken for another class, those first of which the network was surest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.parts import Images, Labels
+from ..progress import percent
+from .pictures import picture_grid
+from .style import new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["mistakes_figure"]
+
+COLUMNS = 8
+
+
+@styled()
+def mistakes_figure(
+    images: Images,
+    shape: tuple[int, ...],
+    labels: Labels,
+    probabilities: NDArray[np.float64],
+    count: int = 40,
+) -> Figure:
+    """Draw misclassified samples with their true and their predicted class, and the probabilities of both.
+
+    Parameters
+    ----------
+    images : (N, D)
+    shape : of one image
+    labels : (N,)
+    probabilities : (N, C)
+    count : samples to show
+    """
+    predicted = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    if not len(order):
+        figure = new_figure(5, 1.5)
+        figure.text(0.5, 0.5, f"no mistakes in {len(labels):,} samples", ha="center", va="center")
+        return figure
+    titles = [
+        f"is {labels[i]}: {_share(probabilities[i, labels[i]])}\nsaid {predicted[i]}: {_share(confidence[i])}"
+        for i in order.tolist()
+    ]
+    chosen = images[order]
+    low, high = (0, 255) if images.dtype == np.uint8 else (float(chosen.min()), float(chosen.max()))
+    figure, _ = picture_grid(
+        chosen, shape, titles, min(COLUMNS, len(order)), cmap="gray_r", vmin=low, vmax=high
+    )
+    total = percent(len(wrong) / len(labels))
+    figure.suptitle(
+        f"{len(order)} of {len(wrong):,} mistakes, surest first ({total} of {len(labels):,} samples)"
+    )
+    return figure
+
+
+def _share(probability: float) -> str:
+    """Write a probability so that it never looks certain unless it is."""
+    text = f"{100 * probability:.1f}%"
+    if text == "100.0%" and probability < 1:
+        return ">99.9%"
+    return "<0.1%" if text == "0.0%" and probability > 0 else text

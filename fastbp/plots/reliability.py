@@ -1,0 +1,61 @@
+"""Whether a network is right as often as it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..metrics import Calibration
+from .style import COLOURS, GREY, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["reliability_figure"]
+
+
+@styled()
+def reliability_figure(calibration: Calibration, name: str = "") -> Figure:
+    """Draw accuracy against confidence, bin by bin, with the number of samples in each below.
+
+    Parameters
+    ----------
+    calibration : from `fastbp.metrics.calibration`
+    name : of the data, for the title
+    """
+    figure = new_figure(5.6, 6.4)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    edges = np.asarray(calibration.edges)
+    counts = np.asarray(calibration.counts)
+    filled = counts > 0
+    left, width = edges[:-1][filled], np.diff(edges)[filled]
+    look = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
+    accuracy = np.asarray(calibration.accuracy)[filled]
+    above.bar(left, accuracy, width, color=COLOURS[0], label="accuracy in the bin", **look)
+    above.plot([0, 1], [0, 1], linestyle="--", color=GREY, linewidth=1.2, label="right as often as it says")
+    above.plot(
+        np.asarray(calibration.confidence)[filled],
+        accuracy,
+        linestyle="none",
+        marker="D",
+        color=COLOURS[1],
+        markeredgecolor="white",
+        label="at the bin's mean confidence",
+    )
+    above.set_xlim(0, 1)
+    above.set_ylim(0, 1.02)
+    above.set_ylabel("accuracy")
+    above.legend(loc="upper left")
+    title = f"expected calibration error {calibration.ece:.4f}"
+    above.set_title(f"{name}: {title}".removeprefix(": "))
+    below.bar(left, counts[filled], width, color=GREY, **look)
+    below.set_yscale("log")
+    below.set_ylim(0.7, max(int(counts.max()), 1) * 4)
+    for x, w, count in zip(left.tolist(), width.tolist(), counts[filled].tolist(), strict=True):
+        below.annotate(
+            f"{count:,}", (x + w / 2, count), (0, 2), textcoords="offset points", ha="center", fontsize=7
+        )
+    below.set_ylabel("samples (log)")
+    below.set_xlabel("confidence: probability of the predicted class")
+    return figure

@@ -1,0 +1,251 @@
+"""What a study consists of: tables of cells, each a `Settings` without its seed, and the report's figures."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..settings import Settings
+
+__all__ = ["FIGURES", "Cell", "Figure", "Study", "Table", "available", "read_study"]
+
+FIGURES = ("cells", "curve", "history", "signals")
+_STUDY = {
+    "title",
+    "section",
+    "question",
+    "seeds",
+    "quick_epochs",
+    "quick_seeds",
+    "settings",
+    "tables",
+    "figures",
+}
+_TABLE = {"title", "note", "settings", "cells"}
+_CELL = {"name", "settings", "report", "report_epoch"}
+_FIGURE = {"name", "kind", "title", "tables", "x"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row of a table: a configuration that is run once a seed."""
+
+    name: str
+    settings: Settings  # of seed 0, one thread
+    report: tuple[float, ...] | str | None  # the report's accuracies, or what stands there instead
+    report_epoch: int | None  # at which the report's run ended early
+
+    def for_seed(self, seed: int) -> Settings:
+        """Return the settings of one run."""
+        return replace(self.settings, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Cells that belong side by side."""
+
+    title: str
+    note: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """What to draw: a kind of `FIGURES`, of the tables with these numbers (from 1)."""
+
+    name: str
+    kind: str
+    title: str
+    tables: tuple[int, ...]
+    x: str  # for ``curve``: the setting on the x axis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A grid of runs, and what they are to answer."""
+
+    name: str
+    title: str
+    section: str  # of the report, empty for none
+    question: str
+    seeds: int
+    quick_epochs: int
+    quick_seeds: int
+    epochs: int  # of the shared settings; what ``scaled`` measures by
+    tables: tuple[Table, ...]
+    figures: tuple[Figure, ...]
+
+    def scaled(self, epochs: int) -> Study:
+        """Return the study with every cell's epochs multiplied by epochs / `Study.epochs`, at least 1 each.
+
+        Cells that have more epochs than others keep their proportion to them.
+        """
+        if epochs < 1:
+            raise ConfigError(f"epochs is {epochs}; expected 1 or more")
+
+        def shorter(cell: Cell) -> Cell:
+            count = max(1, round(cell.settings.epochs * epochs / self.epochs))
+            return replace(cell, settings=replace(cell.settings, epochs=count))
+
+        tables = tuple(replace(t, cells=tuple(map(shorter, t.cells))) for t in self.tables)
+        return replace(self, tables=tables, epochs=epochs)
+
+
+def available() -> dict[str, Path]:
+    """Return the studies that ship, by name."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+
+
+def read_study(name: str) -> Study:
+    """Read a study that ships, or a TOML file of one's own.
+
+    Raises
+    ------
+    ConfigError : there is none of this name, or the file is not a study's
+    """
+    shipped = available()
+    path = shipped.get(name) or Path(name)
+    if name not in shipped and path.suffix != ".toml":
+        raise ConfigError(f"study is {name!r}; expected one of: {', '.join(shipped)}, all; or a .toml file")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
+    try:
+        return _study(path.stem, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _study(name: str, values: Mapping[str, Any]) -> Study:
+    _check_keys("the study", values, _STUDY)
+    shared = _mapping("settings", values.get("settings", {}))
+    tables = tuple(
+        _table(f"table {n}", table, shared) for n, table in enumerate(_tables("tables", values), start=1)
+    )
+    if not tables:
+        raise ConfigError("has no tables; expected [[tables]], each with [[tables.cells]]")
+    epochs = Settings.from_mapping(shared).epochs
+    if epochs < 1:
+        raise ConfigError(f"epochs is {epochs}; expected 1 or more for a study")
+    figures = tuple(_figure(figure, len(tables)) for figure in _tables("figures", values))
+    if len({figure.name for figure in figures}) < len(figures):
+        raise ConfigError("two figures have the same name")
+    return Study(
+        name=name,
+        title=_text("title", values.get("title", name)),
+        section=_text("section", values.get("section", "")),
+        question=_text("question", values.get("question", "")),
+        seeds=_count("seeds", values.get("seeds", 5)),
+        quick_epochs=_count("quick_epochs", values.get("quick_epochs", 1)),
+        quick_seeds=_count("quick_seeds", values.get("quick_seeds", 2)),
+        epochs=epochs,
+        tables=tables,
+        figures=figures,
+    )
+
+
+def _table(place: str, values: Mapping[str, Any], shared: Mapping[str, Any]) -> Table:
+    _check_keys(place, values, _TABLE)
+    settings = {**shared, **_mapping(f"settings of {place}", values.get("settings", {}))}
+    cells = tuple(_cell(place, cell, settings) for cell in _tables("cells", values))
+    if not cells:
+        raise ConfigError(f"{place} has no cells")
+    names = [cell.name for cell in cells]
+    for cell in names:
+        if names.count(cell) > 1:
+            raise ConfigError(f"{place} has two cells {cell!r}")
+    return Table(
+        title=_text("title", values.get("title", place)),
+        note=_text("note", values.get("note", "")),
+        cells=cells,
+    )
+
+
+def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:
+    name = _text("name", values.get("name", ""))
+    if not name:
+        raise ConfigError(f"a cell of {place} has no name")
+    place = f"cell {name!r} of {place}"
+    _check_keys(place, values, _CELL)
+    own = _mapping(f"settings of {place}", values.get("settings", {}))
+    for key in ("seed", "threads"):
+        if key in own or key in settings:
+            raise ConfigError(f"{place}: {key} is decided by the study, leave it out")
+    try:
+        # One thread: runs go side by side, and the weights have the same bits for any number.
+        merged = Settings.from_mapping({**settings, **own, "threads": 1})
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
+    return Cell(
+        name=name,
+        settings=merged,
+        report=_report(place, values.get("report")),
+        report_epoch=_count("report_epoch", values["report_epoch"]) if "report_epoch" in values else None,
+    )
+
+
+def _report(place: str, value: Any) -> tuple[float, ...] | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    numbers = value if isinstance(value, list) else [value]
+    good = all(isinstance(n, float | int) and not isinstance(n, bool) and 0 <= n <= 1 for n in numbers)
+    if not numbers or not good:
+        raise ConfigError(f"{place}: report is {value!r}; expected accuracies from 0 to 1, or a word")
+    return tuple(map(float, numbers))
+
+
+def _figure(values: Mapping[str, Any], tables: int) -> Figure:
+    _check_keys("a figure", values, _FIGURE)
+    kind = values.get("kind")
+    if kind not in FIGURES:
+        raise ConfigError(f"kind of a figure is {kind!r}; expected one of: {', '.join(FIGURES)}")
+    numbers = values.get("tables", list(range(1, tables + 1)))
+    if not isinstance(numbers, list) or not all(n in range(1, tables + 1) for n in numbers):
+        raise ConfigError(f"tables of a figure is {numbers!r}; expected numbers from 1 to {tables}")
+    x = _text("x", values.get("x", ""))
+    if kind == "curve" and x not in Settings.__dataclass_fields__:
+        raise ConfigError(f"x of a figure is {x!r}; expected a setting, such as batch_size")
+    name = _text("name of a figure", values.get("name", kind))
+    if not name.replace("-", "").isalnum():
+        raise ConfigError(f"name of a figure is {name!r}; expected letters, digits and hyphens")
+    return Figure(
+        name=name, kind=kind, title=_text("title", values.get("title", "")), tables=tuple(numbers), x=x
+    )
+
+
+def _check_keys(place: str, values: Mapping[str, Any], known: set[str]) -> None:
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{key} is not a key of {place}; expected one of: {', '.join(sorted(known))}")
+
+
+def _tables(name: str, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = values.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise ConfigError(f"{name} is {found!r}; expected [[{name}]] tables")
+    return found
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} is {value!r}; expected a table of settings")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} is {value!r}; expected text")
+    return " ".join(value.split())
+
+
+def _count(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more")
+    return value

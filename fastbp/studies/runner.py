@@ -1,0 +1,238 @@
+"""Make the runs of a study that are missing, side by side, one thread each."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from ..backends import make_backend
+from ..callbacks import Callback, ChunkRecord
+from ..datasets import Dataset, load_training
+from ..datasets.parts import Images
+from ..errors import ConfigError
+from ..experiment import new_network, run
+from ..network import Network
+from ..pace import available_cores
+from ..runs import Result, cpu_name
+from ..settings import Settings
+from .plan import Study
+from .results import Run, key_of, read_results, settings_text, write_results
+
+__all__ = ["Progress", "StudyInterruptedError", "planned", "run_study"]
+
+RUNS = "runs"
+
+
+class StudyInterruptedError(KeyboardInterrupt):
+    """Ctrl-C: the runs that were done are kept, those under way are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One more run is done."""
+
+    done: int
+    total: int
+    name: str
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    key: str
+    cells: str
+    settings: Settings
+
+
+class _Attention(Callback):
+    """Lets one run after the other compile, and ends a run when the study is interrupted."""
+
+    def __init__(self, stop: threading.Event, compiling: threading.Lock) -> None:
+        self._stop, self._compiling = stop, compiling
+
+    def on_compile_start(self) -> None:
+        self._compiling.acquire()
+
+    def on_compile_end(self, seconds: float) -> None:  # noqa: ARG002
+        self._compiling.release()
+
+    def on_chunk(self, chunk: ChunkRecord) -> None:  # noqa: ARG002
+        if self._stop.is_set():
+            raise StudyInterruptedError
+
+
+def planned(study: Study, seeds: int) -> dict[str, tuple[str, Settings]]:
+    """Return the runs of a study by key: names of their cells, and settings.
+
+    Cells of several tables may share a run. Seed 0 of every cell comes first, then seed 1 of every cell, so
+    that an unfinished study has something in every row.
+    """
+    runs: dict[str, tuple[list[str], Settings]] = {}
+    for seed in range(seeds):
+        for table in study.tables:
+            for cell in table.cells:
+                settings = cell.for_seed(seed)
+                names, _ = runs.setdefault(key_of(settings), ([], settings))
+                if cell.name not in names:
+                    names.append(cell.name)
+    return {key: (" | ".join(names), settings) for key, (names, settings) in runs.items()}
+
+
+def run_study(
+    study: Study,
+    out: Path,
+    *,
+    seeds: int | None = None,
+    workers: int | None = None,
+    announce: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, Run]:
+    """Make the runs that ``out/results.csv`` lacks; keep each as a run folder in ``out/runs`` and as a line.
+
+    Parameters
+    ----------
+    out : folder, made if it is missing
+    seeds : 0 to seeds - 1 are run; the study's own number by default
+    workers : runs side by side, by default one a core
+    announce : told about every run when it is done, by the thread that did it
+
+    Returns
+    -------
+    all runs of the study, by key
+
+    Raises
+    ------
+    ConfigError, DataError : as of a single run; those that were done are kept
+    StudyInterruptedError : Ctrl-C
+    """
+    plan = planned(study, study.seeds if seeds is None else seeds)
+    try:
+        (out / RUNS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be a study's folder ({error.strerror or error})") from error
+    known = read_results(out)
+    for key, (cells, _) in plan.items():
+        if key in known:  # the cells may have got other names since
+            known[key] = replace(known[key], cells=cells)
+    jobs = deque(_Job(key, cells, settings) for key, (cells, settings) in plan.items() if key not in known)
+    data = {name: load_training(name) for name in {job.settings.data for job in jobs}}
+    pool = _Pool(out, jobs, known, data, len(plan), announce)
+    pool.work(min(workers or available_cores(), max(len(jobs), 1)))
+    write_results(out, known)
+    return {key: known[key] for key in plan}
+
+
+class _Pool:
+    """Threads that take jobs from one queue. The kernels release the GIL, and the data are there once."""
+
+    def __init__(
+        self,
+        out: Path,
+        jobs: deque[_Job],
+        known: dict[str, Run],
+        data: dict[str, tuple[Dataset, Dataset | None]],
+        total: int,
+        announce: Callable[[Progress], None],
+    ) -> None:
+        self._out, self._jobs, self._known, self._data = out, jobs, known, data
+        self._total, self._announce = total, announce
+        self._done = total - len(jobs)
+        self._stop = threading.Event()
+        self._compiling, self._writing = threading.Lock(), threading.Lock()
+        self._failure: BaseException | None = None
+
+    def work(self, workers: int) -> None:
+        threads = [threading.Thread(target=self._drain, daemon=True) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+            raise StudyInterruptedError from None
+        if self._failure is not None:
+            raise self._failure
+
+    def _drain(self) -> None:
+        while not self._stop.is_set():
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                return
+            try:
+                self._finish(job, *self._make(job))
+            except StudyInterruptedError:
+                return
+            except BaseException as error:
+                self._failure = self._failure or error
+                self._stop.set()
+                return
+
+    def _make(self, job: _Job) -> tuple[Result, Run]:
+        training, testing = self._data[job.settings.data]
+        began = perf_counter()
+        result = run(job.settings, training, testing, [_Attention(self._stop, self._compiling)])
+        wall = perf_counter() - began - result.compile_seconds
+        images = (testing or training).images
+        start = _largest_logit(new_network(job.settings, training), images)
+        return result, _line(job, result, wall, start, _largest_logit(result.network, images))
+
+    def _finish(self, job: _Job, result: Result, line: Run) -> None:
+        result.save(self._out / RUNS / _folder_name(job), force=True)
+        with self._writing:
+            self._known[job.key] = line
+            write_results(self._out, self._known)
+            self._done += 1
+            self._announce(Progress(self._done, self._total, f"{job.cells}, seed {job.settings.seed}", line))
+
+
+def _folder_name(job: _Job) -> str:
+    words = re.sub(r"[^A-Za-z0-9]+", "-", job.cells.split(" | ")[0]).strip("-")[:60]
+    return f"{words}-seed{job.settings.seed}-{job.key}"
+
+
+def find_folder(out: Path, key: str) -> Path | None:
+    """Return the folder of a run, None if it is not there (any more)."""
+    return next((out / RUNS).glob(f"*-{key}"), None)
+
+
+def _largest_logit(network: Network, images: Images) -> float:
+    backend = make_backend("numba", 1)
+    try:
+        return float(np.abs(backend.logits(network, images)).max())
+    finally:
+        backend.close()
+
+
+def _line(job: _Job, result: Result, wall: float, start: float, end: float) -> Run:
+    nan = float("nan")
+    last = result.history[-1] if result.history else None
+    stop = result.training.stop
+    return Run(
+        key=job.key,
+        cells=job.cells,
+        seed=job.settings.seed,
+        status=result.status,
+        test_accuracy=nan if result.test_accuracy is None else result.test_accuracy,
+        test_loss=nan if result.test_loss is None else result.test_loss,
+        validation_accuracy=last.validation_accuracy if last else nan,
+        train_loss=last.train_loss if last else nan,
+        epochs=len(result.history),
+        stopped_by=stop.criterion if stop else "",
+        best_epoch=result.training.best_epoch or 0,
+        training_seconds=round(result.training.training_seconds, 3),
+        wall_seconds=round(wall, 3),
+        start_logit=start,
+        end_logit=end,
+        cpu=cpu_name(),
+        settings=settings_text(job.settings),
+    )
