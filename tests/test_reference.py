@@ -5,6 +5,7 @@ refuse broken copies, or these tests would prove nothing.
 """
 
 import inspect
+import math
 import types
 
 import naive
@@ -299,3 +300,64 @@ def test_divergence_shows_in_the_losses_without_warnings():
     assert not np.isfinite(losses).any()
     assert not np.isfinite(backend.logits(network, images)).any()
     assert not np.isfinite(backend.evaluate(network, images, labels)[0])
+
+
+@pytest.mark.parametrize(("dtype", "last", "first"), [("float32", 88, 90), ("float64", 709, 711)])
+def test_the_naive_softmax_overflows_where_log_sum_exp_does_not(dtype, last, first):
+    labels = np.array([1])
+    for highest, finite in ((last, True), (first, False)):
+        logits = np.array([[highest, highest - 1.0, 0]], dtype=dtype)
+        loss, d_logits = reference.naive_softmax_cross_entropy(logits, labels)
+        assert math.isfinite(loss) == finite
+        assert np.isfinite(d_logits).all() == finite
+        # By hand: log(1 + e) for logits 1 apart; the third is too far away to count.
+        expected = math.log(1 + math.e)
+        safe, d_safe = reference.softmax_cross_entropy(logits, labels)
+        assert safe == pytest.approx(expected, rel=1e-6)
+        assert d_safe[0] == pytest.approx([math.e / (1 + math.e), 1 / (1 + math.e) - 1, 0], rel=1e-6)
+        if finite:
+            assert loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("float32", 24), ("float64", 53)])
+def test_the_two_term_loss_is_lost_when_a_right_answer_is_sure(dtype, bits):
+    margin = bits * math.log(2)
+    labels = np.array([0])
+    for offset, finite in ((-1.0, True), (1.0, False)):
+        logits = np.array([[margin + offset, 0, -1000.0]], dtype=dtype)
+        # The far class gives 0 * log(0) too: without it.
+        loss, _ = reference.naive_two_term_cross_entropy(logits[:, :2], labels)
+        assert math.isfinite(loss) == finite
+        safe, _ = reference.softmax_cross_entropy(logits, labels)
+        assert math.isfinite(safe)
+
+
+def test_naive_losses_agree_with_log_sum_exp_where_nothing_overflows():
+    rng = np.random.default_rng(4)
+    logits, labels = rng.normal(size=(7, 5)), rng.integers(0, 5, 7)
+    expected = reference.softmax_cross_entropy(logits, labels)
+    loss, d_logits = reference.naive_softmax_cross_entropy(logits, labels)
+    assert loss == pytest.approx(expected[0], rel=1e-12)
+    np.testing.assert_allclose(d_logits, expected[1], rtol=1e-12, atol=1e-15)
+    loss, d_logits = reference.naive_two_term_cross_entropy(logits, labels)
+    p = expected[1] * 7 + np.eye(5)[labels]
+    by_hand = [
+        -sum(math.log(q) if c == label else math.log(1 - q) for c, q in enumerate(row))
+        for row, label in zip(p.tolist(), labels.tolist(), strict=True)
+    ]
+    assert loss == pytest.approx(math.fsum(by_hand) / 7, rel=1e-12)
+    np.testing.assert_allclose(d_logits, expected[1], rtol=1e-12, atol=1e-15)
+
+
+def test_uniform_weights_overflow_the_naive_softmax_alone():
+    """The report's "random (0, 1)", at its size: logits of a hundred thousand."""
+    network = Network((784, 100, 100, 10), dtype="float64")
+    initialize(network, "uniform", 0)
+    x = np.random.default_rng(1).random((8, 784)) * (np.random.default_rng(2).random((8, 784)) < 0.2)
+    labels = np.arange(8)
+    _, logits = reference.forward(network.weights, network.biases, x)
+    assert logits.min() > 709.8
+    assert math.isnan(reference.naive_softmax_cross_entropy(logits, labels)[0])
+    loss, d_logits = reference.softmax_cross_entropy(logits, labels)
+    assert 0 < loss < 1e6
+    assert np.isfinite(d_logits).all()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
@@ -16,7 +14,9 @@ import numpy as np
 from ..datasets import load_training
 from ..experiment import new_network
 from ..files import replace_file
+from ..plots.style import COLOURS, MARKERS, new_figure, render, styled
 from ..reference import forward, gather, softmax_cross_entropy
+from ..runs import read_history
 from .plan import Cell, Figure, Study, Table
 from .results import Run, key_of
 from .runner import find_folder
@@ -28,19 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["MISSING", "draw", "has_matplotlib"]
 
 MISSING = "figures are left out, they need matplotlib: pip install 'fastbp[plot]'"
-# Okabe & Ito, "Color universal design" (2008), without yellow, which print loses.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
-MARKERS = "osD^vPX"
-STYLE = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "svg.hashsalt": "fastbp",  # else every file differs
-    "figure.dpi": 100,
-}
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+LEARNT = 0.5  # accuracy; rows below would squeeze all others into one point, and get a number instead
 SAMPLES = 500  # images that the signals are measured on
 
 
@@ -49,116 +38,125 @@ def has_matplotlib() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def draw(study: Study, runs: Mapping[str, Run], seeds: int, out: Path, note: str = "") -> list[str]:
-    """Draw every figure of the study into ``out``; return the names of the files."""
-    from matplotlib import rc_context
+def draw(study: Study, runs: Mapping[str, Run], seeds: int, out: Path, *, partial: bool = False) -> list[str]:
+    """Draw every figure of the study into ``out``; return the names of the files.
 
+    The report's figures are left out of a study that is ``partial``: they come from many more epochs.
+    """
     written = []
     for figure in study.figures:
         tables = [study.tables[number - 1] for number in figure.tables]
-        with rc_context(STYLE):  # type: ignore[arg-type]
+        if partial:
+            tables = [
+                replace(table, cells=tuple(replace(cell, report=None) for cell in table.cells))
+                for table in tables
+            ]
+        with styled():
             picture = _KINDS[figure.kind](figure, tables, runs, seeds, out)
             if picture is None:
                 continue
-            title = (
-                f"{figure.title} ({'quick look' if note else 'mean and each seed'})" if note else figure.title
-            )
-            picture.suptitle(title, fontsize=11)
-            stream = io.BytesIO()
-            picture.savefig(stream, format="svg", metadata={"Date": None})
+            picture.suptitle(f"{figure.title} (not the full study)" if partial else figure.title)
+            content = render(picture, "svg")
         name = f"{figure.name}.svg"
-        replace_file(out / name, stream.getvalue())
+        replace_file(out / name, content)
         written.append(name)
     return written
 
 
-def _new(width: float, height: float) -> matplotlib.figure.Figure:
-    from matplotlib.figure import Figure as Picture
-
-    return Picture(figsize=(width, height), layout="constrained")
+def _look(number: int) -> dict[str, Any]:
+    """Return colour, dashes and marker; no two of the first 35 share all three, nor two of them in grey."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": DASHES[number % len(DASHES)],
+        "marker": MARKERS[number % len(MARKERS)],
+    }
 
 
 def _cells(
     _figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
     """A row for each cell: every seed, their mean, and the report's mean."""
-    rows = [(table, cell) for table in tables for cell in table.cells]
-    picture = _new(7.2, 1.2 + 0.27 * (len(rows) + len(tables)))
-    axes = picture.subplots(len(tables), 1, squeeze=False, height_ratios=[len(t.cells) + 1 for t in tables])
-    for axis, table in zip(axes[:, 0], tables, strict=True):
-        values = [[100 * run.test_accuracy for run in runs_of(cell, runs, seeds)] for cell in table.cells]
-        reports = [cell.report for cell in table.cells]
-        shown = [v for row in values for v in row if v >= 50]
-        shown += [100 * v for r in reports if isinstance(r, tuple) for v in r]
-        low, high = (min(shown), max(shown)) if shown else (0.0, 100.0)
-        room = max(high - low, 0.2)
-        axis.set_xlim(low - 0.15 * room, high + 0.1 * room)
-        for row, (accuracies, report) in enumerate(zip(values, reports, strict=True)):
-            if accuracies and fmean(accuracies) < 50:
-                axis.text(
-                    low - 0.12 * room, row, f"◀ {fmean(accuracies):.2f} %", va="center", color=COLOURS[0]
-                )
-                continue
-            axis.plot(accuracies, [row] * len(accuracies), "o", color=COLOURS[0], alpha=0.45, markersize=4)
-            if accuracies:
-                axis.plot([fmean(accuracies)], [row], "|", color=COLOURS[0], markersize=13, markeredgewidth=2)
-            if isinstance(report, tuple):
-                axis.plot([100 * fmean(report)], [row], "D", color=COLOURS[1], fillstyle="none", markersize=6)
-        names = [
-            f"{cell.name}  (report: {cell.report})" if isinstance(cell.report, str) else cell.name
-            for cell in table.cells
-        ]
-        axis.set_yticks(range(len(names)), names)
-        axis.invert_yaxis()
+    rows = sum(len(table.cells) for table in tables)
+    picture = new_figure(7.2, 1.4 + 0.28 * rows + 0.5 * len(tables))
+    heights = [len(table.cells) + 1 for table in tables]
+    axes = picture.subplots(len(tables), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axis, table in zip(axes, tables, strict=True):
+        _cells_of(axis, table, [runs_of(cell, runs, seeds) for cell in table.cells])
         if len(tables) > 1:
             axis.set_title(table.title, fontsize=9, loc="left")
-    axes[-1, 0].set_xlabel("test accuracy, %   (dots: seeds, bar: their mean, diamond: the report's mean)")
+    axes[-1].set_xlabel("test accuracy, %")
+    handles, labels = axes[0].get_legend_handles_labels()
+    known = dict(zip(labels, handles, strict=True))
+    picture.legend(known.values(), known.keys(), loc="outside lower center", ncols=3)
     return picture
+
+
+def _cells_of(axis: Any, table: Table, found: list[list[Run]]) -> None:
+    values = [[100 * run.test_accuracy for run in runs] for runs in found]
+    means = [fmean(row) if row else float("nan") for row in values]
+    shown = [v for row, mean in zip(values, means, strict=True) if mean >= 100 * LEARNT for v in row]
+    shown += [100 * v for cell in table.cells if isinstance(cell.report, tuple) for v in cell.report]
+    low, high = (min(shown), max(shown)) if shown else (0.0, 100.0)
+    room = max(high - low, 0.2)
+    axis.set_xlim(low - 0.15 * room, high + 0.1 * room)
+    for row, (cell, accuracies, mean) in enumerate(zip(table.cells, values, means, strict=True)):
+        if accuracies and mean < 100 * LEARNT:
+            axis.text(low - 0.12 * room, row, f"\N{LEFTWARDS ARROW} {mean:.2f} %", va="center", fontsize=9)
+        elif accuracies:
+            places = [row] * len(accuracies)
+            axis.plot(accuracies, places, "o", color=COLOURS[0], alpha=0.45, markersize=4, label="a seed")
+            axis.plot([mean], [row], "|", color=COLOURS[0], markersize=13, markeredgewidth=2, label="mean")
+        if isinstance(cell.report, tuple):
+            place = [100 * fmean(cell.report)]
+            axis.plot(place, [row], "D", color=COLOURS[1], fillstyle="none", label="the report's mean")
+    axis.set_yticks(
+        range(len(values)),
+        [
+            f"{cell.name}  (report: {cell.report})" if isinstance(cell.report, str) else cell.name
+            for cell in table.cells
+        ],
+    )
+    axis.set_ylim(len(values) - 0.4, -0.6)
 
 
 def _curve(
     figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
-    """A line for each table over a setting; the report's figures in grey."""
-    picture = _new(7.2, 4.2)
+    """A line for each table over a setting, its seeds as dots; the report's figures as crosses."""
+    picture = new_figure(7.2, 4.8)
     axis = picture.subplots()
     for number, table in enumerate(tables):
-        points = [(getattr(cell.settings, figure.x), runs_of(cell, runs, seeds)) for cell in table.cells]
+        points = [(_x(cell, figure), runs_of(cell, runs, seeds)) for cell in table.cells]
         points = [(x, found) for x, found in points if found]
-        colour = COLOURS[number % len(COLOURS)]
-        axis.plot(
-            [x for x, _ in points],
-            [100 * fmean(run.test_accuracy for run in found) for _, found in points],
-            marker=MARKERS[number % len(MARKERS)],
-            linestyle=DASHES[number % len(DASHES)],
-            color=colour,
-            label=table.title,
-        )
+        look = _look(number)
+        means = [100 * fmean(run.test_accuracy for run in found) for _, found in points]
+        axis.plot([x for x, _ in points], means, **look, label=table.title)
         for x, found in points:
+            accuracies = [100 * run.test_accuracy for run in found]
+            axis.plot([x] * len(found), accuracies, ".", color=look["color"], alpha=0.35)
+        known = [(_x(cell, figure), cell.report) for cell in table.cells if isinstance(cell.report, tuple)]
+        if known:
             axis.plot(
-                [x] * len(found), [100 * run.test_accuracy for run in found], ".", color=colour, alpha=0.35
-            )
-        report = [
-            (getattr(c.settings, figure.x), c.report) for c in table.cells if isinstance(c.report, tuple)
-        ]
-        if report:
-            axis.plot(
-                [x for x, _ in report],
-                [100 * fmean(values) for _, values in report],
-                linestyle="none",
-                marker="x",
+                [x for x, _ in known],
+                [100 * fmean(values) for _, values in known],
+                "x",
                 markersize=8,
-                color="#555555",
+                color=look["color"],
+                markeredgewidth=2,
                 label=f"the report: {table.title}" if len(tables) > 1 else "the report",
             )
-    ticks = sorted({getattr(cell.settings, figure.x) for table in tables for cell in table.cells})
+    ticks = sorted({_x(cell, figure) for table in tables for cell in table.cells})
     axis.set_xscale("log", base=2)
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.set_xlabel(figure.x.replace("_", " "))
     axis.set_ylabel("test accuracy, %")
-    axis.legend(fontsize=8)
+    picture.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return picture
+
+
+def _x(cell: Cell, figure: Figure) -> float:
+    return float(getattr(cell.settings, figure.x))
 
 
 def _history(
@@ -166,56 +164,46 @@ def _history(
 ) -> matplotlib.figure.Figure | None:
     """Training and validation loss of the longest cell, first seed; where the other cells' runs ended."""
     cells = [cell for table in tables for cell in table.cells]
-    kept = {cell.name: find_folder(out, key_of(cell.for_seed(0))) for cell in cells}
     longest = max(cells, key=lambda cell: max((run.epochs for run in runs_of(cell, runs, seeds)), default=0))
-    folder = kept[longest.name]
+    folder = find_folder(out, key_of(longest.for_seed(0)))
     if folder is None:
         return None
-    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    epochs = [int(row["epoch"]) for row in rows]
-    picture = _new(7.2, 4.2)
+    records = read_history(folder)
+    epochs = [record.epoch for record in records]
+    picture = new_figure(7.2, 5.2)
     axis = picture.subplots()
-    axis.plot(
-        epochs, [float(r["train_loss"]) for r in rows], DASHES[1], color=COLOURS[1], label="training loss"
-    )
-    axis.plot(epochs, [float(r["validation_loss"]) for r in rows], color=COLOURS[0], label="validation loss")
-    for number, cell in enumerate(cell for cell in cells if cell.settings.stop):
+    axis.plot(epochs, [r.train_loss for r in records], "--", color=COLOURS[1], label="training loss")
+    axis.plot(epochs, [r.validation_loss for r in records], color=COLOURS[0], label="validation loss")
+    for number, cell in enumerate((cell for cell in cells if cell.settings.stop), start=2):
         ends = [run.epochs for run in runs_of(cell, runs, seeds) if run.stopped_by]
         if not ends:
+            axis.plot([], [], " ", label=f"{cell.name}: never met")
             continue
-        colour = COLOURS[(number + 2) % len(COLOURS)]
-        axis.axvline(
-            fmean(ends),
-            color=colour,
-            linestyle=DASHES[(number + 1) % len(DASHES)],
-            label=f"{cell.name}: epoch {fmean(ends):.0f}",
-        )
-        axis.axvspan(min(ends), max(ends), color=colour, alpha=0.12, linewidth=0)
+        look = {**_look(number), "marker": ""}
+        axis.axvline(fmean(ends), **look, label=f"{cell.name}: epoch {fmean(ends):.0f}")
+        axis.axvspan(min(ends), max(ends), color=look["color"], alpha=0.12, linewidth=0)
     axis.set_yscale("log")
     axis.set_xlabel("epoch")
-    axis.set_ylabel("loss, nats")
-    picture.legend(*axis.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=1)
+    axis.set_ylabel("loss, nats per sample")
+    picture.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return picture
 
 
 def _signals(
     _figure: Figure, tables: list[Table], _runs: Mapping[str, Run], _seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
-    """Root mean square and spread of activations and gradients at the start, layer by layer."""
+    """Root mean square of activations and gradients at the start, layer by layer."""
+    from matplotlib.ticker import MaxNLocator
+
     cells = [cell for table in tables for cell in table.cells]
-    picture = _new(7.2, 5.4)
+    picture = new_figure(7.2, 5.6)
     left, right = picture.subplots(1, 2)
     for number, cell in enumerate(cells):
         activations, gradients = _measure(cell)
-        look: dict[str, Any] = {
-            "color": COLOURS[number % len(COLOURS)],
-            "linestyle": DASHES[(number + number // len(COLOURS)) % len(DASHES)],
-            "marker": MARKERS[number % len(MARKERS)],
-            "markersize": 4,
-            "label": cell.name,
-        }
-        left.plot(range(len(activations)), activations, **look)
+        look = {**_look(number), "markersize": 4, "linewidth": 1.2}
+        vanished = any(value != value for value in activations)
+        label = f"{cell.name} (0 after the pixels)" if vanished else cell.name
+        left.plot(range(len(activations)), activations, **look, label=label)
         right.plot(range(1, len(gradients) + 1), gradients, **look)
     left.set_title("activations: root mean square", fontsize=9)
     left.set_xlabel("layer (0: pixels, last: logits)")
@@ -223,8 +211,8 @@ def _signals(
     right.set_xlabel("layer (last: logits)")
     for axis in (left, right):
         axis.set_yscale("log")
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    picture.legend(*left.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    picture.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return picture
 
 

@@ -21,7 +21,7 @@ RESULTS = "results.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run gave. Logits are the largest absolute ones over the test images: what exp would meet."""
+    """What one run gave, and how near its numbers came to where plain formulas break."""
 
     key: str
     cells: str  # names of the cells that it serves, joined by " | "
@@ -36,8 +36,9 @@ class Run:
     best_epoch: int  # of the lowest validation loss, 0 for none
     training_seconds: float
     wall_seconds: float  # training, validation, test
-    start_logit: float
+    start_logit: float  # largest absolute logit over the training images, which exp would meet
     end_logit: float
+    margin: float  # largest over them at the end: highest logit less log-sum-exp of the others
     cpu: str
     settings: str  # JSON
 

@@ -25,7 +25,7 @@ from ..settings import Settings
 from .plan import Study
 from .results import Run, key_of, read_results, settings_text, write_results
 
-__all__ = ["Progress", "StudyInterruptedError", "planned", "run_study"]
+__all__ = ["Progress", "StudyInterruptedError", "extremes", "planned", "run_study"]
 
 RUNS = "runs"
 
@@ -182,9 +182,9 @@ class _Pool:
         began = perf_counter()
         result = run(job.settings, training, testing, [_Attention(self._stop, self._compiling)])
         wall = perf_counter() - began - result.compile_seconds
-        images = (testing or training).images
-        start = _largest_logit(new_network(job.settings, training), images)
-        return result, _line(job, result, wall, start, _largest_logit(result.network, images))
+        start, _ = extremes(new_network(job.settings, training), training.images)
+        end, margin = extremes(result.network, training.images)
+        return result, _line(job, result, wall, start, end, margin)
 
     def _finish(self, job: _Job, result: Result, line: Run) -> None:
         result.save(self._out / RUNS / _folder_name(job), force=True)
@@ -205,15 +205,22 @@ def find_folder(out: Path, key: str) -> Path | None:
     return next((out / RUNS).glob(f"*-{key}"), None)
 
 
-def _largest_logit(network: Network, images: Images) -> float:
+def extremes(network: Network, images: Images) -> tuple[float, float]:
+    """Return the largest absolute logit over the images, and the largest margin.
+
+    A margin is the highest logit less log-sum-exp of the others: log(p / (1 - p)) of the likeliest class.
+    """
     backend = make_backend("numba", 1)
     try:
-        return float(np.abs(backend.logits(network, images)).max())
+        logits = backend.logits(network, images).astype(np.float64)
     finally:
         backend.close()
+    ordered = np.sort(logits, axis=1)
+    others = ordered[:, -2] + np.log(np.exp(ordered[:, :-1] - ordered[:, -2:-1]).sum(axis=1))
+    return float(np.abs(logits).max()), float((ordered[:, -1] - others).max())
 
 
-def _line(job: _Job, result: Result, wall: float, start: float, end: float) -> Run:
+def _line(job: _Job, result: Result, wall: float, start: float, end: float, margin: float) -> Run:
     nan = float("nan")
     last = result.history[-1] if result.history else None
     stop = result.training.stop
@@ -233,6 +240,7 @@ def _line(job: _Job, result: Result, wall: float, start: float, end: float) -> R
         wall_seconds=round(wall, 3),
         start_logit=start,
         end_logit=end,
+        margin=margin,
         cpu=cpu_name(),
         settings=settings_text(job.settings),
     )

@@ -66,7 +66,7 @@ def show_study(
     replace_file(out / TABLE, text)
     written = [TABLE]
     if has_matplotlib():
-        written += draw(study, runs, seeds, out, note)
+        written += draw(study, runs, seeds, out, partial=bool(note))
     else:
         console.print(MISSING, markup=False, soft_wrap=True)
     console.print(text, markup=False, soft_wrap=True)

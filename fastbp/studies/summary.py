@@ -83,8 +83,10 @@ def markdown(study: Study, runs: Mapping[str, Run], seeds: int, *, note: str = "
         f"{len({run.key for run in used})} runs on one thread each, {seconds:,.0f} s in sum; {machines}. "
         "Accuracy on the test part, mean ± standard deviation over seeds, in per cent. Difference: ours "
         "less the report's, in points; within noise: Welch's t-test at 95 %, the noise in brackets. Largest "
-        "logit: mean of max |z| over the test images, before and after training. exp overflows float32 above "
-        "88.7 and float64 above 709.7. Seconds: mean of training, validation and test, of one run.",
+        "logit: of all training images, before and after training, mean over seeds; exp overflows float32 "
+        "above 88.7 and float64 above 709.7. Margin: the largest, at the end, of highest logit less "
+        "log-sum-exp of the others, lowest to highest over seeds; above 36.7 a probability is 1 in float64, "
+        "and log(1 - p) is infinite. Seconds: mean of training, validation and test, of one run.",
         "",
     ]
     return "\n".join(lines)
@@ -102,6 +104,7 @@ def _table(table: Table, runs: Mapping[str, Run], seeds: int) -> list[str]:
         "epochs",
         "ended by",
         "largest logit",
+        "margin",
         "s",
     ]
     empty = {i for i in range(1, len(head)) if all(not row[i] for row in rows)}
@@ -113,7 +116,7 @@ def _table(table: Table, runs: Mapping[str, Run], seeds: int) -> list[str]:
 
 def _row(cell: Cell, runs: list[Run]) -> list[str]:
     if not runs:
-        return [cell.name, _report(cell), "not run", "0", "", "", "", "", "", ""]
+        return [cell.name, _report(cell), "not run", "0", "", "", "", "", "", "", ""]
     accuracies = [run.test_accuracy for run in runs]
     found = None if cell.report is None or isinstance(cell.report, str) else compare(accuracies, cell.report)
     ended = Counter(run.stopped_by for run in runs if run.stopped_by)
@@ -128,6 +131,7 @@ def _row(cell: Cell, runs: list[Run]) -> list[str]:
         _range([run.epochs for run in runs]),
         ", ".join(f"{name} {count}" for name, count in ended.most_common()),
         f"{_short(fmean(run.start_logit for run in runs))}, {_short(fmean(run.end_logit for run in runs))}",
+        f"{min(run.margin for run in runs):.1f} to {max(run.margin for run in runs):.1f}",
         f"{fmean(run.wall_seconds for run in runs):.1f}",
     ]
 
