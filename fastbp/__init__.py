@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .callbacks import Callback, ChunkRecord, EpochRecord
     from .datasets import Dataset
     from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
-    from .evaluation import Evaluation, load, predict, test
+    from .evaluation import Evaluation, load, predict, test, test_ensemble
     from .experiment import TrainingDivergedError, TrainingInterruptedError, train
     from .network import Network
     from .runs import Result
@@ -45,13 +45,14 @@ __all__ = [
     "load",
     "predict",
     "test",
+    "test_ensemble",
     "train",
 ]
 
 _HOME = {
     **dict.fromkeys(("Callback", "ChunkRecord", "EpochRecord"), "callbacks"),
     **dict.fromkeys(("ConfigError", "DataError", "DivergenceError", "FastbpError", "WeightsError"), "errors"),
-    **dict.fromkeys(("Evaluation", "load", "predict", "test"), "evaluation"),
+    **dict.fromkeys(("Evaluation", "load", "predict", "test", "test_ensemble"), "evaluation"),
     **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "experiment"),
     "Dataset": "datasets",
     "Network": "network",

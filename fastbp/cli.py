@@ -88,6 +88,7 @@ def train(
     config: options.Config = None,
     out: options.Out = None,
     force: options.Force = False,
+    live: options.Live = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a network, and keep it in a run folder."""
@@ -124,7 +125,7 @@ def train(
             console = _console()
             if not quiet:
                 describe_training(console, settings, training, testing)
-            with show_progress(console, settings.epochs, quiet=quiet) as progress:
+            with show_progress(console, settings.epochs, quiet=quiet, live=live) as progress:
                 result = run(settings, training, testing, [progress])
             folder.write(result)
         finally:
@@ -136,24 +137,46 @@ def train(
 def evaluate(
     weights: options.Weights,
     data: options.TestData = None,
+    ensemble: options.Ensemble = False,
     as_json: options.Json = False,
     predictions: options.Predictions = None,
 ) -> None:
-    """Test a network: accuracy, loss, scores of each class, and what it confuses."""
+    """Test a network: accuracy, loss, calibration, what it confuses. Of several, a line each."""
     with _reporting():
-        from .evaluation import load, test
+        from .datasets.source import printable
+        from .evaluation import load, test, test_ensemble
         from .files import replace_file
+        from .inputs import test_data
         from .runs import read_run_settings
-        from .tables import predictions_csv, print_evaluation
+        from .tables import predictions_csv, print_comparison, print_evaluation
 
-        network = load(weights)
-        evaluation = test(network, data or read_run_settings(weights).get("data", _RECIPE.data))
+        if ensemble and len(weights) == 1:
+            raise ConfigError("--ensemble takes the mean of several networks; expected more WEIGHTS than one")
+        if predictions is not None and len(weights) > 1 and not ensemble:
+            raise ConfigError("--predictions writes one network's; expected one WEIGHTS, or --ensemble")
+        networks = [load(path) for path in weights]
+        sources = {data or read_run_settings(path).get("data", _RECIPE.data) for path in weights}
+        if len(sources) > 1:
+            raise ConfigError(
+                f"the runs were trained on {' and '.join(sorted(sources))}; expected --data with one of them"
+            )
+        testing = test_data(sources.pop())
+        found = {
+            printable(path): test(network, testing) for path, network in zip(weights, networks, strict=True)
+        }
+        if ensemble:
+            found["ensemble"] = test_ensemble(networks, testing)
+        last = list(found.values())[-1]
         if predictions is not None:
-            replace_file(predictions, predictions_csv(evaluation))
-        if as_json:
-            _print_json(evaluation.to_dict())
+            replace_file(predictions, predictions_csv(last))
+        if as_json and len(found) == 1:
+            _print_json(last.to_dict())
+        elif as_json:
+            _print_json({name: evaluation.to_dict() for name, evaluation in found.items()})
+        elif len(found) == 1:
+            print_evaluation(_console(), last)
         else:
-            print_evaluation(_console(), evaluation)
+            print_comparison(_console(), found)
 
 
 @app.command()

@@ -3,43 +3,91 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .backends import make_backend
+from .datasets import Dataset
 from .datasets.parts import Images
 from .errors import DataError, WeightsError
 from .inputs import BYTE_SCALE, DataSource, image_rows, test_data
-from .metrics import ClassificationReport, classification_report, confusion_matrix, log_loss_from_logits
+from .metrics import (
+    Calibration,
+    ClassificationReport,
+    calibration,
+    classification_report,
+    confusion_matrix,
+    ensemble_log_loss,
+    top_accuracy,
+)
 from .network import Network
 from .runs import load_network
 
-__all__ = ["Evaluation", "load", "predict", "test"]
+__all__ = ["Evaluation", "Mistake", "load", "predict", "test", "test_ensemble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One sample that was taken for another class."""
+
+    row: int  # of the data, from 0
+    label: int
+    predicted: int
+    confidence: float  # probability of the predicted class
+    probability: float  # of the true one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How a network does on a data set. Without labels there are predictions only, the rest is None."""
+    """How a network, or several together, does on a data set. Without labels there are predictions only."""
 
     data: str  # name of the data
+    probabilities: NDArray[np.float64]  # (N, C), each row sums to 1
     predicted: NDArray[np.int64]  # (N,)
     confidence: NDArray[np.float64]  # (N,), probability of the predicted class
-    labels: NDArray[np.int64] | None  # (N,)
+    labels: NDArray[np.int64] | None  # (N,); None, as all that follows, if there are none
     loss: float | None  # nats per sample
     accuracy: float | None  # 0..1
+    top2: float | None  # 0..1, part of the samples whose class is one of the two likeliest
+    calibration: Calibration | None  # by 15 bins of confidence
     matrix: NDArray[np.int64] | None  # (C, C), rows are the true classes
     report: ClassificationReport | None
+
+    def mistakes(self, count: int = 10) -> list[Mistake]:
+        """Return the mistakes of which the network was surest, those first."""
+        if self.labels is None:
+            return []
+        wrong = np.flatnonzero(self.predicted != self.labels)
+        surest = wrong[np.argsort(-self.confidence[wrong], kind="stable")][:count]
+        return [
+            Mistake(
+                row,
+                int(self.labels[row]),
+                int(self.predicted[row]),
+                float(self.confidence[row]),
+                float(self.probabilities[row, self.labels[row]]),
+            )
+            for row in surest.tolist()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists and numbers, for JSON; a loss that is not finite is None."""
         common = {"data": self.data, "samples": len(self.predicted)}
-        if self.report is None or self.matrix is None or self.loss is None:
+        if self.report is None or self.matrix is None or self.loss is None or self.calibration is None:
             return {**common, "predictions": self.predicted.tolist()}
-        loss = self.loss if np.isfinite(self.loss) else None
-        return {**common, "loss": loss, **self.report.to_dict(), "confusion_matrix": self.matrix.tolist()}
+        return {
+            **common,
+            "loss": self.loss if np.isfinite(self.loss) else None,
+            **self.report.to_dict(),
+            "top2_accuracy": self.top2,
+            "expected_calibration_error": self.calibration.ece,
+            "confusion_matrix": self.matrix.tolist(),
+            "most_confident_mistakes": [asdict(mistake) for mistake in self.mistakes()],
+        }
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -87,38 +135,72 @@ def test(
     WeightsError : the file is no network's, or the network is for images of another size or for fewer classes
     DataError : the data are missing or damaged
     """
-    if not isinstance(network, Network):
-        network = load_network(network)
-    dataset = test_data(data)
-    logits = _logits(network, dataset.images, backend, dataset.name)
-    predicted = logits.argmax(axis=1).astype(np.int64)
-    confidence = _probabilities(logits)[np.arange(len(predicted)), predicted]
+    return _evaluate([_loaded(network)], test_data(data), backend)
+
+
+def test_ensemble(
+    networks: Sequence[Network | str | os.PathLike[str]],
+    data: DataSource = "mnist",  # noqa: PT028
+    *,
+    backend: str = "numpy",  # noqa: PT028
+) -> Evaluation:
+    """Hold the mean of several networks' probabilities against a data set; the rest as `test`.
+
+    Raises
+    ------
+    WeightsError : also if there are no networks, or they know different numbers of classes
+    """
+    loaded = [_loaded(network) for network in networks]
+    classes = sorted({network.classes for network in loaded})
+    if len(classes) != 1:
+        found = " and ".join(map(str, classes)) + " classes" if loaded else "no networks"
+        raise WeightsError(f"an ensemble of {found}; expected networks that know the same classes")
+    return _evaluate(loaded, test_data(data), backend)
+
+
+def _loaded(network: Network | str | os.PathLike[str]) -> Network:
+    return network if isinstance(network, Network) else load_network(network)
+
+
+def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Evaluation:
+    logits = [_logits(network, dataset.images, backend, dataset.name) for network in networks]
+    probabilities = np.mean([_probabilities(rows) for rows in logits], axis=0)
+    # Of one network the logits decide: probabilities of 1 can be equal where they are not.
+    predicted = (logits[0] if len(logits) == 1 else probabilities).argmax(axis=1).astype(np.int64)
+    confidence = probabilities[np.arange(len(predicted)), predicted]
+    common: dict[str, Any] = {
+        "data": dataset.name,
+        "probabilities": probabilities,
+        "predicted": predicted,
+        "confidence": confidence,
+    }
     labels = dataset.labels
     if labels is None:
         return Evaluation(
-            data=dataset.name,
-            predicted=predicted,
-            confidence=confidence,
+            **common,
             labels=None,
             loss=None,
             accuracy=None,
+            top2=None,
+            calibration=None,
             matrix=None,
             report=None,
         )
-    if labels.max() >= network.classes:
+    classes = networks[0].classes
+    if labels.max() >= classes:
         raise WeightsError(
-            f"{dataset.name}: has label {labels.max()}, but the network knows 0 to {network.classes - 1}; "
+            f"{dataset.name}: has label {labels.max()}, but the network knows 0 to {classes - 1}; "
             "expected weights trained on these data"
         )
-    matrix = confusion_matrix(labels, predicted, network.classes)
+    matrix = confusion_matrix(labels, predicted, classes)
     report = classification_report(matrix)
     return Evaluation(
-        data=dataset.name,
-        predicted=predicted,
-        confidence=confidence,
+        **common,
         labels=labels,
-        loss=log_loss_from_logits(logits, labels),
+        loss=ensemble_log_loss(logits, labels),
         accuracy=report.accuracy,
+        top2=top_accuracy(logits[0] if len(logits) == 1 else probabilities, labels, 2),
+        calibration=calibration(confidence, predicted == labels),
         matrix=matrix,
         report=report,
     )

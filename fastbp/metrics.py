@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ __all__ = [
     "calibration",
     "classification_report",
     "confusion_matrix",
+    "ensemble_log_loss",
     "log_loss_from_logits",
+    "top_accuracy",
 ]
 
 
@@ -147,6 +150,26 @@ def classification_report(matrix: NDArray[np.int64]) -> ClassificationReport:
     )
 
 
+def top_accuracy(scores: ArrayLike, labels: ArrayLike, count: int) -> float:
+    """Return the part of the samples whose class has one of the ``count`` highest scores, 0..1.
+
+    Parameters
+    ----------
+    scores : (N, C), N >= 1, logits or probabilities; of equal ones the lower class counts as higher
+    labels : (N,), integers, 0 <= label < C
+    count : >= 1
+
+    Raises
+    ------
+    DataError : there are no samples, the two differ in length, or a label is no class
+    """
+    given, true = _scores_and_labels(np.asarray(scores, dtype=np.float64), labels)
+    own = given[np.arange(len(true)), true][:, None]
+    earlier = np.arange(given.shape[1]) < true[:, None]
+    ahead = (given > own) | ((given == own) & earlier)
+    return float(np.mean(ahead.sum(axis=1) < count))
+
+
 def log_loss_from_logits(logits: ArrayLike, labels: ArrayLike) -> float:
     """Return the mean of -log softmax(logits)[label], in nats, computed in float64 for any type of logits.
 
@@ -159,15 +182,31 @@ def log_loss_from_logits(logits: ArrayLike, labels: ArrayLike) -> float:
     ------
     DataError : there are no samples, the two differ in length, or a label is no class
     """
-    z = np.asarray(logits, dtype=np.float64)
-    if z.ndim != 2 or z.size == 0:
-        raise DataError(f"logits have shape {z.shape}; expected (N, C), one sample or more")
-    true = _checked_classes("label", labels, z.shape[1])
-    if len(z) != len(true):
-        raise DataError(f"{len(z)} rows of logits and {len(true)} labels; expected as many of both")
-    shifted = z - z.max(axis=1, keepdims=True)  # the largest exponent is 0, so that nothing overflows
-    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(true)), true]
-    return float(losses.mean())
+    return ensemble_log_loss([logits], labels)
+
+
+def ensemble_log_loss(logits: Sequence[ArrayLike], labels: ArrayLike) -> float:
+    """Return the mean of -log p[label], where p is the mean of softmax over several networks' logits.
+
+    As `log_loss_from_logits`, which is this for one network; nothing overflows, and no p underflows to 0.
+    """
+    logs = []
+    for each in logits:
+        z, true = _scores_and_labels(np.asarray(each, dtype=np.float64), labels)
+        shifted = z - z.max(axis=1, keepdims=True)  # the largest exponent is 0, so that nothing overflows
+        logs.append(shifted[np.arange(len(true)), true] - np.log(np.exp(shifted).sum(axis=1)))
+    return float(-(np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))).mean())
+
+
+def _scores_and_labels(
+    scores: NDArray[np.float64], labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    if scores.ndim != 2 or scores.size == 0:
+        raise DataError(f"logits have shape {scores.shape}; expected (N, C), one sample or more")
+    true = _checked_classes("label", labels, scores.shape[1])
+    if len(scores) != len(true):
+        raise DataError(f"{len(scores)} rows of logits and {len(true)} labels; expected as many of both")
+    return scores, true
 
 
 def _checked_classes(kind: str, values: ArrayLike, classes: int) -> NDArray[np.int64]:

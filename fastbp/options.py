@@ -105,9 +105,14 @@ Out = Annotated[
     ),
 ]
 Force = Annotated[bool, _flag("--force", "Replace a run that is in --out.", RUN)]
+Live = Annotated[bool, _flag("--live", "Draw the curves of loss and accuracy in the terminal.", RUN)]
 Quiet = Annotated[bool, _flag("--quiet", "Print the last line only.", RUN)]
 Json = Annotated[bool, _flag("--json", "Print JSON instead of tables.")]
-Weights = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A run folder, or a safetensors file.")]
+Weights = Annotated[
+    list[Path],
+    typer.Argument(metavar="WEIGHTS...", help="A run folder, or a safetensors file; several are compared."),
+]
+Ensemble = Annotated[bool, _flag("--ensemble", "Also test the mean of the probabilities of all WEIGHTS.")]
 TestData = Annotated[
     str | None,
     _option(
@@ -119,7 +124,11 @@ TestData = Annotated[
 ]
 Predictions = Annotated[
     Path | None,
-    _option("--predictions", "FILE.csv", "Write each sample's predicted class and its probability."),
+    _option(
+        "--predictions",
+        "FILE.csv",
+        "Write each sample's predicted class and its probability; of several WEIGHTS the ensemble's.",
+    ),
 ]
 StudyName = Annotated[
     str,

@@ -21,11 +21,23 @@ WIDE, MIDDLE, NARROW = 100, 76, 58  # columns of the terminal from which on more
 
 
 @contextmanager
-def show_progress(console: Console, epochs: int, *, quiet: bool = False) -> Iterator[Callback]:
-    """Give the callback that suits where ``console`` writes: a bar, lines, or nothing if ``quiet``."""
+def show_progress(
+    console: Console, epochs: int, *, quiet: bool = False, live: bool = False
+) -> Iterator[Callback]:
+    """Give the callback that suits where ``console`` writes: a bar, lines, or nothing if ``quiet``.
+
+    ``live`` puts curves into a terminal instead of the bar; elsewhere there is no place for them.
+    """
+    screen = console.is_terminal and not console.is_dumb_terminal
     if quiet:
         yield Callback()
-    elif console.is_terminal and not console.is_dumb_terminal:
+    elif screen and live:
+        from .live import LiveCurves
+
+        curves = LiveCurves(console, epochs)
+        with curves.live:
+            yield curves
+    elif screen:
         bar = BarProgress(console, epochs)
         with bar.live:
             yield bar

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from .verification import FACTOR, OUTSIDE_ALLOWED, Verification
 __all__ = [
     "describe_training",
     "predictions_csv",
+    "print_comparison",
     "print_evaluation",
     "print_verification",
     "summary_line",
@@ -109,6 +110,12 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
         f"{evaluation.data}: accuracy {percent(report.accuracy)} ({wrong:,} of {samples:,} wrong), "
         f"loss {evaluation.loss:.4f}",
     )
+    if evaluation.top2 is not None and evaluation.calibration is not None:
+        _print(
+            console,
+            f"the class is one of the two likeliest: {percent(evaluation.top2)}; expected calibration error "
+            f"{percent(evaluation.calibration.ece)} ({len(evaluation.calibration.counts)} bins)",
+        )
     scores = [(str(c.label), c.precision, c.recall, c.f1, c.support) for c in report.classes]
     scores.append(("mean", report.macro_precision, report.macro_recall, report.macro_f1, report.samples))
     _print_table(
@@ -118,6 +125,52 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
         drop=(4,),
     )
     _print_confusion(console, evaluation.matrix)
+    _print_mistakes(console, evaluation)
+
+
+def print_comparison(console: Console, evaluations: Mapping[str, Evaluation]) -> None:
+    """Print a line for each of several networks on the same data."""
+    first = next(iter(evaluations.values()))
+    _print(console, f"{first.data}: {len(first.predicted):,} samples")
+    if first.labels is None:
+        rows = [
+            (name, f"{np.count_nonzero(evaluation.predicted != first.predicted):,}")
+            for name, evaluation in evaluations.items()
+        ]
+        _print_table(console, ("weights", "predicted otherwise than the first"), rows)
+        return
+    _print_table(
+        console,
+        ("weights", "accuracy", "wrong", "top 2", "loss", "calibration error"),
+        [
+            (
+                name,
+                percent(evaluation.accuracy or 0.0),
+                f"{np.count_nonzero(evaluation.predicted != evaluation.labels):,}",
+                percent(evaluation.top2 or 0.0),
+                f"{evaluation.loss:.4f}",
+                percent(evaluation.calibration.ece) if evaluation.calibration else "",
+            )
+            for name, evaluation in evaluations.items()
+        ],
+        drop=(2, 3),
+    )
+
+
+def _print_mistakes(console: Console, evaluation: Evaluation) -> None:
+    mistakes = evaluation.mistakes()
+    if not mistakes:
+        return
+    _print(console, "mistakes of which it was surest; rows count from 0")
+    _print_table(
+        console,
+        ("row", "true", "predicted", "probability", "of the true one"),
+        [
+            (f"{m.row:,}", str(m.label), str(m.predicted), percent(m.confidence), percent(m.probability))
+            for m in mistakes
+        ],
+        drop=(4,),
+    )
 
 
 def _print_confusion(console: Console, matrix: NDArray[np.int64]) -> None:

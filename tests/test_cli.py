@@ -339,6 +339,67 @@ def test_out_of_memory_is_told_in_one_line(monkeypatch):
     assert "not enough memory" in mistake("train")
 
 
+def test_test_holds_several_weights_side_by_side(here):
+    train("--out", "one")
+    train("--out", "two", "--seed", "1", "--epochs", "1")
+    text = fastbp("test", "one", "two", "--ensemble").stdout
+    names = [line.split()[0] for line in text.splitlines() if " % " in line]
+    assert names == ["one", "two", "ensemble"]
+    alone = json.loads(fastbp("test", "two", "--json").stdout)
+    both = json.loads(fastbp("test", "one", "two", "--ensemble", "--json").stdout)
+    assert list(both) == names
+    assert both["two"] == alone
+    assert {"top2_accuracy", "expected_calibration_error", "most_confident_mistakes"} <= set(alone)
+    fastbp("test", "one", "two", "--ensemble", "--predictions", "p.csv")
+    rows = list(csv.reader(io.StringIO((here / "p.csv").read_text())))
+    assert len(rows) == 61
+    right = sum(row[1] == row[3] for row in rows[1:])
+    assert right / 60 == both["ensemble"]["accuracy"]
+
+
+def test_mistakes_with_several_weights(here):
+    train("--out", "one")
+    clusters.write_npz(here / "other.npz")
+    fastbp("train", "--data", "other.npz", *FAST, "--out", "two")
+    assert "--ensemble takes the mean of several networks" in mistake("test", "one", "--ensemble")
+    assert "--predictions writes one network's" in mistake("test", "one", "one", "--predictions", "p.csv")
+    assert "expected --data with one of them" in mistake("test", "one", "two")
+    assert fastbp("test", "one", "two", "--data", "data.npz").stdout
+
+
+def test_a_criterion_ends_the_run_and_says_why():
+    text = train("--stop", "time:0.000001", "--stop", "early:9", "--restore-best", "--out", "run").stdout
+    assert re.search(
+        r"; ended after epoch 1 by time:1e-06: training has taken 0\.\d\d s of the 1e-06 s allowed; "
+        r"weights of epoch 1, the best; kept in run$",
+        text.strip(),
+    )
+    summary = json.loads(Path("run/result.json").read_text())
+    assert summary["status"] == "completed"
+    assert (summary["stopped_by"], summary["stopped_at_epoch"]) == ("time:1e-06", 1)
+    assert summary["stop_reason"].startswith("training has taken")
+    assert (summary["best_epoch"], summary["restored_epoch"], summary["epochs_completed"]) == (1, 1, 1)
+    again = fastbp("train", "--config", "run/config.toml", "--quiet", "--out", "again")
+    assert "by time:1e-06" in again.stdout
+    train("--out", "plain")
+    summary = json.loads(Path("plain/result.json").read_text())
+    assert [summary[key] for key in ("stopped_by", "stopped_at_epoch", "stop_reason", "restored_epoch")] == [
+        None
+    ] * 4
+
+
+def test_what_stop_refuses_is_told_in_one_line():
+    assert "stop is 'soon'; expected one of: early[:N]" in mistake("train", "--stop", "soon")
+    assert "needs validation data" in mistake("train", "--stop", "early", "--validation", "0")
+
+
+def test_zeros_are_told_to_stay_at_chance():
+    text = train("--init", "zeros").stdout
+    assert "weights of zero stay at chance" in text
+    assert "symmetry" in text
+    assert "chance" not in train("--init", "uniform").stdout
+
+
 def test_full_disk_behind_the_output_is_told_in_one_line(monkeypatch):
     train("--out", "run")
 

@@ -1,5 +1,6 @@
 """The Python API, and what it refuses before anything runs."""
 
+import json
 import math
 import signal
 import subprocess
@@ -243,3 +244,48 @@ def test_without_labels_there_are_predictions_only(result):
     assert bare.to_dict() == {"data": "bare", "samples": 40, "predictions": full.predicted.tolist()}
     assert full.to_dict()["accuracy"] == full.accuracy
     assert np.sum(full.to_dict()["confusion_matrix"]) == 40
+
+
+def test_what_else_an_evaluation_knows():
+    data = clusters.dataset(samples=211, seed=3)
+    settings = {"hidden": (5,), "epochs": 1, "learning_rate": 0.05, "backend": "numpy"}
+    evaluation = fastbp.test(fastbp.train(clusters.dataset(), **settings).network, data)
+    assert evaluation.probabilities.shape == (211, 4)
+    right = evaluation.predicted == data.labels
+    second = np.argsort(evaluation.probabilities, axis=1)[:, -2]
+    assert evaluation.top2 == np.mean(right | (second == data.labels))
+    assert evaluation.calibration.counts.sum() == 211
+    wrong = np.flatnonzero(~right)
+    assert len(wrong), "choose other data: this network makes no mistake"
+    mistakes = evaluation.mistakes(3)
+    assert [m.row for m in mistakes] == sorted(wrong, key=lambda row: -evaluation.confidence[row])[:3]
+    for mistake in mistakes:
+        assert (mistake.label, mistake.predicted) == (
+            data.labels[mistake.row],
+            evaluation.predicted[mistake.row],
+        )
+        assert mistake.probability == evaluation.probabilities[mistake.row, mistake.label]
+        assert mistake.confidence == evaluation.probabilities[mistake.row, mistake.predicted]
+    assert json.dumps(evaluation.to_dict(), allow_nan=False)
+
+
+def test_an_ensemble_is_the_mean_of_probabilities(result):
+    data = clusters.dataset(samples=97, seed=5)
+    settings = {"hidden": (9,), "epochs": 1, "backend": "numpy", "batch_size": 8}
+    networks = [result.network, fastbp.train(clusters.dataset(), seed=6, **settings).network]
+    evaluation = fastbp.test_ensemble(networks, data)
+    mean = sum(fastbp.predict(network, data.images) for network in networks) / 2
+    np.testing.assert_allclose(evaluation.probabilities, mean, rtol=1e-12)
+    assert (evaluation.predicted == mean.argmax(axis=1)).all()
+    expected = -np.log(mean[np.arange(97), data.labels]).mean()
+    assert evaluation.loss == pytest.approx(expected, rel=1e-9)
+    alone = fastbp.test_ensemble([result.network], data)
+    assert alone.loss == pytest.approx(fastbp.test(result.network, data).loss, rel=1e-12)
+
+
+def test_an_ensemble_that_is_none_is_refused(result):
+    with pytest.raises(fastbp.WeightsError, match="an ensemble of no networks"):
+        fastbp.test_ensemble([], clusters.dataset())
+    other = fastbp.train(clusters.dataset(classes=3), hidden=(5,), epochs=1, backend="numpy").network
+    with pytest.raises(fastbp.WeightsError, match="an ensemble of 3 and 4 classes"):
+        fastbp.test_ensemble([result.network, other], clusters.dataset())

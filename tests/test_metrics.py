@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbp.errors import DataError
-from fastbp.metrics import classification_report, confusion_matrix, log_loss_from_logits
+from fastbp.metrics import (
+    calibration,
+    classification_report,
+    confusion_matrix,
+    ensemble_log_loss,
+    log_loss_from_logits,
+    top_accuracy,
+)
 
 thorough = settings(derandomize=True, deadline=None, max_examples=60)
 pairs = st.integers(2, 6).flatmap(
@@ -113,3 +120,81 @@ def test_log_loss(dtype):
 def test_log_loss_refuses(logits, labels, message):
     with pytest.raises(DataError, match=message):
         log_loss_from_logits(logits, labels)
+
+
+def test_calibration_by_hand():
+    # Two bins: 0..0.5 holds 0.5 itself, and 0.5..1.
+    found = calibration([0.2, 0.5, 0.6, 0.8, 1.0], [False, True, True, False, True], bins=2)
+    assert found.edges.tolist() == [0, 0.5, 1]
+    assert found.counts.tolist() == [2, 3]
+    assert found.accuracy == pytest.approx([1 / 2, 2 / 3])
+    assert found.confidence == pytest.approx([0.35, 0.8])
+    assert found.ece == pytest.approx(2 / 5 * abs(0.5 - 0.35) + 3 / 5 * abs(2 / 3 - 0.8))
+
+
+def test_calibration_at_the_edges_of_bins():
+    found = calibration([0.0, 1 / 3, 2 / 3, 1.0], [False, True, True, True], bins=3)
+    assert found.counts.tolist() == [2, 1, 1]
+    assert calibration([1.0], [True]).ece == 0
+    assert calibration([1.0 + 1e-12], [False]).ece == pytest.approx(1)
+    empty = calibration([0.99], [True])
+    assert len(empty.counts) == 15
+    assert np.isnan(empty.accuracy[:-1]).all()
+
+
+@thorough
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.integers(1, 15))
+def test_calibration_by_definition(samples, bins):
+    found = calibration([c for c, _ in samples], [r for _, r in samples], bins)
+    error = 0.0
+    for place in range(bins):
+        low, high = found.edges[place], found.edges[place + 1]
+        inside = [(c, r) for c, r in samples if low < c <= high or (place == 0 and c == 0)]
+        assert found.counts[place] == len(inside)
+        if inside:
+            right = sum(r for _, r in inside) / len(inside)
+            error += len(inside) / len(samples) * abs(right - sum(c for c, _ in inside) / len(inside))
+    assert found.ece == pytest.approx(error, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "correct", "bins"),
+    [
+        ([], [], 15),
+        ([0.5], [True, False], 15),
+        ([0.5], [True], 0),
+        ([1.1], [True], 15),
+        ([math.nan], [True], 5),
+    ],
+)
+def test_calibration_refuses(confidence, correct, bins):
+    with pytest.raises(DataError, match="expected"):
+        calibration(confidence, correct, bins)
+
+
+def test_top_accuracy_by_hand():
+    scores = [[3, 2, 1], [3, 2, 1], [3, 2, 1], [1, 1, 1], [1, 1, 1]]
+    labels = [0, 1, 2, 1, 2]  # of equal scores the lower class counts as higher
+    assert top_accuracy(scores, labels, 1) == 1 / 5
+    assert top_accuracy(scores, labels, 2) == 3 / 5
+    assert top_accuracy(scores, labels, 3) == 1
+    assert top_accuracy(scores, labels, 9) == 1
+    with pytest.raises(DataError, match="label 3"):
+        top_accuracy(scores, [0, 1, 2, 1, 3], 2)
+
+
+def test_top_one_is_what_argmax_says():
+    rng = np.random.default_rng(8)
+    scores, labels = rng.integers(0, 4, (200, 5)), rng.integers(0, 5, 200)  # with many ties
+    assert top_accuracy(scores, labels, 1) == np.mean(scores.argmax(axis=1) == labels)
+
+
+def test_loss_of_an_ensemble():
+    # Probabilities 0.8 and 0.2 of class 0: their mean is 0.5.
+    one, other = [[math.log(4), 0.0]], [[0.0, math.log(4)]]
+    assert ensemble_log_loss([one, other], [0]) == pytest.approx(math.log(2))
+    assert ensemble_log_loss([one], [0]) == pytest.approx(-math.log(0.8))
+    # One is sure and wrong: exp(-2000) is 0, the mean is 1/2 all the same.
+    assert ensemble_log_loss([[[2000.0, 0.0]], [[0.0, 2000.0]]], [0]) == pytest.approx(math.log(2))
+    # Both are: no probability of 0.
+    assert ensemble_log_loss([[[0.0, 2000.0]]] * 2, [0]) == pytest.approx(2000)

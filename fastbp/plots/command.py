@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..datasets import load_training
 from ..errors import ConfigError, DataError, FastbpError, WeightsError
-from ..evaluation import predict, test
+from ..evaluation import test
 from ..files import replace_file
 from ..inputs import test_data
-from ..metrics import calibration
 from ..network import Network
 from ..runs import load_network, read_run_settings
 from ..settings import Settings
@@ -99,14 +98,13 @@ def draw(runs: Sequence[Path], kind: str, data: str | None = None) -> Figure:
     if kind == "weights":
         return weights_figure(network, dataset.shape)
     evaluation = test(network, dataset)
-    if evaluation.matrix is None or dataset.labels is None:
+    if evaluation.matrix is None or evaluation.calibration is None or dataset.labels is None:
         raise DataError(f"{dataset.name}: has no labels, which {kind} needs")
     if kind == "confusion":
         return confusion_figure(evaluation.matrix, dataset.name)
     if kind == "reliability":
-        right = evaluation.predicted == dataset.labels
-        return reliability_figure(calibration(evaluation.confidence, right), dataset.name)
-    return mistakes_figure(dataset.images, dataset.shape, dataset.labels, predict(network, dataset.images))
+        return reliability_figure(evaluation.calibration, dataset.name)
+    return mistakes_figure(dataset.images, dataset.shape, dataset.labels, evaluation.probabilities)
 
 
 def _target(runs: Sequence[Path], kind: str, out: Path | None) -> Path:

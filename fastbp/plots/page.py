@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets import load_training
 from ..errors import ConfigError
-from ..evaluation import Evaluation, predict, test
+from ..evaluation import Evaluation, test
 from ..initializers import initialize
 from ..inputs import test_data
-from ..metrics import calibration
 from ..network import Network
 from ..progress import percent
 from ..runs import RESULT, load_network
@@ -76,22 +75,19 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     if run.history:
         caption = "Training figures are means over the epoch, so they lag behind validation at first."
         figures.append(("Training", caption, history_figure([run]), "svg"))
-    if evaluation.matrix is not None and testing.labels is not None:
-        right = evaluation.predicted == testing.labels
+    if evaluation.matrix is not None and evaluation.calibration and testing.labels is not None:
         figures += [
             ("What is confused", "A row for each true class.", confusion_figure(evaluation.matrix), "svg"),
             (
                 "Calibration",
                 "Whether it is right as often as it says.",
-                reliability_figure(calibration(evaluation.confidence, right)),
+                reliability_figure(evaluation.calibration),
                 "svg",
             ),
             (
                 "Mistakes",
                 "Probabilities of the true and of the predicted class.",
-                mistakes_figure(
-                    testing.images, testing.shape, testing.labels, predict(network, testing.images)
-                ),
+                mistakes_figure(testing.images, testing.shape, testing.labels, evaluation.probabilities),
                 "png",
             ),
         ]

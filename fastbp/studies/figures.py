@@ -9,13 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..datasets import load_training
+from ..errors import DataError
 from ..experiment import new_network
 from ..files import replace_file
+from ..plots.signals import measure
 from ..plots.style import COLOURS, MARKERS, new_figure, render, styled
-from ..reference import forward, gather, softmax_cross_entropy
 from ..runs import read_history
 from .plan import Cell, Figure, Study, Table
 from .results import Run, key_of
@@ -30,7 +29,6 @@ __all__ = ["MISSING", "draw", "has_matplotlib"]
 MISSING = "figures are left out, they need matplotlib: pip install 'fastbp[plot]'"
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 LEARNT = 0.5  # accuracy; rows below would squeeze all others into one point, and get a number instead
-SAMPLES = 500  # images that the signals are measured on
 
 
 def has_matplotlib() -> bool:
@@ -207,7 +205,7 @@ def _signals(
         right.plot(range(1, len(gradients) + 1), gradients, **look)
     left.set_title("activations: root mean square", fontsize=9)
     left.set_xlabel("layer (0: pixels, last: logits)")
-    right.set_title("derivative of the loss by the layer's sums", fontsize=9)
+    right.set_title("gradients by the layer's weights: root mean square", fontsize=9)
     right.set_xlabel("layer (last: logits)")
     for axis in (left, right):
         axis.set_yscale("log")
@@ -217,26 +215,13 @@ def _signals(
 
 
 def _measure(cell: Cell) -> tuple[list[float], list[float]]:
-    """Return root mean squares at the start: of activations by layer, and of d loss / d sums per sample."""
-    settings = replace(cell.settings, dtype="float64")
-    training, _ = load_training(settings.data)
-    network = new_network(settings, training)
-    rows = np.arange(min(SAMPLES, len(training.images)))
-    x = gather(training.images, rows, network.input_scale, np.dtype(np.float64))
-    activations, logits = forward(network.weights, network.biases, x)
-    assert training.labels is not None
-    _, d_logits = softmax_cross_entropy(logits, training.labels[rows])
-    d_z = d_logits * len(rows)
-    gradients = [_rms(d_z)]
-    for layer in range(len(network.weights) - 1, 0, -1):
-        d_z = (d_z @ network.weights[layer].T) * (activations[layer] > 0)
-        gradients.insert(0, _rms(d_z))
-    return [_rms(a) for a in (*activations, logits)], gradients
-
-
-def _rms(values: Any) -> float:
-    mean = float(np.sqrt(np.mean(np.square(values))))
-    return mean if mean else float("nan")  # a logarithmic axis has no place for 0
+    """Return root mean squares at the start, layer by layer; NaN for 0, which no logarithmic axis shows."""
+    training, _ = load_training(cell.settings.data)
+    if training.labels is None:
+        raise DataError(f"{training.name}: has no labels, which signals needs")
+    passing, back = measure(new_network(cell.settings, training), training.images, training.labels)
+    activations, gradients = ([spread.rms or float("nan") for spread in side] for side in (passing, back))
+    return activations, gradients
 
 
 _KINDS: Mapping[str, Callable[..., matplotlib.figure.Figure | None]] = {
