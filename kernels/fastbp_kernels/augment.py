@@ -1,0 +1,393 @@
+"""Distort images while a batch is gathered: affine maps, elastic fields, blur, black squares, noise.
+
+What happens to an image is a pure function of (key, sample): every number that is drawn is a hash of the
+epoch's key, the sample's row and the number of the draw. So nothing is stored, epochs differ, and the result
+does not depend on threads or batches. ``fastbp/reference_distortions.py`` is the same in NumPy.
+
+The steps, each left out where its parameters are 0: one bilinear resampling (zoom, stretch, rotation, shear,
+shift and elastic displacement together), blur, noise, squares, rounding to bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jit import njit
+from .resample import PACKED, pack, resample
+from .simd import add, fma, load, multiply, offset, pointer, splat, store, width
+
+__all__ = ["COLUMNS", "MARGIN", "RADIUS", "Distorter", "distort", "distort_rows", "make_distorter", "resample_rows"]
+
+COLUMNS = (
+    "zoom_low",
+    "zoom_high",
+    "stretch",  # each axis is scaled by 1 - stretch .. 1 + stretch besides
+    "rotation",  # degrees, to both sides
+    "rotation_of_1_and_7",
+    "shift",  # pixels, to both sides, along each axis
+    "shear",  # pixels a pixel, to both sides
+    "alpha",  # of the elastic field: pixels that a displacement of 1 stands for, before smoothing
+    "blur_low",  # standard deviation in pixels
+    "blur_high",
+    "noise",  # standard deviation in grey levels
+    "squares",  # how many
+    "square",  # side in pixels
+)
+"""What a row of the plan holds."""
+RADIUS = 15
+"""Of the Gaussian that smooths elastic fields, in pixels; its taps are in ``taps``."""
+MARGIN = 16
+BLUR_RADIUS = 3
+
+(
+    ZOOM_LOW,
+    ZOOM_HIGH,
+    STRETCH,
+    ROTATION,
+    ROTATION_NARROW,
+    SHIFT,
+    SHEAR,
+    ALPHA,
+    BLUR_LOW,
+    BLUR_HIGH,
+    NOISE,
+    SQUARES,
+    SQUARE,
+) = range(len(COLUMNS))
+# Numbers of draws. The first ones are one number each, fields and noise take four of 16 bits from each.
+DRAW_VARIANT, DRAW_ZOOM, DRAW_STRETCH, DRAW_ROTATION, DRAW_SHIFT, DRAW_SHEAR, DRAW_BLUR = 0, 1, 2, 4, 5, 7, 8
+DRAW_SQUARES, DRAW_FIELD, DRAW_NOISE = 16, 1 << 20, 1 << 21
+
+GOLDEN, FIRST, SECOND = (
+    np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+)
+S11, S16, S27, S30, S31 = (np.uint64(v) for v in (11, 16, 27, 30, 31))
+LOW16 = np.uint64(0xFFFF)
+ONE = np.uint64(1)
+F0, F1, HALF = np.float32(0), np.float32(1), np.float32(0.5)
+
+
+class Distorter(NamedTuple):
+    """What distorting takes; empty arrays mean that images stay as they are."""
+
+    plan: NDArray[np.float64]
+    """(V, len(COLUMNS)): each image gets one of the V variants, all equally often."""
+    taps: NDArray[np.float32]
+    """(V, RADIUS + 1): half of the Gaussian that smooths the elastic field, middle first."""
+    key: np.uint64
+    """Of seed and epoch."""
+    height: int
+    width: int
+    distorted: NDArray[np.uint8]
+    """(B, height * width): the batch, shared by the threads."""
+    scratch: NDArray[np.float32]
+    """Of one thread: two displacement fields and two buffers, padded."""
+    words: NDArray[np.uint64]
+    """(height, ceil(width / 4)) of one thread: random bits."""
+    parts: NDArray[np.uint16]
+    """The same memory."""
+    padded: NDArray[np.uint8]
+    packed: NDArray[np.uint32]
+    """Of one thread, for `fastbp_kernels.resample.pack`."""
+
+
+def make_distorter(
+    plan: NDArray[np.float64],
+    taps: NDArray[np.float32],
+    key: int,
+    shape: tuple[int, int],
+    distorted: NDArray[np.uint8],
+) -> Distorter:
+    """Allocate what one thread needs besides the batch that it shares."""
+    height, columns = shape
+    row = -(-columns // 16) * 16 + 2 * MARGIN
+    # One row more than the buffers have: what is cleared beside the last one ends there.
+    size = (5 * height + 2 * RADIUS + 2 * BLUR_RADIUS + 1) * row if plan.size else 0
+    words = -(-(columns + 2) // PACKED) * PACKED if plan.size else 0
+    bits = np.zeros(height * -(-columns // 4) if plan.size else 0, "<u8")
+    return Distorter(
+        plan=plan,
+        taps=taps,
+        key=np.uint64(key),
+        height=height,
+        width=columns,
+        distorted=distorted,
+        scratch=np.zeros(size, np.float32),
+        words=bits,
+        parts=bits.view("<u2"),
+        padded=np.zeros((height + 3) * (words + PACKED), np.uint8),
+        packed=np.zeros((height + 2) * words, np.uint32),
+    )
+
+
+@njit
+def _mix(z: Any) -> Any:
+    """Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2014): SplitMix64's finisher."""
+    z = (z ^ (z >> S30)) * FIRST
+    z = (z ^ (z >> S27)) * SECOND
+    return z ^ (z >> S31)
+
+
+@njit
+def _draw(state: Any, number: int) -> Any:
+    return _mix(state + (np.uint64(number) + ONE) * GOLDEN)
+
+
+@njit
+def _uniform(state: Any, number: int) -> float:
+    """0 <= u < 1, of 53 bits."""
+    return np.float64(_draw(state, number) >> S11) * (1.0 / 9007199254740992.0)
+
+
+@njit
+def _either_way(state: Any, number: int) -> float:
+    """-1 <= u < 1."""
+    return 2.0 * _uniform(state, number) - 1.0
+
+
+@njit
+def _fill_field(
+    state: Any, first: int, height: int, columns: int, words: Any, parts: Any, out: Any, row: int
+) -> None:
+    """Write U(-1, 1), (height, columns), four numbers from each draw; row by row, ceil(columns / 4) a row.
+
+    ``parts`` are the bytes of ``words`` as 16-bit numbers: in two loops that LLVM makes vectors of.
+    """
+    scale, centre = np.float32(1.0 / 32768.0), np.float32(-1.0 + 0.5 / 32768.0)
+    fours = (columns + 3) // 4
+    start = state + (np.uint64(first) + ONE) * GOLDEN
+    for i in range(height * fours):
+        words[i] = _mix(start + np.uint64(i) * GOLDEN)
+    for r in range(height):
+        line, some = offset(out, r * row), offset(parts, 4 * r * fours)
+        for c in range(columns):
+            line[c] = np.float32(np.int32(some[c])) * scale + centre
+
+
+@njit
+def _smooth(
+    source: Any, step: int, row: int, height: int, columns: int, taps: Any, radius: int, gain: Any, out: Any
+) -> None:
+    """``out[r, c] = gain sum_j taps[|j|] source[r, c + j step]`` for |j| <= radius: along a row for step 1,
+    along a column for step ``row``. Cost: (radius + 1) fused multiply-adds a pixel.
+    """
+    lanes = width(source)
+    factor = splat(gain)
+    for r in range(0, height, 2):
+        # Two rows at once, so that one sum's latency hides the other's; the last row may come twice.
+        s = min(r + 1, height - 1)
+        for c in range(0, columns, lanes):
+            a, b = r * row + c, s * row + c
+            tap = splat(taps[0])
+            first, second = multiply(tap, load(source, a)), multiply(tap, load(source, b))
+            for j in range(1, radius + 1):
+                tap, away = splat(taps[j]), j * step
+                first = fma(tap, add(load(source, a - away), load(source, a + away)), first)
+                second = fma(tap, add(load(source, b - away), load(source, b + away)), second)
+            store(out, a, multiply(factor, first))
+            store(out, b, multiply(factor, second))
+
+
+@njit
+def _matrix(p: Any, state: Any, label: int, height: int, columns: int) -> Any:
+    """Where an output pixel's value comes from: ``(y, x) = [[a, b], [c, d]] (r, c) + (e, f)``."""
+    zoom = p[ZOOM_LOW] + (p[ZOOM_HIGH] - p[ZOOM_LOW]) * _uniform(state, DRAW_ZOOM)
+    tall = zoom * (1.0 + p[STRETCH] * _either_way(state, DRAW_STRETCH))
+    wide = zoom * (1.0 + p[STRETCH] * _either_way(state, DRAW_STRETCH + 1))
+    most = p[ROTATION_NARROW] if label == 1 or label == 7 else p[ROTATION]
+    angle = math.radians(most * _either_way(state, DRAW_ROTATION))
+    shear = p[SHEAR] * _either_way(state, DRAW_SHEAR)
+    down = p[SHIFT] * _either_way(state, DRAW_SHIFT)
+    right = p[SHIFT] * _either_way(state, DRAW_SHIFT + 1)
+    cos, sin = math.cos(angle), math.sin(angle)
+    # Backwards from the output: unshift, unscale, unshear, unrotate, around the middle.
+    a, b = cos / tall, sin / wide
+    c, d = -sin / tall - shear * cos / tall, cos / wide - shear * sin / wide
+    y, x = 0.5 * (height - 1), 0.5 * (columns - 1)
+    e = y - a * (y + down) - b * (x + right)
+    f = x - c * (y + down) - d * (x + right)
+    return a, b, e, c, d, f
+
+
+@njit
+def _blur(p: Any, state: Any, height: int, columns: int, row: int, image: Any, middle: Any) -> None:
+    """Smooth by a Gaussian whose deviation is drawn, along columns and then rows, in place."""
+    sigma = p[BLUR_LOW] + (p[BLUR_HIGH] - p[BLUR_LOW]) * _uniform(state, DRAW_BLUR)
+    if sigma < 0.05:
+        return
+    taps = (1.0, math.exp(-0.5 / sigma**2), math.exp(-2.0 / sigma**2), math.exp(-4.5 / sigma**2))
+    total = taps[0] + 2.0 * (taps[1] + taps[2] + taps[3])
+    k0, k1, k2, k3 = (
+        np.float32(taps[0] / total),
+        np.float32(taps[1] / total),
+        np.float32(taps[2] / total),
+        np.float32(taps[3] / total),
+    )
+    for r in range(height):
+        i, o = offset(image, r * row), offset(middle, r * row)
+        for c in range(columns):
+            o[c] = (
+                k0 * i[c]
+                + k1 * (i[c - row] + i[c + row])
+                + k2 * (i[c - 2 * row] + i[c + 2 * row])
+                + k3 * (i[c - 3 * row] + i[c + 3 * row])
+            )
+    _clear_beyond(middle, height, columns, row)
+    for r in range(height):
+        i, o = offset(middle, r * row), offset(image, r * row)
+        for c in range(columns):
+            o[c] = (
+                k0 * i[c]
+                + k1 * (i[c - 1] + i[c + 1])
+                + k2 * (i[c - 2] + i[c + 2])
+                + k3 * (i[c - 3] + i[c + 3])
+            )
+
+
+@njit
+def _add_noise(p: Any, state: Any, height: int, columns: int, row: int, image: Any) -> None:
+    """Add sums of four uniform numbers: of mean 0, the deviation asked for, and nearly normal."""
+    scale = np.float32(p[NOISE] * math.sqrt(3.0) / 65536.0)
+    for r in range(height):
+        for c in range(columns):
+            bits = _draw(state, DRAW_NOISE + r * columns + c)
+            total = (
+                np.int32(bits & LOW16)
+                + np.int32((bits >> S16) & LOW16)
+                + np.int32((bits >> (S16 + S16)) & LOW16)
+                + np.int32(bits >> (S16 + S16 + S16))
+            )
+            image[r * row + c] += scale * np.float32(total - 131070)
+
+
+@njit
+def _add_squares(p: Any, state: Any, height: int, columns: int, row: int, image: Any) -> None:
+    """Set squares to 0, wherever they fit in wholly."""
+    side = min(int(p[SQUARE]), height, columns)
+    for number in range(int(p[SQUARES])):
+        top = int(_uniform(state, DRAW_SQUARES + 2 * number) * (height - side + 1))
+        left = int(_uniform(state, DRAW_SQUARES + 2 * number + 1) * (columns - side + 1))
+        for r in range(top, top + side):
+            for c in range(left, left + side):
+                image[r * row + c] = F0
+
+
+@njit
+def _clear_beyond(image: Any, height: int, columns: int, row: int) -> None:
+    """Set to 0 what whole vectors have written to the right of an image. Nothing else around it is written."""
+    for r in range(height):
+        line = offset(image, r * row)
+        for c in range(columns, columns + MARGIN):
+            line[c] = F0
+
+
+@njit
+def _bend(
+    p: Any, taps: Any, state: Any, d: Any, row: int, fields: Any, noise: Any, middle: Any
+) -> None:
+    """Write the two displacement fields: Simard, Steinkraus & Platt (2003), section 2: uniform noise,
+    smoothed by a Gaussian of weights that add up to 1, scaled by alpha.
+    """
+    height, columns = d.height, d.width
+    radius = RADIUS
+    while radius > 0 and taps[radius] == F0:
+        radius -= 1
+    for axis in range(2):
+        field = offset(fields, axis * height * row)
+        first = DRAW_FIELD + axis * height * ((columns + 3) // 4)
+        _fill_field(state, first, height, columns, pointer(d.words), pointer(d.parts), noise, row)
+        _smooth(noise, row, row, height, columns, taps, radius, F1, middle)
+        _clear_beyond(middle, height, columns, row)
+        _smooth(middle, 1, row, height, columns, taps, radius, np.float32(p[ALPHA]), field)
+
+
+@njit
+def distort(image: Any, sample: int, label: int, d: Any, out: Any) -> None:
+    """Distort one image.
+
+    Parameters
+    ----------
+    image : pointer to (height * width), uint8
+    sample : its row in the data, which decides, with ``d.key``, what happens to it
+    label : its class; 1 and 7 are rotated less, where the plan says so
+    d : Distorter
+    out : pointer to (height * width), uint8, OUT
+    """
+    height, columns = d.height, d.width
+    row = (columns + 15) // 16 * 16 + 2 * MARGIN
+    state = _mix(d.key + (np.uint64(sample) + ONE) * GOLDEN)
+    variant = int(_uniform(state, DRAW_VARIANT) * len(d.plan))
+    p = offset(pointer(d.plan), variant * len(COLUMNS))
+    taps = offset(pointer(d.taps), variant * (RADIUS + 1))
+    packed = pointer(d.packed)
+    base = pointer(d.scratch)
+    # Buffers one after the other; images stand MARGIN from the left, so that what lies around can be read.
+    fields = offset(base, MARGIN)
+    noise = offset(base, (2 * height + RADIUS) * row + MARGIN)
+    middle = offset(base, (3 * height + 2 * RADIUS) * row + MARGIN)
+    result = offset(base, (4 * height + 2 * RADIUS + BLUR_RADIUS) * row + MARGIN)
+    bent = p[ALPHA] != 0.0
+    if bent:
+        _bend(p, taps, state, d, row, fields, noise, middle)
+    pack(image, height, columns, pointer(d.padded), packed)
+    matrix = _matrix(p, state, label, height, columns)
+    resample(packed, height, columns, matrix, fields, bent, row, result)
+    if p[BLUR_HIGH] > 0.0:
+        _clear_beyond(result, height, columns, row)
+        _blur(p, state, height, columns, row, result, middle)
+    if p[NOISE] > 0.0:
+        _add_noise(p, state, height, columns, row, result)
+    if p[SQUARES] > 0.0:
+        _add_squares(p, state, height, columns, row, result)
+    top = np.float32(255)
+    for r in range(height):
+        line, o = offset(result, r * row), offset(out, r * columns)
+        for c in range(columns):
+            o[c] = np.uint8(np.int32(min(max(line[c], F0), top) + HALF))
+
+
+@njit(kept=True)
+def distort_rows(images: Any, labels: Any, rows: Any, d: Any) -> None:
+    """Distort some images into ``d.distorted``.
+
+    Parameters
+    ----------
+    images : (N, height * width), uint8
+    labels : (N,), int64
+    rows : (n,), int64
+    d : Distorter whose ``distorted`` is (n, height * width), OUT
+    """
+    size = d.height * d.width
+    source, out = pointer(images), pointer(d.distorted)
+    for i in range(len(rows)):
+        row = rows[i]
+        distort(offset(source, row * size), row, labels[row], d, offset(out, i * size))
+
+
+@njit(kept=True)
+def resample_rows(images: Any, matrices: Any, d: Any) -> None:
+    """Resample images, each by a matrix of its own, into ``d.distorted``.
+
+    Parameters
+    ----------
+    images : (N, height * width), uint8
+    matrices : (N, 6), float64: a, b, e, c, d, f of ``(y, x) = [[a, b], [c, d]] (row, column) + (e, f)``, the
+        place that a pixel's value comes from
+    d : Distorter whose ``distorted`` is (N, height * width), OUT
+    """
+    size, height, columns = d.height * d.width, d.height, d.width
+    row = (columns + 15) // 16 * 16 + 2 * MARGIN
+    source, out, packed = pointer(images), pointer(d.distorted), pointer(d.packed)
+    result = offset(pointer(d.scratch), MARGIN)
+    for i in range(len(images)):
+        m = matrices[i]
+        pack(offset(source, i * size), height, columns, pointer(d.padded), packed)
+        resample(packed, height, columns, (m[0], m[1], m[2], m[3], m[4], m[5]), result, False, row, result)
+        for r in range(height):
+            line, o = offset(result, r * row), offset(out, i * size + r * columns)
+            for c in range(columns):
+                o[c] = np.uint8(np.int32(min(max(line[c], F0), np.float32(255)) + HALF))
