@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .distortions import Distortion
 from .errors import ConfigError
 from .network import Network
 
@@ -40,6 +41,7 @@ class Backend(Protocol):
         rates: NDArray[np.float64],
         losses: NDArray[np.float64],
         correct: NDArray[np.int64],
+        distortion: Distortion | None = None,
     ) -> None:
         """Run one SGD update for each mini-batch of ``order``, in place on ``network.parameters``.
 
@@ -53,6 +55,7 @@ class Backend(Protocol):
         losses : (steps,), float64, OUT: mean loss of each batch, before its update, in nats
         correct : (steps,), int64, OUT: how many samples of each batch were classified right, before its
             update
+        distortion : what happens to the images before, which are uint8 then
         """
         ...
 

@@ -5,6 +5,7 @@ Settings and data are checked on the way here; the trainer and the backends chec
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -14,6 +15,7 @@ import numpy as np
 from .backends import make_backend
 from .callbacks import Callback
 from .datasets import Dataset
+from .distortions import Distortion, make_distortion, read_variants
 from .errors import DataError, DivergenceError
 from .initializers import initialize
 from .inputs import BYTE_SCALE, DataSource, training_data
@@ -22,7 +24,14 @@ from .runs import Result
 from .settings import Settings
 from .trainer import Trainer, evaluate
 
-__all__ = ["TrainingDivergedError", "TrainingInterruptedError", "new_network", "run", "train"]
+__all__ = [
+    "TrainingDivergedError",
+    "TrainingInterruptedError",
+    "find_distortion",
+    "new_network",
+    "run",
+    "train",
+]
 
 _DEFAULT = Settings()
 
@@ -55,6 +64,7 @@ def train(
     validation: float = _DEFAULT.validation,
     stop: str | Sequence[str] = _DEFAULT.stop,
     restore_best: bool = _DEFAULT.restore_best,
+    augment: str = _DEFAULT.augment,
     seed: int = _DEFAULT.seed,
     backend: str = _DEFAULT.backend,
     threads: int | Literal["auto"] = _DEFAULT.threads,
@@ -108,9 +118,12 @@ def run(
     if training.labels is None:
         raise DataError(f"{training.name}: has no labels, which training needs")
     network = new_network(settings, training)
+    distortion = find_distortion(settings.augment, training)
     backend = make_backend(settings.backend, settings.threads)
     try:
-        trainer = Trainer(network, training.images, training.labels, settings, backend, callbacks)
+        trainer = Trainer(
+            network, training.images, training.labels, settings, backend, callbacks, distortion=distortion
+        )
         for callback in callbacks:
             callback.on_compile_start()
         compile_seconds = backend.warm_up(network, training.images)
@@ -142,3 +155,25 @@ def new_network(settings: Settings, training: Dataset) -> Network:
     )
     initialize(network, settings.init, settings.seed)
     return network
+
+
+def find_distortion(spec: str, data: Dataset) -> Distortion | None:
+    """Return what a setting of ``augment`` does to these images, None for nothing.
+
+    Raises
+    ------
+    ConfigError : there is no such preset or file
+    DataError : the images are not bytes of two dimensions
+    """
+    variants = read_variants(spec)
+    if not variants:
+        return None
+    side = math.isqrt(data.images.shape[1])
+    shape = (side, side) if len(data.shape) == 1 and side * side == data.shape[0] else data.shape
+    if len(shape) != 2 or data.images.dtype != np.uint8:
+        kind = "bytes" if data.images.dtype == np.uint8 else str(data.images.dtype)
+        raise DataError(
+            f"{data.name}: images are {'x'.join(map(str, data.shape))}, {kind}; augment {spec} distorts "
+            "images of height and width whose pixels are bytes"
+        )
+    return make_distortion(variants, (shape[0], shape[1]))

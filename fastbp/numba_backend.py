@@ -4,6 +4,7 @@ and workspaces.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from itertools import pairwise
@@ -12,16 +13,19 @@ from typing import Any, Literal
 import numpy as np
 from fastbp_kernels import (
     BatchBuffers,
+    Distorter,
     Team,
     Workspace,
     compiled_count,
     make_batch_buffers,
+    make_distorter,
     make_workspace,
     run_batches,
 )
 from fastbp_kernels.tiles import ROWS
 from numpy.typing import NDArray
 
+from .distortions import Distortion
 from .errors import DataError
 from .network import Network
 from .pace import ThreadChooser, available_cores
@@ -75,7 +79,8 @@ class NumbaBackend:
             space, own = self._space(network, 1), self._own(network, images, 1, True, 0)
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
-            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, *outputs)
+            (untouched,) = _distorters(None, 1, 1)
+            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, untouched, *outputs)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -89,6 +94,7 @@ class NumbaBackend:
         rates: NDArray[np.float64],
         losses: NDArray[np.float64],
         correct: NDArray[np.int64],
+        distortion: Distortion | None = None,
     ) -> None:
         """Run one SGD update for each mini-batch; see ``Backend.train_steps``."""
         if not len(order):
@@ -104,12 +110,14 @@ class NumbaBackend:
             space = self._space(network, batch)
             space.barrier[:] = 0
             own = [self._own(network, images, batch, listed, thread) for thread in range(threads)]
+            distorters = _distorters(distortion, batch, threads)
             outputs = sample_losses[some], right[some], nothing
             step_rates = rates[first:stop]
 
             def share(thread: int) -> None:
                 batches = order[some], batch, step_rates
-                _call(network, images, labels, *batches, space, own[thread], *outputs, thread, threads)
+                both = own[thread], distorters[thread]
+                _call(network, images, labels, *batches, space, *both, *outputs, thread, threads)
 
             self._team.run(share, threads)
 
@@ -117,7 +125,7 @@ class NumbaBackend:
             if self._choosers is None:
                 part(self.threads, 0, len(rates))
             else:
-                chooser = self._chooser(network, batch, images)
+                chooser = self._chooser(network, batch, images, distortion)
                 chooser.run(len(rates), part)
                 self.threads = chooser.choice
         starts = np.arange(0, len(order), batch)
@@ -154,9 +162,11 @@ class NumbaBackend:
             self._spaces.clear()
             self._buffers.clear()
 
-    def _chooser(self, network: Network, batch: int, images: Images) -> ThreadChooser:
+    def _chooser(
+        self, network: Network, batch: int, images: Images, distortion: Distortion | None
+    ) -> ThreadChooser:
         assert self._choosers is not None
-        key = (network.sizes, network.dtype, images.dtype, batch)
+        key = (network.sizes, network.dtype, images.dtype, batch, distortion is None)
         if key not in self._choosers:
             weights = [a * b for a, b in pairwise(network.sizes)]
             self._choosers[key] = ThreadChooser(batch * (6 * sum(weights) - 2 * weights[0]), self._most)
@@ -199,12 +209,13 @@ class NumbaBackend:
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
         no_rates = np.zeros(0)
+        (untouched,) = _distorters(None, 1, 1)
 
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
             batches = order[some], batch, no_rates
-            _call(network, images, labels, *batches, spaces[thread], own[thread], *outputs)
+            _call(network, images, labels, *batches, spaces[thread], own[thread], untouched, *outputs)
 
         self._team.run(share, threads)
         return losses, right
@@ -219,6 +230,7 @@ def _call(
     rates: NDArray[np.float64],
     space: Workspace,
     own: BatchBuffers,
+    distorter: Distorter,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
     logits: NDArray[Any],
@@ -237,12 +249,26 @@ def _call(
         network.input_scale,
         space,
         own,
+        distorter,
         losses,
         right,
         logits,
         thread,
         threads,
     )
+
+
+def _distorters(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter]:
+    """Allocate what distorting takes, for each thread; the batch they share. Empty for none."""
+    if distortion is None:
+        nothing = np.zeros((0, 0), np.uint8)
+        empty = np.zeros((0, 0)), np.zeros((0, 0), np.float32)
+        return [make_distorter(*empty, 0, (0, 0), nothing) for _ in range(threads)]
+    distorted = np.zeros((batch, math.prod(distortion.shape)), np.uint8)
+    return [
+        make_distorter(distortion.plan, distortion.taps, distortion.key, distortion.shape, distorted)
+        for _ in range(threads)
+    ]
 
 
 def _make_room(kept: dict[tuple[Any, ...], Any]) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from . import reference
+from . import reference, reference_distortions
+from .distortions import Distortion
 from .errors import DataError
 from .network import FloatArray, Network
 
@@ -44,8 +45,26 @@ class NumpyBackend:
         rates: NDArray[np.float64],
         losses: NDArray[np.float64],
         correct: NDArray[np.int64],
+        distortion: Distortion | None = None,
     ) -> None:
         """Run one SGD update for each mini-batch of ``order``, in place, as `Backend` specifies."""
+        if distortion is not None:
+            # One batch at a time: nothing distorted is kept.
+            for step in range(len(rates)):
+                rows = order[step * batch_size : (step + 1) * batch_size]
+                distorted = reference_distortions.distort(
+                    np.asarray(images, dtype=np.uint8),
+                    labels,
+                    rows,
+                    distortion.plan,
+                    distortion.taps,
+                    distortion.key,
+                    distortion.shape,
+                )
+                here, every = slice(step, step + 1), np.arange(len(rows))
+                outputs = losses[here], correct[here]
+                self.train_steps(network, distorted, labels[rows], every, batch_size, rates[here], *outputs)
+            return
         # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
         # each operation on the way would only bury its message.
         with self._settings():

@@ -70,6 +70,16 @@ Stop = Annotated[
 RestoreBest = Annotated[
     bool, _flag("--restore-best", "Keep the weights of the lowest validation loss.", TRAINING)
 ]
+Augment = Annotated[
+    str,
+    _option(
+        "--augment",
+        "PRESET|FILE.toml",
+        "Distort training images, each epoch anew: none, report, affine, elastic, ciresan, or a file; see "
+        "fastbp augment.",
+        TRAINING,
+    ),
+]
 Seed = Annotated[int, _option("--seed", "N", "Of every random draw.", TRAINING)]
 Backend = Annotated[
     str, _option("--backend", "|".join(BACKENDS), "Compiled kernels, or the textbook in NumPy.", MACHINE)
@@ -130,6 +140,10 @@ Predictions = Annotated[
         "Write each sample's predicted class and its probability; of several WEIGHTS the ensemble's.",
     ),
 ]
+AugmentPreset = Annotated[
+    str, typer.Argument(metavar="PRESET|FILE.toml", help="report, affine, elastic, ciresan, or a file.")
+]
+Preview = Annotated[Path, _option("--preview", "FILE", "Picture to write: .png, .svg or .pdf.")]
 StudyName = Annotated[
     str,
     typer.Argument(

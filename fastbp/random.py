@@ -19,6 +19,7 @@ class Stream(IntEnum):
     WEIGHTS = 0  # epoch = layer
     SPLIT = 1  # epoch = 0
     SHUFFLE = 2
+    DISTORT = 3
 
 
 def check_seed(seed: int) -> int:

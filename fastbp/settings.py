@@ -43,6 +43,8 @@ class Settings:
     stop : criteria that end the run before its last epoch, the first to be met does; texts as in
         `fastbp.stopping.canonical`. A schedule that falls with the updates is cut short by them.
     restore_best : keep the weights of the epoch with the lowest validation loss, not those of the last
+    augment : what happens to training images, each epoch anew: ``"none"``, a preset or a TOML file, as
+        `fastbp.distortions.read_variants` takes it
     seed : of every random draw, 0 <= seed < 2**63
     backend : ``"numba"`` or ``"numpy"``
     threads : 1 to 1024, or ``"auto"``
@@ -63,6 +65,7 @@ class Settings:
     validation: float = 0.1
     stop: tuple[str, ...] = ()
     restore_best: bool = False
+    augment: str = "none"
     seed: int = 0
     backend: str = "numba"
     threads: int | Literal["auto"] = "auto"
@@ -80,6 +83,7 @@ class Settings:
             "validation": _fraction("validation", self.validation),
             "stop": _stop(self.stop),
             "restore_best": _switch("restore_best", self.restore_best),
+            "augment": _text("augment", self.augment),
             "seed": check_seed(_whole("seed", self.seed, 0)),
             "backend": _choice("backend", self.backend, BACKENDS),
             "threads": _threads(self.threads),

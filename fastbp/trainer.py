@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .backends import Backend
 from .callbacks import Callback, ChunkRecord, EpochRecord
+from .distortions import Distortion
 from .interrupt import InterruptFlag
 from .network import FloatArray, Network
 from .random import shuffle, split
@@ -85,6 +86,8 @@ class Trainer:
         training rows in the order ``shuffle(seed, e - 1, n)``.
     backend : runs the arithmetic
     callbacks : told about progress, in order
+    distortion : of training images, uint8; each epoch gets its own from the seed. Validation sees them as
+        they are
     """
 
     def __init__(
@@ -95,7 +98,10 @@ class Trainer:
         settings: Settings,
         backend: Backend,
         callbacks: Sequence[Callback] = (),
+        *,
+        distortion: Distortion | None = None,
     ) -> None:
+        self.distortion = distortion
         self.network, self.images, self.labels = network, images, labels
         self.settings, self.backend, self.callbacks = settings, backend, callbacks
         self.train_rows, self.validation_rows = split(settings.seed, len(images), settings.validation)
@@ -196,6 +202,7 @@ class Trainer:
         )
         losses = np.empty(self.steps, dtype=np.float64)
         correct = np.empty(self.steps, dtype=np.int64)
+        distortion = self.distortion and self.distortion.at(settings.seed, epoch - 1)
         loss_sum, correct_sum, samples = 0.0, 0, 0
         for part in self._chunks():
             rows = order[part.start * size : part.stop * size]
@@ -209,6 +216,7 @@ class Trainer:
                 rates[part],
                 losses[part],
                 correct[part],
+                distortion,
             )
             self._pace.observe(part.stop - part.start, perf_counter() - began)
             self._check_finite(epoch, part, losses[part])

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are no
 # Who may import whom: a module imports those of earlier rows only.
 ROWS = [
     ["errors", "interrupt", "callbacks", "reference", "rounding", "pace"],
+    ["reference_distortions"],
     ["files", "metrics", "random", "schedules", "stopping", "datasets"],
+    ["distortions"],
     ["network"],
     ["initializers", "numpy_backend", "numba_backend", "inputs"],
     ["settings", "backends"],

@@ -114,6 +114,7 @@ def test_toml_round_trip(tmp_path, hidden):
         dtype="float64",
         stop=("early:7", "time:0.1"),
         restore_best=True,
+        augment="elastic",
     )
     # Each value differs from its default, so one that gets lost is seen.
     assert not set(asdict(settings).items()) & set(asdict(Settings()).items())

@@ -6,8 +6,9 @@ keeps figures in a global list, comes in only to open a window.
 
 from __future__ import annotations
 
-from .command import KINDS, draw, plot
+from .command import KINDS, draw, picture_kind, plot
 from .confusion import confusion_figure
+from .distortions import distortions_figure
 from .history import LoggedRun, history_figure, read_run
 from .mistakes import mistakes_figure
 from .page import page_html
@@ -19,10 +20,12 @@ __all__ = [
     "KINDS",
     "LoggedRun",
     "confusion_figure",
+    "distortions_figure",
     "draw",
     "history_figure",
     "mistakes_figure",
     "page_html",
+    "picture_kind",
     "plot",
     "read_run",
     "reliability_figure",

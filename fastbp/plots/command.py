@@ -27,7 +27,7 @@ from .weights import weights_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["KINDS", "draw", "plot"]
+__all__ = ["KINDS", "draw", "picture_kind", "plot"]
 
 KINDS = ("history", "confusion", "weights", "mistakes", "reliability", "signals", "page")
 OF_MANY = ("history", "signals")  # kinds that show runs side by side
@@ -115,10 +115,17 @@ def _target(runs: Sequence[Path], kind: str, out: Path | None) -> Path:
         if len(runs) > 1:
             return Path(name)
         return (runs[0] if runs[0].is_dir() else runs[0].parent) / name
-    if out.suffix[1:].lower() not in allowed:
-        found = f"ends in {out.suffix}" if out.suffix else "has no suffix"
-        raise ConfigError(f"{out}: {found}; expected {', '.join(f'.{name}' for name in allowed)} for {kind}")
+    picture_kind(out, kind, allowed)
     return out
+
+
+def picture_kind(path: Path, what: str, allowed: Sequence[str] = tuple(FORMATS)) -> str:
+    """Return the format that a file's suffix asks for; ConfigError unless it is allowed."""
+    suffix = path.suffix[1:].lower()
+    if suffix not in allowed:
+        found = f"ends in {path.suffix}" if path.suffix else "has no suffix"
+        raise ConfigError(f"{path}: {found}; expected {', '.join(f'.{name}' for name in allowed)} for {what}")
+    return suffix
 
 
 def _settings(run: Path) -> Settings | None:

@@ -43,19 +43,24 @@ class Run:
     settings: str  # JSON
 
 
+_LATER = {"augment": "none"}
 _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Run)}
 
 
 def key_of(settings: Settings) -> str:
     """Return what the run is known by: a hash of everything that decides its weights.
 
-    Threads are no part of it: the weights have the same bits for any number.
+    Threads are no part of it: the weights have the same bits for any number. Settings that came after the
+    first results were kept are part of it only where they change something.
     """
     return hashlib.sha256(_decisive(settings).encode()).hexdigest()[:16]
 
 
 def _decisive(settings: Settings) -> str:
     values = {name: value for name, value in asdict(settings).items() if name != "threads"}
+    for name, without_effect in _LATER.items():
+        if values[name] == without_effect:
+            del values[name]
     return json.dumps(values, sort_keys=True)
 
 

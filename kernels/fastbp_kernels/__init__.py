@@ -4,6 +4,7 @@
 given. The ledger in kernels/README.md says what each kernel computes, what it costs, and what else was tried.
 """
 
+from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
 from .simd import BITS
@@ -13,11 +14,15 @@ from .workspace import BatchBuffers, Workspace, make_batch_buffers, make_workspa
 __all__ = [
     "BITS",
     "BatchBuffers",
+    "Distorter",
     "Team",
     "Workspace",
     "cache_folder",
     "compiled_count",
+    "distort_rows",
     "make_batch_buffers",
+    "make_distorter",
     "make_workspace",
+    "resample_rows",
     "run_batches",
 ]

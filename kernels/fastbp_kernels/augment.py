@@ -20,7 +20,15 @@ from .jit import njit
 from .resample import PACKED, pack, resample
 from .simd import add, fma, load, multiply, offset, pointer, splat, store, width
 
-__all__ = ["COLUMNS", "MARGIN", "RADIUS", "Distorter", "distort", "distort_rows", "make_distorter", "resample_rows"]
+__all__ = [
+    "COLUMNS",
+    "RADIUS",
+    "Distorter",
+    "distort",
+    "distort_rows",
+    "make_distorter",
+    "resample_rows",
+]
 
 COLUMNS = (
     "zoom_low",
@@ -62,9 +70,7 @@ BLUR_RADIUS = 3
 DRAW_VARIANT, DRAW_ZOOM, DRAW_STRETCH, DRAW_ROTATION, DRAW_SHIFT, DRAW_SHEAR, DRAW_BLUR = 0, 1, 2, 4, 5, 7, 8
 DRAW_SQUARES, DRAW_FIELD, DRAW_NOISE = 16, 1 << 20, 1 << 21
 
-GOLDEN, FIRST, SECOND = (
-    np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-)
+GOLDEN, FIRST, SECOND = (np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 S11, S16, S27, S30, S31 = (np.uint64(v) for v in (11, 16, 27, 30, 31))
 LOW16 = np.uint64(0xFFFF)
 ONE = np.uint64(1)
@@ -138,13 +144,13 @@ def _draw(state: Any, number: int) -> Any:
 
 
 @njit
-def _uniform(state: Any, number: int) -> float:
+def _uniform(state: Any, number: int) -> Any:
     """0 <= u < 1, of 53 bits."""
     return np.float64(_draw(state, number) >> S11) * (1.0 / 9007199254740992.0)
 
 
 @njit
-def _either_way(state: Any, number: int) -> float:
+def _either_way(state: Any, number: int) -> Any:
     """-1 <= u < 1."""
     return 2.0 * _uniform(state, number) - 1.0
 
@@ -278,7 +284,7 @@ def _add_squares(p: Any, state: Any, height: int, columns: int, row: int, image:
 
 @njit
 def _clear_beyond(image: Any, height: int, columns: int, row: int) -> None:
-    """Set to 0 what whole vectors have written to the right of an image. Nothing else around it is written."""
+    """Set to 0 what whole vectors have written to the right of an image; nothing else around it is."""
     for r in range(height):
         line = offset(image, r * row)
         for c in range(columns, columns + MARGIN):
@@ -286,9 +292,7 @@ def _clear_beyond(image: Any, height: int, columns: int, row: int) -> None:
 
 
 @njit
-def _bend(
-    p: Any, taps: Any, state: Any, d: Any, row: int, fields: Any, noise: Any, middle: Any
-) -> None:
+def _bend(p: Any, taps: Any, state: Any, d: Any, row: int, fields: Any, noise: Any, middle: Any) -> None:
     """Write the two displacement fields: Simard, Steinkraus & Platt (2003), section 2: uniform noise,
     smoothed by a Gaussian of weights that add up to 1, scaled by alpha.
     """

@@ -30,6 +30,7 @@ __all__ = [
     "list_for_forward",
     "list_for_update",
     "locate",
+    "locate_batch",
 ]
 
 TAIL = 64
@@ -220,6 +221,15 @@ def locate(
     """Addresses of the batch's rows; up to a multiple of 4, rows of zeros."""
     for b in range(samples):
         addresses[b] = _address(images, order[first + b] * inputs)
+    for b in range(samples, (samples + ROWS - 1) // ROWS * ROWS):
+        addresses[b] = _address(zeros, 0)
+
+
+@njit
+def locate_batch(batch: Any, inputs: int, samples: int, zeros: Any, addresses: Any) -> None:
+    """Addresses as of `locate`, of rows that lie one after the other."""
+    for b in range(samples):
+        addresses[b] = _address(batch, b * inputs)
     for b in range(samples, (samples + ROWS - 1) // ROWS * ROWS):
         addresses[b] = _address(zeros, 0)
 

@@ -7,7 +7,8 @@ One step, for each thread of a team (``|`` is a barrier)::
 Forward products and the first layer's update are shared by columns of W, the last layer and the loss by
 samples, the other updates by rows of W. So each element is computed by one thread, in an order that does not
 depend on how many there are; and the first layer needs no barrier between its update and the next product, as
-each thread goes on with its own columns. Every thread gathers for itself.
+each thread goes on with its own columns. Every thread gathers for itself; images that are
+distorted are so before, shared by samples.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .batch import ask_for, gather, list_for_forward, list_for_update, locate
+from .augment import distort
+from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
 from .dense import (
     NARROW,
     NARROW_SAMPLES,
@@ -48,8 +50,28 @@ def _columns(layout: Any, layer: int, lanes: int, thread: int, threads: int) -> 
 
 
 @njit
+def _distort_batch(
+    images: Any, labels: Any, order: Any, first: int, samples: int, distorter: Any, thread: int, threads: int
+) -> None:
+    """Distort this thread's share of the batch."""
+    size, out = distorter.height * distorter.width, pointer(distorter.distorted)
+    some = share(samples, thread, threads)
+    for b in range(some[0], some[1]):
+        row = order[first + b]
+        distort(offset(images, row * size), row, labels[row], distorter, offset(out, b * size))
+
+
+@njit
 def _gather_batch(
-    images: Any, layout: Any, order: Any, first: int, samples: int, scale: Any, own: Any, updates: bool
+    images: Any,
+    layout: Any,
+    order: Any,
+    first: int,
+    samples: int,
+    scale: Any,
+    own: Any,
+    distorter: Any,
+    updates: bool,
 ) -> None:
     """Gather the batch, whole or as lists, into this thread's own buffers.
 
@@ -58,7 +80,10 @@ def _gather_batch(
     """
     inputs, ldw = layout[0, 0], layout[0, 2]
     addresses, tail, masks = pointer(own.addresses), pointer(own.tail), pointer(own.masks)
-    locate(images, inputs, order, first, samples, pointer(own.zeros), addresses)
+    if distorter.plan.size > 0:
+        locate_batch(pointer(distorter.distorted), inputs, samples, pointer(own.zeros), addresses)
+    else:
+        locate(images, inputs, order, first, samples, pointer(own.zeros), addresses)
     if own.inputs.size > 0:
         gather(images, addresses, samples, inputs, scale, pointer(own.inputs), own.input_row)
         return
@@ -186,6 +211,7 @@ def run_batches(
     input_scale: float,
     space: Any,
     own: Any,
+    distorter: Any,
     losses: Any,
     right: Any,
     logits: Any,
@@ -207,6 +233,7 @@ def run_batches(
     rates : (steps,), float64: learning rate of each update; or empty: no update
     input_scale : what an input is multiplied with
     space, own : Workspace for this batch size, and BatchBuffers of this thread
+    distorter : Distorter of this thread, whose plan is empty unless images are distorted, uint8 then
     losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update, in nats
     right : (n,), uint8, OUT: 1 where it was classified right
     logits : (n, C), of the parameters' type, OUT; or empty
@@ -227,7 +254,10 @@ def run_batches(
         samples = min(batch, n - first)
         fours = (samples + ROWS - 1) // ROWS
         mine = share(fours, thread, threads)
-        _gather_batch(source, layout, index, first, samples, one(input_scale), own, rates.size > 0)
+        if distorter.plan.size > 0:
+            _distort_batch(source, label, index, first, samples, distorter, thread, threads)
+            barrier(counter, threads)
+        _gather_batch(source, layout, index, first, samples, one(input_scale), own, distorter, rates.size > 0)
         for layer in range(layers):
             # Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
             hidden = layer < last

@@ -1,8 +1,8 @@
 """Bilinear resampling of byte images, a vector of pixels at a time.
 
-Each pixel is put into one 32-bit word with its right, lower and lower right neighbours, so that a place between
-pixels takes one load instead of four: AVX-512's gathers of single bytes would take longer than all the rest.
-Written with LLVM's instructions, because LLVM does not vectorise loops that read at computed places and write.
+Each pixel is put into one 32-bit word with its right, lower and lower right neighbours, so that a place
+between pixels takes one load instead of four. Written with LLVM's instructions, because LLVM does not make
+vectors of loops that read at computed places and write: such a loop took four times as long.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 
 from .jit import intrinsic, njit
-from .simd import Emitter, Vector, offset, splat, store, width
+from .simd import Emitter, Vector, offset, store, width
 
 __all__ = ["PACKED", "pack", "packed_row", "ramp", "resample"]
 
@@ -32,8 +32,8 @@ def packed_row(columns: int) -> int:
 
 @intrinsic
 def _pack_words(typing: Any, above: Any, below: Any, at: Any, out: Any) -> Any:
-    """``out[at + i] = above[at + i], above[at + i + 1], below[at + i], below[at + i + 1]`` as bytes, low first;
-    for i < ``PACKED``.
+    """``out[at + i]`` = ``above[at + i]``, ``above[at + i + 1]`` and the same of ``below`` as bytes, low
+    first; for i < ``PACKED``.
     """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:

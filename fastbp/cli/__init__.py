@@ -1,0 +1,25 @@
+"""The commands, a module each.
+
+Exit codes: 0 done; 1 a bound of ``verify`` was exceeded; 2 a mistake in the command or the data; 3 training
+diverged; 130 Ctrl-C. Heavy modules are imported by the command that needs them, so that ``--help`` answers
+at once. A new command is a new file here, named below.
+"""
+
+from __future__ import annotations
+
+# isort: off (the order of --help)
+from .app import app
+from . import train
+from . import evaluate
+from . import plot
+from . import study
+from . import augment
+from . import verify
+# isort: on
+
+__all__ = ["app", "augment", "evaluate", "main", "plot", "study", "train", "verify"]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,57 @@
+"""``fastbp test``: what saved networks make of data."""
+
+from __future__ import annotations
+
+from .. import options
+from ..errors import ConfigError
+from .app import app
+from .common import console, print_json, reporting
+from .recipe import RECIPE
+
+__all__ = ["evaluate"]
+
+
+@app.command("test")
+def evaluate(
+    weights: options.Weights,
+    data: options.TestData = None,
+    ensemble: options.Ensemble = False,
+    as_json: options.Json = False,
+    predictions: options.Predictions = None,
+) -> None:
+    """Test a network: accuracy, loss, calibration, what it confuses. Of several, a line each."""
+    with reporting():
+        from ..datasets.source import printable
+        from ..evaluation import load, test, test_ensemble
+        from ..files import replace_file
+        from ..inputs import test_data
+        from ..runs import read_run_settings
+        from ..tables import predictions_csv, print_comparison, print_evaluation
+
+        if ensemble and len(weights) == 1:
+            raise ConfigError("--ensemble takes the mean of several networks; expected more WEIGHTS than one")
+        if predictions is not None and len(weights) > 1 and not ensemble:
+            raise ConfigError("--predictions writes one network's; expected one WEIGHTS, or --ensemble")
+        networks = [load(path) for path in weights]
+        sources = {data or read_run_settings(path).get("data", RECIPE.data) for path in weights}
+        if len(sources) > 1:
+            raise ConfigError(
+                f"the runs were trained on {' and '.join(sorted(sources))}; expected --data with one of them"
+            )
+        testing = test_data(sources.pop())
+        found = {
+            printable(path): test(network, testing) for path, network in zip(weights, networks, strict=True)
+        }
+        if ensemble:
+            found["ensemble"] = test_ensemble(networks, testing)
+        last = list(found.values())[-1]
+        if predictions is not None:
+            replace_file(predictions, predictions_csv(last))
+        if as_json and len(found) == 1:
+            print_json(last.to_dict())
+        elif as_json:
+            print_json({name: evaluation.to_dict() for name, evaluation in found.items()})
+        elif len(found) == 1:
+            print_evaluation(console(), last)
+        else:
+            print_comparison(console(), found)

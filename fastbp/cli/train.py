@@ -1,0 +1,123 @@
+"""``fastbp train``: one run, kept in a folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .. import options
+from ..settings import Settings, read_settings
+from .app import app
+from .common import DIVERGED, INTERRUPTED, console, fail, reporting
+from .recipe import HIDDEN, RECIPE
+
+if TYPE_CHECKING:
+    from ..runs import Result
+
+__all__ = ["train"]
+
+
+@app.command()
+def train(
+    ctx: typer.Context,
+    data: options.Data = RECIPE.data,
+    validation: options.Validation = RECIPE.validation,
+    hidden: options.Hidden = HIDDEN,
+    init: options.Init = RECIPE.init,
+    epochs: options.Epochs = RECIPE.epochs,
+    batch_size: options.BatchSize = RECIPE.batch_size,
+    learning_rate: options.LearningRate = RECIPE.learning_rate,
+    schedule: options.Schedule = RECIPE.schedule,
+    stop: options.Stop = None,
+    restore_best: options.RestoreBest = RECIPE.restore_best,
+    augment: options.Augment = RECIPE.augment,
+    seed: options.Seed = RECIPE.seed,
+    backend: options.Backend = RECIPE.backend,
+    threads: options.Threads = str(RECIPE.threads),
+    dtype: options.Dtype = RECIPE.dtype,
+    config: options.Config = None,
+    out: options.Out = None,
+    force: options.Force = False,
+    live: options.Live = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a network, and keep it in a run folder."""
+    with reporting():
+        from ..datasets import load_training
+        from ..experiment import run
+        from ..progress import show_progress
+        from ..runs import RunFolder
+        from ..tables import describe_training
+
+        settings = _settings(
+            ctx,
+            config,
+            {
+                "data": data,
+                "validation": validation,
+                "hidden": hidden,
+                "init": init,
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "schedule": schedule,
+                "stop": stop or (),
+                "restore_best": restore_best,
+                "augment": augment,
+                "seed": seed,
+                "backend": backend,
+                "threads": threads,
+                "dtype": dtype,
+            },
+        )
+        training, testing = load_training(settings.data)
+        folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
+        try:
+            screen = console()
+            if not quiet:
+                describe_training(screen, settings, training, testing)
+            with show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress:
+                result = run(settings, training, testing, [progress])
+            folder.write(result)
+        finally:
+            folder.release()
+        _close_run(result, folder.path)
+
+
+def _settings(ctx: typer.Context, config: Path | None, values: dict[str, Any]) -> Settings:
+    """Take settings from the options that were given, else from the config file, else from the defaults."""
+    from ..datasets.mnist import NAMES
+
+    if config is not None:
+        given = {name: value for name, value in values.items() if _is_given(ctx, name)}
+        values = {**read_settings(config), **given}
+    settings = Settings.from_mapping(values)
+    # Files by their whole paths, so that the run can be repeated from another folder.
+    if settings.data not in NAMES:
+        settings = replace(settings, data=os.path.abspath(settings.data))
+    if settings.augment.endswith(".toml"):
+        settings = replace(settings, augment=os.path.abspath(settings.augment))
+    return settings
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _close_run(result: Result, folder: Path) -> None:
+    """Print the last line, and exit with the code of how the run ended."""
+    from ..datasets.source import printable
+    from ..tables import summary_line
+
+    kept = f"kept in {printable(folder)}"
+    if result.status == "diverged":
+        fail(f"{result.training.message}; the weights from before that epoch are {kept}", DIVERGED)
+    if result.status == "interrupted":
+        typer.echo(f"{result.training.message}; what was learnt is {kept}")
+        raise typer.Exit(INTERRUPTED)
+    typer.echo(f"{summary_line(result)}; {kept}")
