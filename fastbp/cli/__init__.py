@@ -7,15 +7,8 @@ at once. A new command is a new file here, named below.
 
 from __future__ import annotations
 
-# isort: off (the order of --help)
+from . import train, evaluate, plot, study, augment, verify
 from .app import app
-from . import train
-from . import evaluate
-from . import plot
-from . import study
-from . import augment
-from . import verify
-# isort: on
 
 __all__ = ["app", "augment", "evaluate", "main", "plot", "study", "train", "verify"]
 
