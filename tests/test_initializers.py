@@ -23,6 +23,10 @@ VARIANCE = {
     "orthogonal": lambda fan_in, fan_out: 2 / max(fan_in, fan_out),
 }
 OTHERS = {"zeros", "uniform"}
+OF_NETWORK = {
+    "report-he-network": lambda inputs, outputs: 4 / inputs,  # noqa: ARG005
+    "report-xavier-network": lambda inputs, outputs: 4 / (inputs + outputs),
+}
 normal_schemes = pytest.mark.parametrize("scheme", NORMAL)
 schemes = pytest.mark.parametrize("scheme", VARIANCE)
 
@@ -36,7 +40,16 @@ def started(sizes, scheme="he", seed=0, dtype="float64"):
 
 
 def test_every_scheme_is_tested():
-    assert set(SCHEMES) == set(VARIANCE) | OTHERS
+    assert set(SCHEMES) == set(VARIANCE) | OTHERS | set(OF_NETWORK)
+
+
+@pytest.mark.parametrize("scheme", OF_NETWORK)
+def test_the_network_s_sizes_decide_in_every_layer(scheme):
+    network = started((13, 7, 5, 3), scheme, 4)
+    for layer, weight in enumerate(network.weights):
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([4, 0, 0, layer])))
+        expected = rng.standard_normal(weight.shape) * math.sqrt(OF_NETWORK[scheme](13, 3))
+        np.testing.assert_allclose(weight, expected, rtol=1e-15)
 
 
 @normal_schemes
@@ -102,7 +115,7 @@ def test_mean_square_through_relu_layers_of_one_size(scheme, ratio):
         x = kept
 
 
-@schemes
+@pytest.mark.parametrize("scheme", [*VARIANCE, *OF_NETWORK])
 def test_biases_and_padding_are_zero(scheme):
     network = started((5, 17, 3), scheme, dtype="float32")
     assert all((bias == 0).all() for bias in network.biases)
