@@ -203,9 +203,9 @@ def _signals(
         label = f"{cell.name} (0 after the pixels)" if vanished else cell.name
         left.plot(range(len(activations)), activations, **look, label=label)
         right.plot(range(1, len(gradients) + 1), gradients, **look)
-    left.set_title("activations: root mean square", fontsize=9)
+    left.set_title("activations, root mean square", fontsize=9)
     left.set_xlabel("layer (0: pixels, last: logits)")
-    right.set_title("gradients by the layer's weights: root mean square", fontsize=9)
+    right.set_title("gradients by weights, root mean square", fontsize=9)
     right.set_xlabel("layer (last: logits)")
     for axis in (left, right):
         axis.set_yscale("log")
