@@ -56,7 +56,7 @@ def main() -> None:
     print(
         f"Hours of one thread each; the studies ran two runs at a time, so that they took half as long. "
         f"Ratios: median over {ROUNDS} rounds of {SECONDS} s, both paths in turn, one thread each, on "
-        f"{cpu_name()}, NumPy {np.__version__}. Runs with distorted images are left out of the last three columns."
+        f"{cpu_name()}, NumPy {np.__version__}. The last three columns leave out runs with distorted images."
     )
 
 
