@@ -21,7 +21,10 @@ class Backend(Protocol):
     threads: int
 
     def warm_up(
-        self, network: Network, images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
+        self,
+        network: Network,
+        images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
+        distortion: Distortion | None = None,
     ) -> float:
         """Compile what a run on this network and these images needs, or load it from the cache.
 

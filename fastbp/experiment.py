@@ -126,7 +126,7 @@ def run(
         )
         for callback in callbacks:
             callback.on_compile_start()
-        compile_seconds = backend.warm_up(network, training.images)
+        compile_seconds = backend.warm_up(network, training.images, distortion)
         for callback in callbacks:
             callback.on_compile_end(compile_seconds)
         outcome = trainer.run()

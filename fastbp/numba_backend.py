@@ -69,7 +69,7 @@ class NumbaBackend:
         # state.
         self._lock = threading.Lock()
 
-    def warm_up(self, network: Network, images: Images) -> float:
+    def warm_up(self, network: Network, images: Images, distortion: Distortion | None = None) -> float:
         """Compile what training and prediction with these types need, or load it from the cache; return the
         seconds it took.
         """
@@ -79,8 +79,9 @@ class NumbaBackend:
             space, own = self._space(network, 1), self._own(network, images, 1, True, 0)
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
-            (untouched,) = _distorters(None, 1, 1)
-            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, untouched, *outputs)
+            needed = [None] if distortion is None else [None, *_distorters(distortion, 1, 1)]
+            for distorter in needed:  # validation and test see images as they are
+                _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, distorter, *outputs)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -209,13 +210,12 @@ class NumbaBackend:
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
         no_rates = np.zeros(0)
-        (untouched,) = _distorters(None, 1, 1)
 
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
             batches = order[some], batch, no_rates
-            _call(network, images, labels, *batches, spaces[thread], own[thread], untouched, *outputs)
+            _call(network, images, labels, *batches, spaces[thread], own[thread], None, *outputs)
 
         self._team.run(share, threads)
         return losses, right
@@ -230,7 +230,7 @@ def _call(
     rates: NDArray[np.float64],
     space: Workspace,
     own: BatchBuffers,
-    distorter: Distorter,
+    distorter: Distorter | None,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
     logits: NDArray[Any],
@@ -258,12 +258,10 @@ def _call(
     )
 
 
-def _distorters(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter]:
-    """Allocate what distorting takes, for each thread; the batch they share. Empty for none."""
+def _distorters(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter | None]:
+    """Allocate what distorting takes, for each thread; the batch they share."""
     if distortion is None:
-        nothing = np.zeros((0, 0), np.uint8)
-        empty = np.zeros((0, 0)), np.zeros((0, 0), np.float32)
-        return [make_distorter(*empty, 0, (0, 0), nothing) for _ in range(threads)]
+        return [None] * threads
     distorted = np.zeros((batch, math.prod(distortion.shape)), np.uint8)
     return [
         make_distorter(distortion.plan, distortion.taps, distortion.key, distortion.shape, distorted)

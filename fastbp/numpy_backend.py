@@ -31,7 +31,12 @@ class NumpyBackend:
         self.threads = threads
         self._libraries = ThreadpoolController()
 
-    def warm_up(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> float:  # noqa: ARG002
+    def warm_up(
+        self,
+        network: Network,  # noqa: ARG002
+        images: NDArray[np.uint8] | FloatArray,  # noqa: ARG002
+        distortion: Distortion | None = None,  # noqa: ARG002
+    ) -> float:
         """Return 0: there is nothing to compile."""
         return 0.0
 

@@ -138,7 +138,9 @@ class TimedBackend(NumpyBackend):
         super().__init__()
         self.seconds, self.calls, self.now = seconds, [], 0.0
 
-    def train_steps(self, _network, _images, _labels, _order, _batch_size, rates, losses, correct):
+    def train_steps(
+        self, _network, _images, _labels, _order, _batch_size, rates, losses, correct, _distortion
+    ):
         self.calls.append(len(rates))
         self.now += self.seconds * len(rates)
         losses[:], correct[:] = 1.0, 0
@@ -277,7 +279,7 @@ class PoisonedBackend(NumpyBackend):
         super().__init__()
         self.call, self.where, self.calls = call, where, 0
 
-    def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct):
+    def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct, _distortion):
         super().train_steps(network, images, labels, order, batch_size, rates, losses, correct)
         self.calls += 1
         if self.calls == self.call:

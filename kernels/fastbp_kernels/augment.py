@@ -78,7 +78,7 @@ F0, F1, HALF = np.float32(0), np.float32(1), np.float32(0.5)
 
 
 class Distorter(NamedTuple):
-    """What distorting takes; empty arrays mean that images stay as they are."""
+    """What distorting takes."""
 
     plan: NDArray[np.float64]
     """(V, len(COLUMNS)): each image gets one of the V variants, all equally often."""
@@ -112,9 +112,9 @@ def make_distorter(
     height, columns = shape
     row = -(-columns // 16) * 16 + 2 * MARGIN
     # One row more than the buffers have: what is cleared beside the last one ends there.
-    size = (5 * height + 2 * RADIUS + 2 * BLUR_RADIUS + 1) * row if plan.size else 0
-    words = -(-(columns + 2) // PACKED) * PACKED if plan.size else 0
-    bits = np.zeros(height * -(-columns // 4) if plan.size else 0, "<u8")
+    size = (5 * height + 2 * RADIUS + 2 * BLUR_RADIUS + 1) * row
+    words = -(-(columns + 2) // PACKED) * PACKED
+    bits = np.zeros(height * -(-columns // 4), "<u8")
     return Distorter(
         plan=plan,
         taps=taps,

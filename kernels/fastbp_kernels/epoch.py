@@ -80,7 +80,7 @@ def _gather_batch(
     """
     inputs, ldw = layout[0, 0], layout[0, 2]
     addresses, tail, masks = pointer(own.addresses), pointer(own.tail), pointer(own.masks)
-    if distorter.plan.size > 0:
+    if distorter is not None:
         locate_batch(pointer(distorter.distorted), inputs, samples, pointer(own.zeros), addresses)
     else:
         locate(images, inputs, order, first, samples, pointer(own.zeros), addresses)
@@ -233,7 +233,8 @@ def run_batches(
     rates : (steps,), float64: learning rate of each update; or empty: no update
     input_scale : what an input is multiplied with
     space, own : Workspace for this batch size, and BatchBuffers of this thread
-    distorter : Distorter of this thread, whose plan is empty unless images are distorted, uint8 then
+    distorter : Distorter of this thread, images are uint8 then; or None, which Numba compiles for itself and
+        without what distorting takes: most runs need not wait for that
     losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update, in nats
     right : (n,), uint8, OUT: 1 where it was classified right
     logits : (n, C), of the parameters' type, OUT; or empty
@@ -254,7 +255,7 @@ def run_batches(
         samples = min(batch, n - first)
         fours = (samples + ROWS - 1) // ROWS
         mine = share(fours, thread, threads)
-        if distorter.plan.size > 0:
+        if distorter is not None:
             _distort_batch(source, label, index, first, samples, distorter, thread, threads)
             barrier(counter, threads)
         _gather_batch(source, layout, index, first, samples, one(input_scale), own, distorter, rates.size > 0)
