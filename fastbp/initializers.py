@@ -128,8 +128,8 @@ def report_he_network(rng: np.random.Generator, layer: Layer) -> NDArray[np.floa
 def report_xavier_network(rng: np.random.Generator, layer: Layer) -> NDArray[np.float64]:
     """Draw normal weights times 2 / sqrt(D + C) of the network's inputs and classes, in every layer.
 
-    The other reading of `report_xavier`, for the reason given at `report_he_network`. It meets the report's
-    accuracies, which layers' own sizes do not; see docs/report.
+    The other reading of `report_xavier`, for the reason given at `report_he_network`. With 48,000 digits to
+    train on it meets the report's accuracies, which layers' own sizes do not; see docs/report.
     """
     return rng.standard_normal(layer[:2]) * (2 / math.sqrt(layer.inputs + layer.outputs))
 
