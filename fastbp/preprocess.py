@@ -134,14 +134,12 @@ def remove_paper(image: ArrayLike) -> Floats:
         off = np.abs(frame - places @ slope)
         paper = off <= 3 * np.median(off) + 1
     above = bright - sum(factor * plane for factor, plane in zip(slope, planes, strict=True))
-    strongest = above.max()
-    if strongest < LEAST:
-        raise DataError("image has no ink")
-    least = max(4 * math.sqrt(np.mean(off[paper] ** 2)), PALE * strongest)
-    above[(above < least) | _specks(above >= least)] = 0
+    above[above < max(4 * math.sqrt(np.mean(off[paper] ** 2)), LEAST)] = 0
+    above[_specks(above > 0)] = 0
     if not above.any():
         raise DataError("image has no ink")
-    return np.asarray(np.clip(above * (255 / strongest), 0, 255))
+    above[above < PALE * above.max()] = 0
+    return np.asarray(above * (255 / above.max()))
 
 
 def _specks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -129,8 +129,11 @@ def test_paper_light_and_noise_are_removed(seed):
     photo = 215 - 30 * y + 20 * x - 0.6 * canvas + rng.normal(0, 4, canvas.shape)
     photo[rng.integers(0, 280, 20), rng.integers(0, 280, 20)] = 20
     found = normalize(remove_paper(np.clip(photo, 0, 255))).astype(float)
-    assert np.abs(found - normalize(canvas)).mean() < 6
-    assert np.corrcoef(found.ravel(), normalize(canvas).ravel())[0, 1] > 0.95
+    # Half a pixel of mass may move the whole digit by one.
+    clean = normalize(canvas).astype(float)
+    shifted = [np.roll(clean, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    assert max(np.corrcoef(found.ravel(), other.ravel())[0, 1] for other in shifted) > 0.97
+    assert found.max() > 220
 
 
 def test_ink_may_touch_the_frame():
