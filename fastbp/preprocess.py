@@ -138,8 +138,9 @@ def remove_paper(image: ArrayLike) -> Floats:
     above[_specks(above > 0)] = 0
     if not above.any():
         raise DataError("image has no ink")
-    above[above < PALE * above.max()] = 0
-    return np.asarray(above * (255 / above.max()))
+    darkest = np.percentile(above[above > 0], 99)  # specks on a stroke are left
+    above[above < PALE * darkest] = 0
+    return np.asarray(np.minimum(above * (255 / darkest), 255))
 
 
 def _specks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
