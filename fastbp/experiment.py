@@ -60,6 +60,7 @@ def train(
     epochs: int = _DEFAULT.epochs,
     learning_rate: float = _DEFAULT.learning_rate,
     schedule: str = _DEFAULT.schedule,
+    warmup: float = _DEFAULT.warmup,
     init: str = _DEFAULT.init,
     validation: float = _DEFAULT.validation,
     stop: str | Sequence[str] = _DEFAULT.stop,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .initializers import SCHEMES
-from .schedules import SCHEDULES
+from .schedules import forms
 from .settings import BACKENDS, DTYPES
 
 DATA, NETWORK, TRAINING, MACHINE, RUN = "Data", "Network", "Training", "Machine", "Run"
@@ -52,10 +52,14 @@ Schedule = Annotated[
     str,
     _option(
         "--schedule",
-        "|".join(SCHEDULES),
-        "How the rate goes on; linear falls to zero, with every update.",
+        "|".join(forms()),
+        "How the rate goes on, with every update; linear falls to zero.",
         TRAINING,
     ),
+]
+Warmup = Annotated[
+    float,
+    _option("--warmup", "EPOCHS", "Epochs in which the rate first rises from near zero.", TRAINING),
 ]
 Stop = Annotated[
     list[str] | None,

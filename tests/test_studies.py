@@ -200,6 +200,8 @@ def test_a_run_is_known_by_what_decides_its_weights():
         "batch_size": 1,
         "learning_rate": 0.125,
         "schedule": "constant",
+        "warmup": 0.5,
+        "augment": "report",
         "init": "zeros",
         "validation": 0.25,
         "stop": ("early:5",),
@@ -212,6 +214,10 @@ def test_a_run_is_known_by_what_decides_its_weights():
     keys = {key_of(settings)} | {key_of(replace(settings, **{name: value})) for name, value in other.items()}
     assert len(keys) == len(other) + 1
     assert key_of(replace(settings, threads=2)) == key_of(replace(settings, threads=1))
+
+
+def test_runs_kept_before_settings_were_added_are_found_again():
+    assert key_of(Settings()) == "7fadace474bc56f9"
 
 
 def test_the_plan_shares_runs_and_puts_seeds_first():
