@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .initializers import SCHEMES
+from .reference_activations import ACTIVATIONS
 from .schedules import forms
 from .settings import BACKENDS, DTYPES
 
@@ -43,6 +44,9 @@ Samples = Annotated[
 Hidden = Annotated[
     str,
     _option("--hidden", "N,N,...|none", "Units of each hidden layer; none is a softmax regression.", NETWORK),
+]
+Activation = Annotated[
+    str, _option("--activation", "|".join(ACTIVATIONS), "What hidden units make of their inputs.", NETWORK)
 ]
 Init = Annotated[str, _option("--init", "|".join(SCHEMES), "How weights start.", NETWORK)]
 Epochs = Annotated[int, _option("--epochs", "N", "Passes over the training data.", TRAINING)]

@@ -16,6 +16,7 @@ from . import schedules
 from .errors import ConfigError
 from .initializers import SCHEMES
 from .random import check_seed
+from .reference_activations import ACTIVATIONS
 from .stopping import canonical, needs_validation
 
 __all__ = ["BACKENDS", "DTYPES", "Settings", "format_hidden", "parse_hidden", "read_settings"]
@@ -39,6 +40,7 @@ class Settings:
     learning_rate : of the first update, finite, > 0
     schedule : how the rate goes on; texts as in `fastbp.schedules.learning_rates`
     warmup : epochs, or a part of one, in which the rate rises to ``learning_rate`` first; finite, >= 0
+    activation : of hidden layers, a name in `fastbp.reference_activations.ACTIVATIONS`
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
     validation : part of the training samples that is kept back, 0 <= validation < 1
     stop : criteria that end the run before its last epoch, the first to be met does; texts as in
@@ -63,6 +65,7 @@ class Settings:
     learning_rate: float = 0.4
     schedule: str = "linear"
     warmup: float = 0.0
+    activation: str = "relu"
     init: str = "he"
     validation: float = 0.1
     stop: tuple[str, ...] = ()
@@ -82,6 +85,7 @@ class Settings:
             "learning_rate": _rate("learning_rate", self.learning_rate),
             "schedule": schedules.canonical(self.schedule),
             "warmup": _amount("warmup", self.warmup),
+            "activation": _choice("activation", self.activation, ACTIVATIONS),
             "init": _choice("init", self.init, SCHEMES),
             "validation": _fraction("validation", self.validation),
             "stop": _stop(self.stop),

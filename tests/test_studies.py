@@ -201,6 +201,7 @@ def test_a_run_is_known_by_what_decides_its_weights():
         "learning_rate": 0.125,
         "schedule": "constant",
         "warmup": 0.5,
+        "activation": "gelu",
         "augment": "report",
         "init": "zeros",
         "validation": 0.25,
