@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import FastbpError
+from .errors import ConfigError, FastbpError
 
-__all__ = ["replace_file"]
+__all__ = ["locked", "replace_file"]
+
+LOCK = ".fastbp-lock"
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -40,3 +44,28 @@ def _replace(path: Path, payload: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder that this one writes to again and again.
+
+    The lock goes when its process does, however that ends. Without ``fcntl`` (Windows) there is none.
+
+    Raises
+    ------
+    ConfigError : another process has it
+    """
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover
+        yield
+        return
+    with open(folder / LOCK, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"{folder}: another process is at work there; wait for it, or choose another --out"
+            ) from error
+        yield

@@ -70,7 +70,7 @@ Stop = Annotated[
     _option(
         "--stop",
         "SPEC",
-        "End early: early[:EPOCHS], plateau[:SHARE[,WINDOW]], patience[:EPOCHS] or time:SECONDS. Give it "
+        "End early: early[:N], plateau[:SHARE[,WINDOW]], patience[:N] or time:SECONDS. Give it "
         "several times to combine; the first to be met ends the run. Goes best with --schedule constant.",
         TRAINING,
     ),

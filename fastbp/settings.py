@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from . import schedules
+from .distortions import PRESETS
 from .errors import ConfigError
 from .initializers import SCHEMES
 from .random import check_seed
@@ -90,7 +91,7 @@ class Settings:
             "validation": _fraction("validation", self.validation),
             "stop": _stop(self.stop),
             "restore_best": _switch("restore_best", self.restore_best),
-            "augment": _text("augment", self.augment),
+            "augment": _augment(self.augment),
             "seed": check_seed(_whole("seed", self.seed, 0)),
             "backend": _choice("backend", self.backend, BACKENDS),
             "threads": _threads(self.threads),
@@ -181,6 +182,15 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(text, str) or not text or not _is_utf8(text):
         raise ConfigError(
             f"{name} is {value!r}; expected the name of a data set, a folder or a file, in UTF-8"
+        )
+    return text
+
+
+def _augment(value: Any) -> str:
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str) or not text or not _is_utf8(text):
+        raise ConfigError(
+            f"augment is {value!r}; expected one of: none, {', '.join(PRESETS)}; or a .toml file"
         )
     return text
 

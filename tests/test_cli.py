@@ -348,6 +348,7 @@ def test_test_holds_several_weights_side_by_side(here):
     assert names == ["one", "two", "ensemble"]
     alone = json.loads(fastbp("test", "two", "--json").stdout)
     both = json.loads(fastbp("test", "one", "two", "--ensemble", "--json").stdout)
+    assert list(json.loads(fastbp("test", "one", "one", "--json").stdout)) == ["one", "one (2)"]
     assert list(both) == names
     assert both["two"] == alone
     assert {"top2_accuracy", "expected_calibration_error", "most_confident_mistakes"} <= set(alone)
