@@ -12,8 +12,6 @@ from .errors import ConfigError, FastbpError
 
 __all__ = ["locked", "replace_file"]
 
-LOCK = ".fastbp-lock"
-
 
 def replace_file(path: Path, content: str | bytes) -> None:
     """Write ``content`` (text as UTF-8) beside ``path``, force it to the disk, then rename it over ``path``.
@@ -61,11 +59,13 @@ def locked(folder: Path) -> Iterator[None]:
     except ImportError:  # pragma: no cover
         yield
         return
-    with open(folder / LOCK, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"{folder}: another process is at work there; wait for it, or choose another --out"
-            ) from error
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+    except BlockingIOError as error:
+        raise ConfigError(
+            f"{folder}: another process is at work there; wait for it, or choose another --out"
+        ) from error
+    finally:
+        os.close(descriptor)

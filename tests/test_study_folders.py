@@ -88,7 +88,7 @@ def test_two_processes_do_not_write_into_one_folder(here):
             sys.executable,
             "-c",
             "import pathlib, sys, time\nfrom fastbp.files import locked\n"
-            "with locked(pathlib.Path('out/runs')):\n    print('held', flush=True)\n    time.sleep(60)",
+            "with locked(pathlib.Path('out')):\n    print('held', flush=True)\n    time.sleep(60)",
         ],
         stdout=subprocess.PIPE,
         text=True,

@@ -118,7 +118,7 @@ def run_study(
         (out / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out}: cannot be a study's folder ({error.strerror or error})") from error
-    with locked(out / RUNS):
+    with locked(out):
         known = read_results(out)
         for key, (cells, _) in plan.items():
             if key in known:  # the cells may have got other names since
