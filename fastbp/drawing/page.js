@@ -6,7 +6,7 @@ function startPage() {
   data.remove(); // the text is as large as the weights themselves
   const cards = networks.map((about) => new Card(about, document.getElementById("networks")));
   const switched = document.getElementById("normalization");
-  const seen = document.getElementById("seen").getContext("2d");
+  const seen = document.getElementById("seen").getContext("2d", { willReadFrequently: true });
   const said = document.getElementById("said");
 
   const board = new Board(document.getElementById("board"), show);

@@ -60,10 +60,9 @@ class Packed:
         ]
         parameters = b"".join(array.tobytes() for array in arrays)
         sizes = "-".join(map(str, network.sizes))
-        count = f"{network.parameter_count:,} parameters"
         return {
             "name": self.name,
-            "description": f"{sizes}, {network.activation}, {count}, {self.type}",
+            "description": f"{sizes}, {network.activation}, {self.type}",
             "note": self.note,
             "sizes": list(network.sizes),
             "activation": network.activation,
