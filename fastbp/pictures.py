@@ -20,6 +20,8 @@ __all__ = ["read_digit", "read_grey"]
 
 LONGEST = 1000
 """Pixels of the long side to which larger pictures are reduced."""
+PAPER = 200
+"""Grey level out of 255 that paper of a picture gets if it was taken in too little light."""
 CONTRAST = 24
 """Grey levels out of 255: ink that differs less from white paper is taken to lie on black paper."""
 FORMATS = ("PNG", "JPEG")
@@ -35,7 +37,7 @@ def read_digit(path: Path) -> NDArray[np.uint8]:
     """
     grey = read_grey(path)
     try:
-        return normalize(remove_paper(grey))
+        return normalize(remove_paper(_exposed(grey)))
     except DataError as error:
         raise DataError(f"{printable(path)}: {error}; expected a digit on a plain background") from error
 
@@ -70,6 +72,25 @@ def read_grey(path: Path) -> NDArray[np.float64]:
                 _refuse(path, f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels")
             except Exception as error:  # Pillow raises nearly anything at a damaged file
                 _refuse(path, f"is damaged ({printable(error)})")
+
+
+def _exposed(grey: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the paper of a dim photograph, or the grey ground of a drawing, the level that paper should have.
+
+    Whether ink is dark or light is told by the grey level of the frame, and in a dim room all is dark. The
+    ground of a drawing, a frame of one level, becomes white, or black under light ink. A photograph keeps what
+    is lighter than the mean of its paper: it tells how light falls.
+    """
+    frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = float(frame.mean())
+    is_drawn = float(np.ptp(frame)) == 0
+    has_dark_ink = paper - grey.min() > grey.max() - paper
+    if not is_drawn and has_dark_ink == (paper > 127.5):
+        return grey
+    level = 255 if is_drawn else PAPER
+    lightness = grey if has_dark_ink else 255 - grey
+    scaled = np.minimum(lightness * (level / max(paper if has_dark_ink else 255 - paper, 1)), 255)
+    return np.asarray(scaled if has_dark_ink else 255 - scaled)
 
 
 def _refuse(path: Path, found: str) -> NoReturn:

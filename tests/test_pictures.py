@@ -103,6 +103,19 @@ def test_large_pictures_are_reduced(here, suffix, mode):
     assert difference.mean() < 1
 
 
+@pytest.mark.parametrize(
+    ("paper", "ink"), [(110, 20), (60, 25), (140, 250), (127, 128), (200, 40), (40, 200)]
+)
+def test_dim_light_is_no_ink(here, paper, ink):
+    grey = np.where(seven() == 0, ink, paper).astype(np.uint8)
+    Image.fromarray(grey).save("dim.png")
+    found = outcome(here / "dim.png")
+    if abs(paper - ink) < 2:
+        assert "no ink" in found
+    else:
+        np.testing.assert_array_equal(read_digit(here / "dim.png"), normalize(seven()))
+
+
 def test_photograph_of_paper(here):
     rng = np.random.default_rng(2)
     height, width = 480, 360
