@@ -78,8 +78,8 @@ def _exposed(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the paper of a dim photograph, or the grey ground of a drawing, the level that paper should have.
 
     Whether ink is dark or light is told by the grey level of the frame, and in a dim room all is dark. The
-    ground of a drawing, a frame of one level, becomes white, or black under light ink. A photograph keeps what
-    is lighter than the mean of its paper: it tells how light falls.
+    ground of a drawing, a frame of one level, becomes white, or black under light ink. A photograph keeps
+    what is lighter than the mean of its paper: it tells how light falls.
     """
     frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = float(frame.mean())

@@ -69,7 +69,9 @@ class Board {
   pixels() {
     const { width, height } = this.canvas;
     const colours = this.context.getImageData(0, 0, width, height).data;
-    return Uint8Array.from({ length: width * height }, (_, i) => colours[4 * i]);
+    const grey = new Uint8Array(width * height);
+    for (let i = 0; i < grey.length; i++) grey[i] = colours[4 * i];
+    return grey;
   }
 
   changed() {

@@ -51,7 +51,7 @@ function downscale(pixels, height, width) {
 
 /** Grey levels 0..255, ink bright, the brightest 255. null if there is no ink. */
 function ink(pixels, height, width) {
-  const grey = Float64Array.from(pixels);
+  const grey = new Float64Array(pixels);
   let sum = 0;
   let count = 0;
   for (let y = 0; y < height; y++) {
@@ -96,13 +96,13 @@ function cutOut(image, width, top, left, bottom, right) {
 
 /** Mean over areas of equal size: (height, width) to (rows, columns). */
 function averageAreas(image, height, width, rows, columns) {
-  const narrow = new Float64Array(height * columns);
-  for (const [column, x, share] of shares(width, columns)) {
-    for (let y = 0; y < height; y++) narrow[y * columns + column] += share * image[y * width + x];
+  const low = new Float64Array(rows * width);
+  for (const [row, y, share] of shares(height, rows)) {
+    for (let x = 0; x < width; x++) low[row * width + x] += share * image[y * width + x];
   }
   const small = new Float64Array(rows * columns);
-  for (const [row, y, share] of shares(height, rows)) {
-    for (let x = 0; x < columns; x++) small[row * columns + x] += share * narrow[y * columns + x];
+  for (const [column, x, share] of shares(width, columns)) {
+    for (let row = 0; row < rows; row++) small[row * columns + column] += share * low[row * width + x];
   }
   return small;
 }
