@@ -55,8 +55,8 @@ function ink(pixels, height, width) {
   let sum = 0;
   let count = 0;
   for (let y = 0; y < height; y++) {
-    const isWhole = y === 0 || y === height - 1 || Math.min(height, width) < 3;
-    for (let x = 0; x < width; x += isWhole || width === 1 ? 1 : width - 1) {
+    const isEdge = y === 0 || y === height - 1;
+    for (let x = 0; x < width; x += isEdge ? 1 : Math.max(1, width - 1)) {
       sum += grey[y * width + x];
       count += 1;
     }
