@@ -149,10 +149,8 @@ def test_controls_have_names_and_keys(opened):
         element.accessible_name.strip()
         for element in opened.driver.find_elements("css selector", "button, input, [tabindex]")
     }
-    board = "Board: draw a digit with a mouse, a finger or a pen"
-    assert names == {"Undo", "Clear", "Pen width in pixels", "Normalise", board}
-    for key in (Keys.TAB, Keys.TAB):
-        opened.press(key)
+    assert names == {"Undo", "Clear", "Pen width in pixels", "Normalise"}
+    opened.press(Keys.TAB)
     assert opened.run("return document.activeElement.id") == "undo"
     opened.stroke(LINE)
     opened.find("#undo").send_keys(Keys.SPACE)
