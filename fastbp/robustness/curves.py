@@ -92,9 +92,9 @@ def squares(images: Bytes, count: int) -> Bytes:
 
 
 def thicken(images: Bytes, steps: int) -> Bytes:
-    """Dilate (steps > 0) or erode (< 0): each step takes the highest (lowest) of a pixel and its 4 neighbours.
+    """Dilate (steps > 0) or erode (< 0).
 
-    Outside of an image is 0.
+    Each step takes the highest (lowest) of a pixel and its 4 neighbours; outside of an image is 0.
     """
     choose = np.maximum if steps > 0 else np.minimum
     for _ in range(abs(steps)):

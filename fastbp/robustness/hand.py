@@ -20,9 +20,9 @@ Bytes = NDArray[np.uint8]
 CANVAS = 280  # pixels a side, of the page to draw on
 SEED = 0
 FINE = 3  # pixels of the middle lines a pixel of the image
-INK = 0.4  # of the highest brightness: less fills loops in, more breaks faint strokes
-USUAL = 0.5
-WIDER = 1.25  # than usual: more than a junction of strokes is
+INK = 0.5  # of the highest brightness
+USUAL = 0.25  # the quantile of an image's stroke widths that counts as its pen's
+WIDER = 1.25  # than that: more than a junction of strokes is
 SIZE = (0.30, 0.85)  # of the ink's longer side, in canvases
 ROTATION = 15.0  # degrees to both sides
 PEN = (0.10, 0.18)  # of the pen's width, in longer sides of the ink; MNIST's strokes are about 0.15
@@ -34,14 +34,14 @@ class Strokes(NamedTuple):
     """Middle lines of images as points; image i has points[starts[i] : starts[i + 1]]."""
 
     points: NDArray[np.float64]  # (P, 2): row and column in the image, in pixels
-    widths: NDArray[np.float64]  # (P,): of the ink, by the usual one of the image; 1 unless it is clearly wider
+    widths: NDArray[np.float64]  # (P,): of the ink, by the image's pen; 1 unless it is clearly wider
     starts: NDArray[np.int64]  # (N + 1,)
 
 
 def strokes(images: Bytes) -> Strokes:
     """Find the middle lines of the ink in images, (N, height, width), bright on dark.
 
-    An image is enlarged 3 times, bilinearly; what has at least 0.4 of its highest brightness is ink; the ink
+    An image is enlarged 3 times, bilinearly; what has at least half of its highest brightness is ink; the ink
     is thinned (`fastbp.robustness.skeleton.thin`). A point is the mean of the line's pixels in the 7 x 7
     around each of them, which takes the grid's steps out of the line. An image without ink has no points.
     """
@@ -69,7 +69,9 @@ def strokes(images: Bytes) -> Strokes:
 def _reach(ink: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the distance from places in the flat ink to the nearest pixel without, in pixels."""
     _, height, pitch = ink.shape
-    down, right = (part.reshape(-1) for part in np.indices((height, pitch)) - np.array([[[height // 2]], [[pitch // 2]]]))
+    down, right = (
+        part.reshape(-1) for part in np.indices((height, pitch)) - np.array([[[height // 2]], [[pitch // 2]]])
+    )
     distance = np.hypot(down, right)
     reach, inside, flat = np.zeros(len(places)), np.arange(len(places)), ink.reshape(-1)
     for number in np.argsort(distance, kind="stable").tolist():
@@ -87,10 +89,12 @@ def canvases(images: Bytes, seed: int = SEED) -> Iterator[Bytes]:
 
     Discs are set along the middle lines of the digit's ink (`strokes`), so that shape and slant are those of
     a writer of the data, while thickness is one pen's and edges are smoothed over a pixel. Where the ink is
-    more than a quarter wider than is usual in its digit, as in a loop filled in, discs are wider by as much
-    as it is. All draws are uniform, and functions of (seed, the image's number): rotation up to 15 degrees to
-    both sides; the ink's longer side 30 to 85 % of the canvas; the pen's width 10 to 18 % of that side; the
-    place anywhere with all ink inside.
+    more than a quarter wider than the digit's thin strokes, as where a loop is filled in, discs are wider in
+    proportion: there is no middle line to tell what was written.
+
+    All draws are uniform, and functions of (seed, the image's number): rotation up to 15 degrees to both
+    sides; the ink's longer side 30 to 85 % of the canvas; the pen's width 10 to 18 % of that side; the place
+    anywhere with all ink inside.
 
     Parameters
     ----------
