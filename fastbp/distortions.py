@@ -122,9 +122,10 @@ PRESETS: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
             Variant(blur=(0.5, 1.0)),
             Variant(squares=3, square=4),
         ),
+        # 20 degrees and not the usual 15: more of what is drawn by hand is read, and no less of MNIST.
         "affine": (
             Variant(
-                zoom=(0.8, 1.05), stretch=0.1, rotation=15, rotation_of_1_and_7=12, shift=1.5, shear=0.15
+                zoom=(0.8, 1.05), stretch=0.1, rotation=20, rotation_of_1_and_7=15, shift=1.5, shear=0.15
             ),
         ),
         # Simard, Steinkraus & Platt, "Best practices for convolutional neural networks applied to visual

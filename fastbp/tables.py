@@ -174,7 +174,7 @@ def print_robustness(console: Console, data: Dataset, measured: Mapping[str, Rob
         label = singles.get(name, name)
         if name in curves:
             low, high = curves[name].levels[0], curves[name].levels[-1]
-            label = f"{curves[name].label.split(':')[0]}, {low:g} to {high:g}"
+            label = f"{curves[name].label}, {low:g} to {high:g}"
         rows.append((label, *(percent(figures[name]) for figures in found)))
     _print(console, f"{data.name}: accuracy on {len(data.images):,} samples; of curves, the mean over levels")
     heads = list(measured)

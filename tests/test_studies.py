@@ -103,7 +103,14 @@ def small():
 
 
 def test_the_studies_of_the_report_are_there():
-    assert set(available()) == {"initialization", "batch-size", "architecture", "stopping", "fine-tuning"}
+    assert set(available()) == {
+        "initialization",
+        "batch-size",
+        "architecture",
+        "stopping",
+        "fine-tuning",
+        "augmentation",
+    }
     for name in available():
         study = read_study(name)
         assert study.seeds == 5
@@ -130,6 +137,7 @@ def test_the_studies_of_the_report_are_there():
         "architecture": "2.3",
         "stopping": "2.4",
         "fine-tuning": "4",
+        "augmentation": "6",
     }
 
 
