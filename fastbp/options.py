@@ -148,8 +148,8 @@ StudyName = Annotated[
     str,
     typer.Argument(
         metavar="NAME|FILE.toml",
-        help="initialization, batch-size, architecture, stopping, fine-tuning, augmentation, all; or a file of "
-        "your own.",
+        help="initialization, batch-size, architecture, stopping, fine-tuning, augmentation, all; or a file "
+        "of your own.",
     ),
 ]
 StudySeeds = Annotated[

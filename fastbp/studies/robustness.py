@@ -182,9 +182,9 @@ def markdown(study: Study, runs: Mapping[str, Run], measured: Mapping[str, Measu
     counts = " or ".join(f"{count:,}" for count in sorted(samples))
     lines += [
         f"Accuracy in per cent on {counts} test samples, mean ± standard deviation over seeds; where a "
-        f"distortion has levels, the mean over them: {ranges}. Best epoch: of the lowest validation loss. Hand: "
-        "each digit drawn anew with a round pen, at a random place, size and rotation on a canvas of 280x280, "
-        "then normalised as MNIST was, or scaled down as a whole.",
+        f"distortion has levels, the mean over them: {ranges}. Best epoch: of the lowest validation loss. "
+        "Hand: each digit drawn anew with a round pen, at a random place, size and rotation on a canvas of "
+        "280x280, then normalised as MNIST was, or scaled down as a whole.",
         "",
     ]
     return "\n".join(lines)
