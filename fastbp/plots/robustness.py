@@ -92,5 +92,5 @@ def _singles(axes: Axes, measured: Mapping[str, Sequence[Robustness]]) -> None:
         look = {**_look(number), "linestyle": ""}
         axes.plot(places, values.mean(axis=0), **look)
         axes.vlines(places, values.min(axis=0), values.max(axis=0), color=look["color"], linewidth=1)
-    axes.set_xticks(range(len(names)), [SINGLES[name] for name in names], fontsize=8)
+    axes.set_xticks(range(len(names)), [SINGLES[name] for name in names], fontsize=7.5)
     axes.grid(visible=False, axis="x")
