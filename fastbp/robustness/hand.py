@@ -43,7 +43,8 @@ def strokes(images: Bytes) -> Strokes:
 
     An image is enlarged 3 times, bilinearly; what has at least half of its highest brightness is ink; the ink
     is thinned (`fastbp.robustness.skeleton.thin`). A point is the mean of the line's pixels in the 7 x 7
-    around each of them, which takes the grid's steps out of the line. An image without ink has no points.
+    around each of them, which takes the grid's steps out of the line. Its width is the distance to what is no
+    ink, by 1.25 times the lower quartile of the image's, and at least 1. An image without ink has no points.
     """
     fine = enlarge(images, FINE)
     peaks = fine.max(axis=(1, 2), keepdims=True)
