@@ -183,7 +183,9 @@ def test_a_file_that_is_no_study_is_refused(here, old, new, message):
 
 
 def test_names_that_are_no_study():
-    with pytest.raises(ConfigError, match="study is 'batchsize'; expected one of: architecture, batch-size"):
+    with pytest.raises(
+        ConfigError, match="study is 'batchsize'; expected one of: architecture, augmentation"
+    ):
         read_study("batchsize")
     with pytest.raises(ConfigError, match=r"mine\.toml: cannot be read \(No such file"):
         read_study("mine.toml")
