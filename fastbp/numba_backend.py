@@ -20,7 +20,9 @@ from fastbp_kernels import (
     make_batch_buffers,
     make_distorter,
     make_workspace,
+    resample_rows,
     run_batches,
+    stamp_discs,
 )
 from fastbp_kernels.activations import ACTIVATIONS
 from fastbp_kernels.tiles import ROWS
@@ -31,7 +33,7 @@ from .errors import DataError
 from .network import Network
 from .pace import ThreadChooser, available_cores
 
-__all__ = ["NumbaBackend"]
+__all__ = ["NumbaBackend", "draw_discs", "resample"]
 
 LISTED_BELOW = 0.8
 """Share of terms left by lists up to which they pay; measured, see kernels/README.md."""
@@ -300,3 +302,46 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
+
+
+def resample(
+    images: NDArray[np.uint8], matrices: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Resample images bilinearly, each by a matrix of its own; outside of an image is 0.
+
+    Parameters
+    ----------
+    images : (N, height * width)
+    matrices : (N, 2, 3): pixel (row, column) shows the place ``matrix @ (row, column, 1)``
+    shape : (height, width)
+
+    Returns
+    -------
+    (N, height * width), uint8
+    """
+    out = np.zeros(images.shape, np.uint8)
+    plan = np.zeros((1, 1)), np.zeros((1, 1), np.float32)
+    rows = np.ascontiguousarray(matrices, np.float64).reshape(len(images), 6)
+    resample_rows(read_only(images), read_only(rows), make_distorter(*plan, 0, shape, out))
+    return out
+
+
+def draw_discs(
+    points: NDArray[np.float32], starts: NDArray[np.int64], radii: NDArray[np.float32], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Draw discs of a round pen with smooth edges.
+
+    Parameters
+    ----------
+    points : (P, 2), middles of discs, row and column, in pixels
+    starts : (n + 1,): canvas i has the points starts[i] .. starts[i + 1] - 1
+    radii : (P,), pixels
+    shape : (height, width) of a canvas
+
+    Returns
+    -------
+    (n, height, width), uint8: 255 is ink
+    """
+    canvases = np.zeros((len(starts) - 1, *shape), np.uint8)
+    stamp_discs(read_only(points), read_only(starts), read_only(radii), canvases)
+    return canvases

@@ -156,7 +156,8 @@ StudyName = Annotated[
     str,
     typer.Argument(
         metavar="NAME|FILE.toml",
-        help="initialization, batch-size, architecture, stopping, fine-tuning, all; or a file of your own.",
+        help="initialization, batch-size, architecture, stopping, fine-tuning, augmentation, all; or a file "
+        "of your own.",
     ),
 ]
 StudySeeds = Annotated[

@@ -7,6 +7,7 @@ import io
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,15 @@ from .runs import Result
 from .settings import Settings
 from .verification import FACTOR, OUTSIDE_ALLOWED, Verification
 
+if TYPE_CHECKING:
+    from .robustness import Robustness
+
 __all__ = [
     "describe_training",
     "predictions_csv",
     "print_comparison",
     "print_evaluation",
+    "print_robustness",
     "print_verification",
     "summary_line",
 ]
@@ -155,6 +160,32 @@ def print_comparison(console: Console, evaluations: Mapping[str, Evaluation]) ->
         ],
         drop=(2, 3),
     )
+
+
+def print_robustness(console: Console, data: Dataset, measured: Mapping[str, Robustness]) -> None:
+    """Print a line for each distortion, networks side by side; by number where their names are too long."""
+    from .robustness import CURVES
+
+    curves = {curve.name: curve for curve in CURVES}
+    singles = {"hand": "drawn anew, normalised", "hand_shrunk": "drawn anew, scaled down"}
+    found = [robustness.figures() for robustness in measured.values()]
+    rows = []
+    for name in found[0]:
+        label = singles.get(name, name)
+        if name in curves:
+            low, high = curves[name].levels[0], curves[name].levels[-1]
+            label = f"{curves[name].label}, {low:g} to {high:g}"
+        rows.append((label, *(percent(figures[name]) for figures in found)))
+    _print(console, f"{data.name}: accuracy on {len(data.images):,} samples; of curves, the mean over levels")
+    heads = list(measured)
+    if max(len(row[0]) for row in rows) + sum(len(head) + 1 for head in heads) + 3 > console.width:
+        for number, head in enumerate(heads, start=1):
+            _print(console, f"{number}: {head}")
+        heads = [str(number) for number in range(1, len(heads) + 1)]
+    _print_table(console, ("", *heads), rows)
+    if "hand" not in found[0]:
+        shape = "x".join(map(str, data.shape))
+        _print(console, f"images are {shape}: digits are drawn anew where they are 28x28 only")
 
 
 def _print_mistakes(console: Console, evaluation: Evaluation) -> None:

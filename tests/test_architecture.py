@@ -26,6 +26,7 @@ ROWS = [
     ["progress"],
     ["experiment", "evaluation"],
     ["comparison"],
+    ["robustness"],
     ["verify", "tables", "plots", "drawing"],
     ["studies"],
     ["cli"],

@@ -103,7 +103,14 @@ def small():
 
 
 def test_the_studies_of_the_report_are_there():
-    assert set(available()) == {"initialization", "batch-size", "architecture", "stopping", "fine-tuning"}
+    assert set(available()) == {
+        "initialization",
+        "batch-size",
+        "architecture",
+        "stopping",
+        "fine-tuning",
+        "augmentation",
+    }
     for name in available():
         study = read_study(name)
         assert study.seeds == 5
@@ -130,6 +137,7 @@ def test_the_studies_of_the_report_are_there():
         "architecture": "2.3",
         "stopping": "2.4",
         "fine-tuning": "4",
+        "augmentation": "6",
     }
 
 
@@ -175,7 +183,9 @@ def test_a_file_that_is_no_study_is_refused(here, old, new, message):
 
 
 def test_names_that_are_no_study():
-    with pytest.raises(ConfigError, match="study is 'batchsize'; expected one of: architecture, batch-size"):
+    with pytest.raises(
+        ConfigError, match="study is 'batchsize'; expected one of: architecture, augmentation"
+    ):
         read_study("batchsize")
     with pytest.raises(ConfigError, match=r"mine\.toml: cannot be read \(No such file"):
         read_study("mine.toml")

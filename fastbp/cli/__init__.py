@@ -7,10 +7,22 @@ at once. A new command is a new file here, named below.
 
 from __future__ import annotations
 
-from . import train, evaluate, predict, draw, plot, study, augment, verify
+from . import train, evaluate, predict, draw, robustness, plot, study, augment, verify
 from .app import app
 
-__all__ = ["app", "augment", "draw", "evaluate", "main", "plot", "predict", "study", "train", "verify"]
+__all__ = [
+    "app",
+    "augment",
+    "draw",
+    "evaluate",
+    "main",
+    "plot",
+    "predict",
+    "robustness",
+    "study",
+    "train",
+    "verify",
+]
 
 
 def main() -> None:

@@ -13,11 +13,13 @@ from ..datasets import load_training
 from ..errors import DataError
 from ..experiment import new_network
 from ..files import replace_file
+from ..plots.robustness import robustness_figure
 from ..plots.signals import measure
 from ..plots.style import COLOURS, MARKERS, new_figure, render, styled
 from ..runs import read_history
 from .plan import Cell, Figure, Study, Table
 from .results import Run, key_of
+from .robustness import read_measured
 from .runner import find_folder
 from .summary import runs_of
 
@@ -224,9 +226,24 @@ def _measure(cell: Cell) -> tuple[list[float], list[float]]:
     return activations, gradients
 
 
+def _robustness(
+    _figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, out: Path
+) -> matplotlib.figure.Figure | None:
+    """Accuracy over each distortion, a line a cell, in a band from its lowest to its highest run."""
+    measured = read_measured(out)
+    lines = {
+        cell.name: [measured[run.key].robustness for run in runs_of(cell, runs, seeds) if run.key in measured]
+        for table in tables
+        for cell in table.cells
+    }
+    lines = {name: found for name, found in lines.items() if found}
+    return robustness_figure(lines) if lines else None
+
+
 _KINDS: Mapping[str, Callable[..., matplotlib.figure.Figure | None]] = {
     "cells": _cells,
     "curve": _curve,
     "history": _history,
+    "robustness": _robustness,
     "signals": _signals,
 }

@@ -15,7 +15,7 @@ from ..settings import Settings
 
 __all__ = ["FIGURES", "Cell", "Figure", "Study", "Table", "available", "read_study"]
 
-FIGURES = ("cells", "curve", "history", "signals")
+FIGURES = ("cells", "curve", "history", "robustness", "signals")
 _STUDY = {
     "title",
     "section",

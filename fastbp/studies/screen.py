@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ..files import replace_file
 from ..progress import duration, percent
+from . import robustness
 from .figures import MISSING, draw, has_matplotlib
 from .plan import Study
 from .results import read_results
@@ -71,6 +72,10 @@ def show_study(
             soft_wrap=True,
         )
     text = markdown(study, runs, seeds, note=note)
+    if any(figure.kind == robustness.KIND for figure in study.figures):
+        samples = robustness.QUICK_SAMPLES if quick else None
+        measured = robustness.measure_runs(study, runs, seeds, out, samples=samples, announce=console.print)
+        text += f"\n{robustness.markdown(study, runs, measured, seeds)}"
     replace_file(out / TABLE, text)
     written = [TABLE]
     if has_matplotlib():

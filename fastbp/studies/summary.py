@@ -11,7 +11,7 @@ from statistics import NormalDist, fmean, stdev
 from .plan import Cell, Study, Table
 from .results import Run, key_of
 
-__all__ = ["Comparison", "compare", "markdown", "runs_of", "t_quantile"]
+__all__ = ["Comparison", "compare", "markdown", "runs_of", "spread", "t_quantile"]
 
 LEVEL = 0.975  # two-sided 95 %
 LEAST_SPREAD = 0.0003  # of accuracies on 10,000 images: less, from so few seeds, is luck
@@ -124,7 +124,7 @@ def _row(cell: Cell, runs: list[Run]) -> list[str]:
     return [
         cell.name,
         _report(cell),
-        _spread(accuracies) + (f" ({diverged} diverged)" if diverged else ""),
+        spread(accuracies) + (f" ({diverged} diverged)" if diverged else ""),
         str(len(runs)),
         "" if found is None else f"{100 * found.difference:+.2f}",
         "" if found is None else f"{'yes' if found.within else 'no'} ({100 * found.noise:.2f})",
@@ -140,10 +140,11 @@ def _report(cell: Cell) -> str:
     if cell.report is None or isinstance(cell.report, str):
         return cell.report or ""
     epoch = f", epoch {cell.report_epoch}" if cell.report_epoch else ""
-    return f"{_spread(cell.report)}{epoch}"
+    return f"{spread(cell.report)}{epoch}"
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
+    """Return shares as per cent: their mean, and the standard deviation if there are several."""
     mean = f"{100 * fmean(values):.2f}"
     return f"{mean} ± {100 * stdev(values):.2f}" if len(values) > 1 else mean
 

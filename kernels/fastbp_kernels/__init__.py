@@ -7,6 +7,7 @@ given. The ledger in kernels/README.md says what each kernel computes, what it c
 from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
+from .pen import stamp_discs
 from .simd import BITS
 from .team import Team
 from .workspace import BatchBuffers, Workspace, make_batch_buffers, make_workspace
@@ -25,4 +26,5 @@ __all__ = [
     "make_workspace",
     "resample_rows",
     "run_batches",
+    "stamp_discs",
 ]

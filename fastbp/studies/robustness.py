@@ -1,0 +1,190 @@
+"""robustness.csv: how robust the network of each run is, measured from the weights that its folder holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..datasets import Dataset, load_test
+from ..errors import ConfigError
+from ..files import replace_file
+from ..network import Network
+from ..robustness import CURVES, Robustness, measure
+from ..runs import load_network
+from .plan import Study
+from .results import Run, key_of
+from .runner import find_folder
+from .summary import runs_of, spread
+
+__all__ = ["FILE", "KIND", "QUICK_SAMPLES", "markdown", "measure_runs", "read_measured"]
+
+FILE = "robustness.csv"
+KIND = "robustness"  # the kind of figure whose tables are measured
+QUICK_SAMPLES = 2000
+HEAD = ("key", "cells", "seed", "samples")
+SINGLES = ("clean", "inverted", "hand", "hand_shrunk")
+NAMES = {"hand": "hand, normalised", "hand_shrunk": "hand, scaled down"}
+LEVELS = tuple(f"{curve.name} {level:g}" for curve in CURVES for level in curve.levels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One line of the file."""
+
+    cells: str
+    seed: int
+    samples: int  # of the test part, the first ones
+    robustness: Robustness
+
+
+def measure_runs(
+    study: Study,
+    runs: Mapping[str, Run],
+    seeds: int,
+    out: Path,
+    *,
+    samples: int | None = None,
+    announce: Callable[[str], None] = lambda _: None,
+) -> dict[str, Measured]:
+    """Measure the runs that ``out/robustness.csv`` lacks, seed by seed; the file is written after each.
+
+    Parameters
+    ----------
+    runs : of the study, by key
+    samples : of the test part, the first ones; None for all
+    announce : told before each seed
+
+    Returns
+    -------
+    by key of the run; those of the study and others that the file had
+
+    Raises
+    ------
+    ConfigError : the file is not one that this function made, or a run's weights are gone
+    DataError : the data have no labels or are no grey pictures
+    """
+    known = read_measured(out)
+    numbers = {number for figure in study.figures if figure.kind == KIND for number in figure.tables}
+    cells = [cell for number in sorted(numbers) for cell in study.tables[number - 1].cells]
+    for data in sorted({cell.settings.data for cell in cells}):
+        testing = _first(load_test(data), samples)
+        for seed in range(seeds):
+            keys = {key_of(cell.for_seed(seed)) for cell in cells if cell.settings.data == data}
+            missing = {
+                key: _weights(out, runs[key])
+                for key in sorted(keys)
+                if key not in known or known[key].samples != len(testing.images)
+            }
+            if not missing:
+                continue
+            announce(f"robustness of {len(missing)} networks, seed {seed}")
+            for key, found in measure(missing, testing).items():
+                known[key] = Measured(
+                    cells=runs[key].cells, seed=seed, samples=len(testing.images), robustness=found
+                )
+            _write(out, known)
+    return known
+
+
+def _first(data: Dataset, samples: int | None) -> Dataset:
+    if samples is None or data.labels is None:
+        return data
+    return Dataset(data.images[:samples], data.labels[:samples], data.shape, data.classes, data.name)
+
+
+def _weights(out: Path, run: Run) -> Network:
+    folder = find_folder(out, run.key)
+    if folder is None:
+        raise ConfigError(
+            f"{out}: the weights of {run.cells}, seed {run.seed} are gone; delete the line of {run.key} in "
+            "results.csv, the run is then made again"
+        )
+    return load_network(folder)
+
+
+def _write(out: Path, measured: Mapping[str, Measured]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow((*HEAD, *SINGLES, *LEVELS))
+    for key, entry in sorted(measured.items(), key=lambda item: (item[1].cells, item[1].seed, item[0])):
+        found = entry.robustness
+        singles = [getattr(found, name) for name in SINGLES]
+        levels = [value for curve in CURVES for value in found.curves[curve.name]]
+        table.writerow((key, entry.cells, entry.seed, entry.samples, *singles, *levels))
+    replace_file(out / FILE, text.getvalue())
+
+
+def read_measured(out: Path) -> dict[str, Measured]:
+    """Read what has been measured, by key of the run; nothing if there is no file.
+
+    Raises
+    ------
+    ConfigError : the file is not one that `measure_runs` made
+    """
+    path = out / FILE
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    if not rows or rows[0] != [*HEAD, *SINGLES, *LEVELS]:
+        raise ConfigError(f"{path}: is not a study's robustness; move it away, it is then measured again")
+    try:
+        return {row[0]: _measured(row) for row in rows[1:]}
+    except ValueError as error:
+        raise ConfigError(f"{path}: is damaged ({error}); move it away, it is then measured again") from error
+
+
+def _measured(row: list[str]) -> Measured:
+    _, cells, seed, samples, *texts = row
+    values = [float(text) if text else None for text in texts]
+    numbers = iter(value if value is not None else float("nan") for value in values[len(SINGLES) :])
+    if len(values) != len(SINGLES) + len(LEVELS) or values[0] is None or values[1] is None:
+        raise ValueError(f"a line has {len(row)} fields")
+    found = Robustness(
+        clean=values[0],
+        curves={curve.name: tuple(next(numbers) for _ in curve.levels) for curve in CURVES},
+        inverted=values[1],
+        hand=values[2],
+        hand_shrunk=values[3],
+    )
+    return Measured(cells=cells, seed=int(seed), samples=int(samples), robustness=found)
+
+
+def markdown(study: Study, runs: Mapping[str, Run], measured: Mapping[str, Measured], seeds: int) -> str:
+    """Return the tables of robustness as Markdown, a line for each cell that was measured."""
+    lines = []
+    samples = set()
+    for table in study.tables:
+        rows = []
+        for cell in table.cells:
+            of_cell = runs_of(cell, runs, seeds)
+            found = [measured[run.key] for run in of_cell if run.key in measured]
+            if found:
+                samples |= {entry.samples for entry in found}
+                figures = [entry.robustness.figures() for entry in found]
+                best = [run.best_epoch for run in of_cell]
+                epochs = str(best[0]) if min(best) == max(best) else f"{min(best)} to {max(best)}"
+                means = [spread([entry[name] for entry in figures]) for name in figures[0]]
+                rows.append((list(figures[0]), [cell.name, epochs, *means]))
+        if rows:
+            head = ["", "best epoch", *(NAMES.get(name, name) for name in rows[0][0])]
+            text = [head, ["---", *["---:"] * (len(head) - 1)], *(row for _, row in rows)]
+            lines += [f"## Robustness: {table.title}", ""]
+            lines += [*(f"| {' | '.join(line)} |" for line in text), ""]
+    if not lines:
+        return ""
+    ranges = "; ".join(f"{curve.label}, {curve.levels[0]:g} to {curve.levels[-1]:g}" for curve in CURVES)
+    counts = " or ".join(f"{count:,}" for count in sorted(samples))
+    lines += [
+        f"Accuracy in per cent on {counts} test samples, mean ± standard deviation over seeds; where a "
+        f"distortion has levels, the mean over them: {ranges}. Best epoch: of the lowest validation loss. "
+        "Hand: each digit drawn anew with a round pen, at a random place, size and rotation on a canvas of "
+        "280x280, then normalised as MNIST was, or scaled down as a whole.",
+        "",
+    ]
+    return "\n".join(lines)
