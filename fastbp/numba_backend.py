@@ -15,21 +15,27 @@ from fastbp_kernels import (
     BatchBuffers,
     Distorter,
     Team,
+    Updater,
     Workspace,
     compiled_count,
     make_batch_buffers,
     make_distorter,
+    make_updater,
     make_workspace,
+    no_updater,
     run_batches,
 )
 from fastbp_kernels.activations import ACTIVATIONS
+from fastbp_kernels.optimizers import COLUMNS
 from fastbp_kernels.tiles import ROWS
 from numpy.typing import NDArray
 
 from .distortions import Distortion
 from .errors import DataError
 from .network import Network
+from .optimizers import Optimizer
 from .pace import ThreadChooser, available_cores
+from .step_options import StepOptions
 
 __all__ = ["NumbaBackend"]
 
@@ -81,7 +87,8 @@ class NumbaBackend:
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
             (untouched,) = _distorters(None, 1, 1)
-            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, untouched, *outputs)
+            plain = no_updater(network.dtype)
+            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, untouched, plain, *outputs)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -96,8 +103,9 @@ class NumbaBackend:
         losses: NDArray[np.float64],
         correct: NDArray[np.int64],
         distortion: Distortion | None = None,
+        options: StepOptions | None = None,
     ) -> None:
-        """Run one SGD update for each mini-batch; see ``Backend.train_steps``."""
+        """Run one update for each mini-batch; see ``Backend.train_steps``."""
         if not len(order):
             return
         batch = min(batch_size, len(order))
@@ -105,6 +113,7 @@ class NumbaBackend:
 
         nothing = np.zeros((0, 0), network.dtype)
         listed = self._lists(network, images, order)
+        updater = _updater(network, options.optimizer if options else None, rates)
 
         def part(threads: int, first: int, stop: int) -> None:
             some = slice(first * batch, stop * batch)
@@ -113,12 +122,13 @@ class NumbaBackend:
             own = [self._own(network, images, batch, listed, thread) for thread in range(threads)]
             distorters = _distorters(distortion, batch, threads)
             outputs = sample_losses[some], right[some], nothing
+            step_updater = updater._replace(table=updater.table[first:stop])
             step_rates = rates[first:stop]
 
             def share(thread: int) -> None:
                 batches = order[some], batch, step_rates
-                both = own[thread], distorters[thread]
-                _call(network, images, labels, *batches, space, *both, *outputs, thread, threads)
+                given = own[thread], distorters[thread], step_updater
+                _call(network, images, labels, *batches, space, *given, *outputs, thread, threads)
 
             self._team.run(share, threads)
 
@@ -210,14 +220,15 @@ class NumbaBackend:
         listed = self._lists(network, images, order)
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
-        no_rates = np.zeros(0)
+        no_rates, plain = np.zeros(0), no_updater(network.dtype)
         (untouched,) = _distorters(None, 1, 1)
 
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
             batches = order[some], batch, no_rates
-            _call(network, images, labels, *batches, spaces[thread], own[thread], untouched, *outputs)
+            space, buffers = spaces[thread], own[thread]
+            _call(network, images, labels, *batches, space, buffers, untouched, plain, *outputs)
 
         self._team.run(share, threads)
         return losses, right
@@ -233,6 +244,7 @@ def _call(
     space: Workspace,
     own: BatchBuffers,
     distorter: Distorter,
+    updater: Updater,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
     logits: NDArray[Any],
@@ -252,12 +264,23 @@ def _call(
         space,
         own,
         distorter,
+        updater,
         losses,
         right,
         logits,
         thread,
         threads,
     )
+
+
+def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.float64]) -> Updater:
+    """Return what the kernel takes for the next updates, which are counted."""
+    if optimizer is None:
+        return no_updater(network.dtype)
+    coefficients = optimizer.coefficients(rates)
+    table = np.column_stack([coefficients[name] for name in COLUMNS])
+    gradient = np.zeros_like(network.parameters)
+    return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
 
 
 def _distorters(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter]:

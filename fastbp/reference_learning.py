@@ -5,7 +5,7 @@ The names and shapes are those of `fastbp.reference`, which is the step without 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,14 +73,25 @@ def train_steps(
     losses: NDArray[np.float64],
     correct: Integers,
     activation: Activation,
+    update: Callable[[list[Floats], list[Floats], float], None],
+    distort: Callable[[Integers], Images] | None = None,
 ) -> None:
-    """Make a step for each mini-batch of ``order``, in place; see `fastbp.reference.train_steps`."""
+    """Make a step for each mini-batch of ``order``, in place; see `fastbp.reference.train_steps`.
+
+    Parameters
+    ----------
+    activation : of hidden layers
+    update : given the derivatives by weights and biases, and the rate, moves the parameters
+    distort : what to take for some rows of the images, None for the images as they are
+    """
     for step, rate in enumerate(rates.tolist()):
         rows = order[step * batch_size : (step + 1) * batch_size]
-        x = gather(images, rows, input_scale, weights[0].dtype)
+        if distort is None:
+            x = gather(images, rows, input_scale, weights[0].dtype)
+        else:
+            x = gather(distort(rows), np.arange(len(rows)), input_scale, weights[0].dtype)
         activations, slopes, logits = forward(weights, biases, x, activation)
         losses[step], d_logits = softmax_cross_entropy(logits, labels[rows])
         correct[step] = np.count_nonzero(logits.argmax(axis=1) == labels[rows])
         d_weights, d_biases = backward(weights, activations, slopes, d_logits)
-        for parameter, derivative in zip((*weights, *biases), (*d_weights, *d_biases), strict=True):
-            parameter -= parameter.dtype.type(rate) * derivative
+        update(d_weights, d_biases, rate)

@@ -42,13 +42,39 @@ SLOPES = {
 class Run:
     """Ten steps, or any number, of float64 copies of some parameters.
 
-    options : activation
+    Parameters
+    ----------
+    rule : name and numbers of the update: ("momentum", 0.9)
     """
 
-    def __init__(self, weights, biases, *, activation="relu"):
+    def __init__(
+        self,
+        weights,
+        biases,
+        *,
+        activation="relu",
+        rule=("sgd",),
+        l2=0.0,
+        weight_decay=0.0,
+        clip_value=math.inf,
+        clip_norm=math.inf,
+        max_norm=math.inf,
+        average=0.0,
+    ):
         self.weights = [np.array(weight, np.float64) for weight in weights]
         self.biases = [np.array(bias, np.float64) for bias in biases]
+        self.rule, *self.numbers = rule
+        self.l2, self.weight_decay, self.average = l2, weight_decay, average
+        self.clip_value, self.clip_norm, self.max_norm = clip_value, clip_norm, max_norm
+        self.first = [np.zeros_like(p) for p in self.parameters]
+        self.second = [np.zeros_like(p) for p in self.parameters]
+        self.mean = [p.copy() for p in self.parameters]
+        self.t = 0
         self.value, self.slope = elementwise(VALUES[activation]), elementwise(SLOPES[activation])
+
+    @property
+    def parameters(self):
+        return [*self.weights, *self.biases]
 
     def forward(self, x):
         inputs, slopes = [x], []
@@ -84,8 +110,43 @@ class Run:
             loss, d_weights, d_biases, correct = self.gradients(x, labels[rows])
             losses.append(loss)
             counts.append(correct)
-            for weight, derivative in zip(self.weights, d_weights, strict=True):
-                weight -= rate * derivative
-            for bias, derivative in zip(self.biases, d_biases, strict=True):
-                bias -= rate * derivative
+            self.update([*d_weights, *d_biases], rate)
         return np.array(losses), counts
+
+    def update(self, gradients, rate):
+        self.t += 1
+        norm = math.sqrt(sum((g**2).sum() for g in gradients))
+        if norm > self.clip_norm:
+            gradients = [g * self.clip_norm / norm for g in gradients]
+        for p, g, m, v in zip(self.parameters, gradients, self.first, self.second, strict=True):
+            g = np.maximum(np.minimum(g, self.clip_value), -self.clip_value)
+            is_weight = p.ndim == 2
+            start = p.copy()
+            if is_weight:
+                g = g + self.l2 * p
+            p -= rate * self.direction(g, m, v)
+            if is_weight:
+                p -= rate * self.weight_decay * start
+                for unit in range(p.shape[1]):
+                    length = math.sqrt((p[:, unit] ** 2).sum())
+                    if length > self.max_norm:
+                        p[:, unit] *= self.max_norm / length
+        decay = min(self.average, (1 + self.t) / (10 + self.t))
+        self.mean = [decay * a + (1 - decay) * p for a, p in zip(self.mean, self.parameters, strict=True)]
+
+    def direction(self, g, m, v):
+        """What the rate is multiplied with; the state changes in place."""
+        if self.rule == "sgd":
+            return g
+        if self.rule in ("momentum", "nesterov"):
+            (mu,) = self.numbers
+            m[...] = mu * m + g
+            return m if self.rule == "momentum" else g + mu * m
+        if self.rule == "rmsprop":
+            rho, epsilon = self.numbers
+            v[...] = rho * v + (1 - rho) * g**2
+            return g / (np.sqrt(v) + epsilon)
+        beta1, beta2, epsilon = self.numbers
+        m[...] = beta1 * m + (1 - beta1) * g
+        v[...] = beta2 * v + (1 - beta2) * g**2
+        return m / (1 - beta1**self.t) / (np.sqrt(v / (1 - beta2**self.t)) + epsilon)

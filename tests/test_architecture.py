@@ -14,12 +14,24 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are no
 
 # Who may import whom: a module imports those of earlier rows only.
 ROWS = [
-    ["errors", "interrupt", "callbacks", "reference", "reference_activations", "rounding", "pace"],
+    [
+        "errors",
+        "interrupt",
+        "callbacks",
+        "reference",
+        "reference_activations",
+        "reference_optimizers",
+        "rounding",
+        "pace",
+    ],
     ["reference_distortions", "reference_learning"],
-    ["files", "metrics", "random", "schedules", "stopping", "datasets"],
+    ["files", "metrics", "random", "specs", "stopping", "datasets"],
+    ["schedules"],
     ["distortions"],
     ["network"],
-    ["initializers", "numpy_backend", "numba_backend", "inputs"],
+    ["initializers", "optimizers", "inputs"],
+    ["step_options"],
+    ["numpy_backend", "numba_backend"],
     ["settings", "backends"],
     ["trainer", "verification", "options"],
     ["runs", "live"],

@@ -7,6 +7,7 @@ given. The ledger in kernels/README.md says what each kernel computes, what it c
 from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
+from .optimizers import Updater, make_updater, no_updater
 from .simd import BITS
 from .team import Team
 from .workspace import BatchBuffers, Workspace, make_batch_buffers, make_workspace
@@ -16,13 +17,16 @@ __all__ = [
     "BatchBuffers",
     "Distorter",
     "Team",
+    "Updater",
     "Workspace",
     "cache_folder",
     "compiled_count",
     "distort_rows",
     "make_batch_buffers",
     "make_distorter",
+    "make_updater",
     "make_workspace",
+    "no_updater",
     "resample_rows",
     "run_batches",
 ]

@@ -34,6 +34,15 @@ from .dense import (
 )
 from .jit import njit
 from .loss import softmax_cross_entropy
+from .optimizers import (
+    AVERAGE_GAIN,
+    CLIP_NORM,
+    MAX_NORM,
+    add_squares,
+    average,
+    limit_columns,
+    update_parameters,
+)
 from .simd import offset, pointer, width
 from .team import barrier
 from .tiles import ROWS
@@ -151,11 +160,11 @@ def _forward_layer(
 
 @njit(inline=True)
 def _update_first_layer(
-    params: Any, layout: Any, samples: int, columns: Any, alpha: Any, space: Any, own: Any
+    target: Any, layout: Any, samples: int, columns: Any, alpha: Any, space: Any, own: Any
 ) -> None:
-    """Weights and bias of layer 0, some columns."""
+    """Add ``alpha`` times the gradient of layer 0 to ``target``, laid out as the parameters; some columns."""
     ldw = layout[0, 2]
-    w, bias = offset(params, layout[0, 3]), offset(params, layout[0, 4])
+    w, bias = offset(target, layout[0, 3]), offset(target, layout[0, 4])
     dz = offset(pointer(space.gradients), space.output_at[0])
     fours = (0, (layout[0, 0] + ROWS - 1) // ROWS)
     listed = pointer(own.update_samples)
@@ -170,6 +179,7 @@ def _update_first_layer(
 @njit(inline=True)
 def _backward_and_update(
     params: Any,
+    target: Any,
     layout: Any,
     layer: int,
     samples: int,
@@ -179,9 +189,12 @@ def _backward_and_update(
     thread: int,
     threads: int,
 ) -> None:
-    """Gradient of a layer's inputs, then its update, for the rows of its weights that a thread owns."""
+    """Gradient of a layer's inputs, then ``alpha`` times that of its weights, added to ``target``; for the
+    rows that a thread owns.
+    """
     inputs, outputs, ldw, ldx = layout[layer, 0], layout[layer, 1], layout[layer, 2], layout[layer - 1, 2]
-    w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
+    w, target_w = offset(params, layout[layer, 3]), offset(target, layout[layer, 3])
+    bias = offset(target, layout[layer, 4])
     dz = offset(pointer(space.gradients), space.output_at[layer])
     x = offset(pointer(space.outputs), space.output_at[layer - 1])
     dx = offset(pointer(space.gradients), space.output_at[layer - 1])
@@ -205,11 +218,32 @@ def _backward_and_update(
         some = (four, min(four + step, fours[1]))
         if not is_narrow:
             backward(dz, w, ldw, vectors, x, dx, ldx, samples, some, floor)
-        update(x, ldx, dz, w, ldw, samples, some, (0, vectors), alpha, unused)
+        update(x, ldx, dz, target_w, ldw, samples, some, (0, vectors), alpha, unused)
     update_bias(dz, ldw, bias, samples, share(vectors, thread, threads), alpha)
     if not is_relu:
         slopes = offset(pointer(space.slopes), space.output_at[layer - 1])
         multiply_rows(dx, slopes, ldx, samples, fours[0] * ROWS, fours[1] * ROWS)
+
+
+@njit
+def _optimize(
+    params: Any, layout: Any, updater: Any, step: int, row: Any, space: Any, thread: int, threads: int
+) -> None:
+    """Make of all gradients an update, once every thread has written its own."""
+    lanes, counter, elements = width(params), pointer(space.barrier), len(updater.gradient)
+    barrier(counter, threads)
+    if updater.table[step, CLIP_NORM] < np.inf:
+        add_squares(pointer(updater.gradient), elements, pointer(updater.squares), thread, threads)
+        barrier(counter, threads)
+    update_parameters(params, layout, updater, step, row, thread, threads)
+    barrier(counter, threads)
+    if updater.table[step, MAX_NORM] < np.inf:
+        for layer in range(len(layout)):
+            w, columns = offset(params, layout[layer, 3]), _columns(layout, layer, lanes, thread, threads)
+            limit_columns(w, layout[layer, 2], layout[layer, 0], columns, row[MAX_NORM])
+        barrier(counter, threads)
+    if updater.average.size > 0:
+        average(pointer(updater.average), params, elements // lanes, row[AVERAGE_GAIN], thread, threads)
 
 
 @njit(kept=True)
@@ -225,13 +259,14 @@ def run_batches(
     space: Any,
     own: Any,
     distorter: Any,
+    updater: Any,
     losses: Any,
     right: Any,
     logits: Any,
     thread: int,
     threads: int,
 ) -> None:
-    """Forward, and one SGD update for each mini-batch of ``order``.
+    """Forward, and one update for each mini-batch of ``order``.
 
     Every thread of a team calls this with the same arrays, but for its own ``own``.
 
@@ -243,10 +278,11 @@ def run_batches(
     labels : (N,), int64; or empty: no loss and no update
     order : (n,), int64: rows of ``images``; batch s is ``order[s * batch : (s + 1) * batch]``, the last may
         be smaller
-    rates : (steps,), float64: learning rate of each update; or empty: no update
+    rates : (steps,), float64: learning rate of each SGD update; or empty: no update
     input_scale : what an input is multiplied with
     space, own : Workspace for this batch size, and BatchBuffers of this thread
     distorter : Distorter of this thread, whose plan is empty unless images are distorted, uint8 then
+    updater : Updater, empty for plain SGD; otherwise its table has a row for each step
     losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update, in nats
     right : (n,), uint8, OUT: 1 where it was classified right
     logits : (n, C), of the parameters' type, OUT; or empty
@@ -260,7 +296,8 @@ def run_batches(
     p, one = pointer(params), params.dtype.type
     source, label, index, counter = pointer(images), pointer(labels), pointer(order), pointer(space.barrier)
     layers, inputs, lanes, n = len(layout), layout[0, 0], width(p), len(order)
-    last = layers - 1
+    last, optimizes = layers - 1, updater.gradient.size > 0
+    target = pointer(updater.gradient) if optimizes else p
     z, z_row = offset(pointer(space.gradients), space.output_at[last]), layout[last, 2]
     for step in range((n + batch - 1) // batch):
         first = step * batch
@@ -299,18 +336,20 @@ def run_batches(
             )
         barrier(counter, threads)
         if rates.size > 0:
-            alpha = one(-rates[step])
+            alpha = one(1.0 if optimizes else -rates[step])
             unused = pointer(own.update_samples)
             for back in range(last):
                 layer = last - back
-                _backward_and_update(p, layout, layer, samples, alpha, space, unused, thread, threads)
+                _backward_and_update(p, target, layout, layer, samples, alpha, space, unused, thread, threads)
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         following = first + samples
         ask_for(source, inputs, images.itemsize, label, index, following, min(following + batch, n))
         if rates.size > 0:
             columns = _columns(layout, 0, lanes, thread, threads)
-            _update_first_layer(p, layout, samples, columns, alpha, space, own)
-            if layers == 1:
+            _update_first_layer(target, layout, samples, columns, alpha, space, own)
+            if optimizes:
+                _optimize(p, layout, updater, step, pointer(own.coefficients), space, thread, threads)
+            elif layers == 1:
                 # The next step goes through all columns and writes the gradients that others still read.
                 barrier(counter, threads)

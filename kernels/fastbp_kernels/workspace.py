@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from .activations import RELU
 from .batch import TAIL
 from .dense import NARROW
+from .optimizers import COLUMNS
 from .simd import BITS
 from .team import BARRIER_SIZE
 from .tiles import AHEAD, ROWS
@@ -62,6 +63,8 @@ class BatchBuffers(NamedTuple):
     """(4, TAIL): the last inputs of 4 samples, filled up with zeros."""
     masks: NDArray[np.int64]
     """(B4 / 4, D / TAIL): which fours of inputs are not zero in 4 samples."""
+    coefficients: NDArray[Any]
+    """Of this thread's update, in the type of the parameters."""
 
 
 def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -132,4 +135,5 @@ def make_batch_buffers(
         zeros=np.zeros(input_fours * ROWS, image_dtype),
         tail=np.zeros(ROWS * TAIL, image_dtype),
         masks=np.zeros(fours * -(-inputs // TAIL), np.int64),
+        coefficients=_aligned(len(COLUMNS), dtype),
     )
