@@ -14,12 +14,14 @@ import numpy as np
 from fastbp_kernels import (
     BatchBuffers,
     Distorter,
+    Regularizer,
     Team,
     Updater,
     Workspace,
     compiled_count,
     make_batch_buffers,
     make_distorter,
+    make_regularizer,
     make_updater,
     make_workspace,
     no_updater,
@@ -87,8 +89,8 @@ class NumbaBackend:
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
             (untouched,) = _distorters(None, 1, 1)
-            plain = no_updater(network.dtype)
-            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, untouched, plain, *outputs)
+            plain = no_updater(network.dtype), _regularizer(network, images, 1, StepOptions())
+            _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, untouched, *plain, *outputs)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -113,11 +115,14 @@ class NumbaBackend:
 
         nothing = np.zeros((0, 0), network.dtype)
         listed = self._lists(network, images, order)
-        updater = _updater(network, options.optimizer if options else None, rates)
+        options = options or StepOptions()
+        updater = _updater(network, options.optimizer, rates)
+        regularizer = _regularizer(network, images, batch, options)
+        drops = options.dropout is not None and bool(options.dropout.thresholds[1:].any())
 
         def part(threads: int, first: int, stop: int) -> None:
             some = slice(first * batch, stop * batch)
-            space = self._space(network, batch)
+            space = self._space(network, batch, drops=drops)
             space.barrier[:] = 0
             own = [self._own(network, images, batch, listed, thread) for thread in range(threads)]
             distorters = _distorters(distortion, batch, threads)
@@ -127,8 +132,20 @@ class NumbaBackend:
 
             def share(thread: int) -> None:
                 batches = order[some], batch, step_rates
-                given = own[thread], distorters[thread], step_updater
-                _call(network, images, labels, *batches, space, *given, *outputs, thread, threads)
+                _call(
+                    network,
+                    images,
+                    labels,
+                    *batches,
+                    space,
+                    own[thread],
+                    distorters[thread],
+                    step_updater,
+                    regularizer,
+                    *outputs,
+                    thread,
+                    threads,
+                )
 
             self._team.run(share, threads)
 
@@ -187,12 +204,12 @@ class NumbaBackend:
         """Whether to work on lists of what is not zero; they name rows of W by 32 bits."""
         return is_sparse(images, order) and network.parameters.size < 2**31
 
-    def _space(self, network: Network, batch: int, part: int = 0) -> Workspace:
-        key = (network.sizes, network.dtype, network.activation, batch, part)
+    def _space(self, network: Network, batch: int, part: int = 0, *, drops: bool = False) -> Workspace:
+        key = (network.sizes, network.dtype, network.activation, batch, part, drops)
         if key not in self._spaces:
             _make_room(self._spaces)
             kind = ACTIVATIONS[network.activation]
-            self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind)
+            self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind, drops=drops)
         return self._spaces[key]
 
     def _own(self, network: Network, images: Images, batch: int, listed: bool, thread: int) -> BatchBuffers:
@@ -220,7 +237,8 @@ class NumbaBackend:
         listed = self._lists(network, images, order)
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
-        no_rates, plain = np.zeros(0), no_updater(network.dtype)
+        no_rates = np.zeros(0)
+        plain = no_updater(network.dtype), _regularizer(network, images, batch, StepOptions())
         (untouched,) = _distorters(None, 1, 1)
 
         def share(thread: int) -> None:
@@ -228,7 +246,7 @@ class NumbaBackend:
             outputs = losses[some], right[some], out[some]
             batches = order[some], batch, no_rates
             space, buffers = spaces[thread], own[thread]
-            _call(network, images, labels, *batches, space, buffers, untouched, plain, *outputs)
+            _call(network, images, labels, *batches, space, buffers, untouched, *plain, *outputs)
 
         self._team.run(share, threads)
         return losses, right
@@ -245,6 +263,7 @@ def _call(
     own: BatchBuffers,
     distorter: Distorter,
     updater: Updater,
+    regularizer: Regularizer,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
     logits: NDArray[Any],
@@ -265,6 +284,7 @@ def _call(
         own,
         distorter,
         updater,
+        regularizer,
         losses,
         right,
         logits,
@@ -281,6 +301,20 @@ def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.fl
     table = np.column_stack([coefficients[name] for name in COLUMNS])
     gradient = np.zeros_like(network.parameters)
     return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
+
+
+def _regularizer(network: Network, images: Images, batch: int, options: StepOptions) -> Regularizer:
+    """Return what the kernel takes of these options; the batch without dropped inputs is shared."""
+    dropout = options.dropout
+    return make_regularizer(
+        network.dtype,
+        images.dtype,
+        dropout.thresholds if dropout else None,
+        dropout.keys if dropout else None,
+        batch * network.inputs,
+        options.label_smoothing,
+        options.sample_weights,
+    )
 
 
 def _distorters(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter]:

@@ -14,10 +14,12 @@ from threadpoolctl import ThreadpoolController
 from . import reference, reference_distortions, reference_learning
 from . import reference_optimizers as rules
 from .distortions import Distortion
+from .dropout import STEPS, Dropout
 from .errors import DataError
 from .network import FloatArray, Network
 from .optimizers import Optimizer
 from .reference_activations import ACTIVATIONS
+from .reference_dropout import kept
 from .step_options import StepOptions
 
 __all__ = ["NumpyBackend"]
@@ -55,20 +57,25 @@ class NumpyBackend:
         options: StepOptions | None = None,
     ) -> None:
         """Run one update for each mini-batch of ``order``, in place, as `Backend` specifies."""
-        batches = images, labels, order, batch_size, rates, network.input_scale
+        options = options or StepOptions()
+        dropout, weights = options.dropout, options.sample_weights
+        scale = network.input_scale * (dropout.input_factor if dropout else 1.0)
+        batches = images, labels, order, batch_size, rates, scale
         given = network.weights, network.biases, *batches, losses, correct
         # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
         # each operation on the way would only bury its message.
         with self._settings():
-            if network.activation == "relu" and distortion is None and options is None:
+            if network.activation == "relu" and distortion is None and options.is_plain:
                 reference.train_steps(*given)
                 return
-            options = options or StepOptions()
             reference_learning.train_steps(
                 *given,
                 ACTIVATIONS[network.activation],
                 partial(update, network, options.optimizer or Optimizer(network)),
                 partial(_distorted, images, labels, distortion) if distortion else None,
+                partial(_factors, network, dropout) if dropout else None,
+                options.label_smoothing,
+                None if weights is None else weights.astype(network.dtype),
             )
 
     def evaluate(
@@ -138,6 +145,15 @@ def _distorted(
         distortion.key,
         distortion.shape,
     )
+
+
+def _factors(network: Network, dropout: Dropout, layer: int, rows: NDArray[np.int64]) -> FloatArray | None:
+    """What dropout multiplies a layer's inputs by, but for the factor of the first layer's; None for 1."""
+    threshold = int(dropout.thresholds[layer])
+    if threshold == 0:
+        return None
+    mask = kept(int(dropout.keys[layer]), rows, network.sizes[layer], threshold).astype(network.dtype)
+    return mask if layer == 0 else mask * mask.dtype.type(STEPS / (STEPS - threshold))
 
 
 def update(

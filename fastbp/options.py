@@ -101,6 +101,25 @@ Ema = Annotated[
         LEARNING,
     ),
 ]
+Dropout = Annotated[
+    float, _option("--dropout", "PART", "Part of the hidden units that a step leaves out.", LEARNING)
+]
+InputDropout = Annotated[
+    float, _option("--input-dropout", "PART", "Part of the inputs that a step leaves out.", LEARNING)
+]
+LabelSmoothing = Annotated[
+    float,
+    _option("--label-smoothing", "PART", "Part of each label that is spread over all classes.", LEARNING),
+]
+ClassWeight = Annotated[
+    str,
+    _option(
+        "--class-weight",
+        "none|balanced|W,W,...",
+        "Weight of each class's samples in the loss; balanced: all classes count the same.",
+        LEARNING,
+    ),
+]
 Stop = Annotated[
     list[str] | None,
     _option(

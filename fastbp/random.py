@@ -20,6 +20,7 @@ class Stream(IntEnum):
     SPLIT = 1  # epoch = 0
     SHUFFLE = 2
     DISTORT = 3
+    DROPOUT = 4
 
 
 def check_seed(seed: int) -> int:

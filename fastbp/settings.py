@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from . import optimizers, schedules
+from . import optimizers, sample_weights, schedules
 from .errors import ConfigError
 from .initializers import SCHEMES
 from .random import check_seed
@@ -49,6 +49,11 @@ class Settings:
     clip_value, clip_norm : limit of each element of the gradient, of the norm of all of it; > 0
     max_norm : limit of the norm of the weights that go into a unit, > 0
     ema : decay of the running mean of the parameters, which is then what is validated and kept; below 1
+    dropout, input_dropout : part of the hidden units, and of the inputs, that each training step leaves out,
+        >= 0 and below 1, rounded to multiples of 1 / 65536
+    label_smoothing : part of each label's probability that training spreads over all classes, below 1
+    class_weight : what training multiplies the loss of each class's samples by; texts as in
+        `fastbp.sample_weights.canonical`
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
     validation : part of the training samples that is kept back, 0 <= validation < 1
     stop : criteria that end the run before its last epoch, the first to be met does; texts as in
@@ -81,6 +86,10 @@ class Settings:
     clip_norm: float = 0.0
     max_norm: float = 0.0
     ema: float = 0.0
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
     init: str = "he"
     validation: float = 0.1
     stop: tuple[str, ...] = ()
@@ -108,6 +117,10 @@ class Settings:
             "clip_norm": _amount("clip_norm", self.clip_norm),
             "max_norm": _amount("max_norm", self.max_norm),
             "ema": _share("ema", self.ema),
+            "dropout": _share("dropout", self.dropout),
+            "input_dropout": _share("input_dropout", self.input_dropout),
+            "label_smoothing": _share("label_smoothing", self.label_smoothing),
+            "class_weight": sample_weights.canonical(self.class_weight),
             "init": _choice("init", self.init, SCHEMES),
             "validation": _fraction("validation", self.validation),
             "stop": _stop(self.stop),

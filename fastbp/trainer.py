@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from .backends import Backend
 from .callbacks import Callback, ChunkRecord, EpochRecord
 from .distortions import Distortion
+from .dropout import make_dropout
 from .interrupt import InterruptFlag
 from .network import FloatArray, Network
 from .optimizers import Optimizer
 from .random import shuffle, split
+from .sample_weights import weights_of
 from .schedules import learning_rates
 from .settings import Settings
 from .step_options import StepOptions
@@ -90,6 +92,12 @@ class Trainer:
     callbacks : told about progress, in order
     distortion : of training images, uint8; each epoch gets its own from the seed. Validation sees them as
         they are
+    sample_weights : (N,), what training multiplies the loss of each image by, beside the setting
+        ``class_weight``
+
+    Raises
+    ------
+    ConfigError : ``class_weight`` has another number of weights than there are classes
     """
 
     def __init__(
@@ -102,6 +110,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         *,
         distortion: Distortion | None = None,
+        sample_weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.distortion = distortion
         self.network, self.images, self.labels = network, images, labels
@@ -122,6 +131,10 @@ class Trainer:
             max_norm=settings.max_norm,
             average=settings.ema,
         )
+        self._weights = weights_of(
+            settings.class_weight, labels, self.train_rows, network.classes, sample_weights
+        )
+        self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
         # What is validated and kept, with its weights as they are or their running mean.
         self._judged = network.copy() if settings.ema else network
         self._kept = network.parameters.copy()  # the judged ones when this epoch began
@@ -222,8 +235,14 @@ class Trainer:
         more: dict[str, Any] = {}  # what a plain run's backend need not know
         if self.distortion is not None:
             more["distortion"] = self.distortion.at(settings.seed, epoch - 1)
-        if not self._optimizer.is_plain:
-            more["options"] = StepOptions(optimizer=self._optimizer)
+        options = StepOptions(
+            optimizer=None if self._optimizer.is_plain else self._optimizer,
+            dropout=self._dropout and self._dropout.at(settings.seed, epoch - 1),
+            label_smoothing=settings.label_smoothing,
+            sample_weights=self._weights,
+        )
+        if not options.is_plain:
+            more["options"] = options
         loss_sum, correct_sum, samples = 0.0, 0, 0
         for part in self._chunks():
             rows = order[part.start * size : part.stop * size]

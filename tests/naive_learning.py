@@ -39,12 +39,32 @@ SLOPES = {
 }
 
 
+WORD = 2**64 - 1
+
+
+def splitmix(place):
+    """The output of SplitMix64 at a place of its counter."""
+    z = place & WORD
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
+    return z ^ (z >> 31)
+
+
+def kept(key, sample, unit, p):
+    """1 or 0: 16 bits of the hash of the hash of the sample, a quarter of it for each of four units."""
+    state = splitmix(key + (sample + 1) * 0x9E3779B97F4A7C15)
+    word = splitmix(state + (unit // 4 + 1) * 0x9E3779B97F4A7C15)
+    return int((word >> (16 * (unit % 4))) % 65536 >= p * 65536)
+
+
 class Run:
     """Ten steps, or any number, of float64 copies of some parameters.
 
     Parameters
     ----------
     rule : name and numbers of the update: ("momentum", 0.9)
+    drop : probabilities of the inputs of each layer, multiples of 1 / 65536, and a key for each
+    sample_weights : of all images
     """
 
     def __init__(
@@ -60,7 +80,11 @@ class Run:
         clip_norm=math.inf,
         max_norm=math.inf,
         average=0.0,
+        smoothing=0.0,
+        sample_weights=None,
+        drop=None,
     ):
+        self.smoothing, self.sample_weights, self.drop = smoothing, sample_weights, drop
         self.weights = [np.array(weight, np.float64) for weight in weights]
         self.biases = [np.array(bias, np.float64) for bias in biases]
         self.rule, *self.numbers = rule
@@ -76,23 +100,33 @@ class Run:
     def parameters(self):
         return [*self.weights, *self.biases]
 
-    def forward(self, x):
-        inputs, slopes = [x], []
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+    def factors(self, layer, rows, units):
+        """What dropout multiplies the inputs of a layer by."""
+        if self.drop is None or rows is None:
+            return 1.0
+        p, key = self.drop[0][layer], self.drop[1][layer]
+        return np.array([[kept(key, row, unit, p) / (1 - p) for unit in range(units)] for row in rows])
+
+    def forward(self, x, rows=None):
+        inputs, slopes = [x * self.factors(0, rows, x.shape[1])], []
+        for layer, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
             z = inputs[-1] @ weight + bias
-            inputs.append(self.value(z))
-            slopes.append(self.slope(z))
+            factors = self.factors(layer + 1, rows, len(bias))
+            inputs.append(self.value(z) * factors)
+            slopes.append(self.slope(z) * factors)
         return inputs, slopes, inputs[-1] @ self.weights[-1] + self.biases[-1]
 
-    def gradients(self, x, labels):
+    def gradients(self, x, labels, rows):
         """Loss, derivatives by weights and biases, right answers."""
-        inputs, slopes, logits = self.forward(x)
+        inputs, slopes, logits = self.forward(x, [int(row) for row in rows])
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        target = np.eye(logits.shape[1])[labels]
-        loss = -(target * np.log(p)).sum() / len(labels)
+        classes = logits.shape[1]
+        target = (1 - self.smoothing) * np.eye(classes)[labels] + self.smoothing / classes
+        w = np.ones(len(labels)) if self.sample_weights is None else self.sample_weights[rows]
+        loss = -(w[:, None] * target * np.log(p)).sum() / len(labels)
         correct = int((logits.argmax(axis=1) == labels).sum())
-        delta = (p - target) / len(labels)
+        delta = w[:, None] * (p - target) / len(labels)
         d_weights, d_biases = [], []
         for layer in range(len(self.weights) - 1, -1, -1):
             d_weights.insert(0, inputs[layer].T @ delta)
@@ -107,7 +141,7 @@ class Run:
         for step, rate in enumerate(rates):
             rows = order[step * batch_size : (step + 1) * batch_size]
             x = images[rows].astype(np.float64) * input_scale
-            loss, d_weights, d_biases, correct = self.gradients(x, labels[rows])
+            loss, d_weights, d_biases, correct = self.gradients(x, labels[rows], rows)
             losses.append(loss)
             counts.append(correct)
             self.update([*d_weights, *d_biases], rate)

@@ -54,6 +54,10 @@ _LATER = {
     "clip_norm": 0.0,
     "max_norm": 0.0,
     "ema": 0.0,
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "label_smoothing": 0.0,
+    "class_weight": "none",
 }
 _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Run)}
 

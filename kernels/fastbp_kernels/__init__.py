@@ -8,6 +8,7 @@ from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
 from .optimizers import Updater, make_updater, no_updater
+from .regularize import Regularizer, make_regularizer
 from .simd import BITS
 from .team import Team
 from .workspace import BatchBuffers, Workspace, make_batch_buffers, make_workspace
@@ -16,6 +17,7 @@ __all__ = [
     "BITS",
     "BatchBuffers",
     "Distorter",
+    "Regularizer",
     "Team",
     "Updater",
     "Workspace",
@@ -24,6 +26,7 @@ __all__ = [
     "distort_rows",
     "make_batch_buffers",
     "make_distorter",
+    "make_regularizer",
     "make_updater",
     "make_workspace",
     "no_updater",

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .activations import RELU, activate, multiply_rows
+from .activations import activate, multiply_rows
 from .augment import distort
 from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
 from .dense import (
@@ -43,6 +43,7 @@ from .optimizers import (
     limit_columns,
     update_parameters,
 )
+from .regularize import drop_inputs, drop_outputs, weighted_cross_entropy
 from .simd import offset, pointer, width
 from .team import barrier
 from .tiles import ROWS
@@ -72,6 +73,44 @@ def _distort_batch(
 
 
 @njit
+def _drop_batch(
+    images: Any,
+    inputs: int,
+    order: Any,
+    first: int,
+    samples: int,
+    distorter: Any,
+    regularizer: Any,
+    thread: int,
+    threads: int,
+) -> None:
+    """Set inputs of this thread's share of the batch to zero: of the images, or of what distorting made."""
+    out, some = pointer(regularizer.dropped), share(samples, thread, threads)
+    key, threshold = regularizer.keys[0], regularizer.thresholds[0]
+    for b in range(some[0], some[1]):
+        row, target = order[first + b], offset(out, b * inputs)
+        if distorter.plan.size > 0:
+            source = offset(pointer(distorter.distorted), b * inputs)
+            drop_inputs(source, source, inputs, row, key, threshold)
+        else:
+            drop_inputs(offset(images, row * inputs), target, inputs, row, key, threshold)
+
+
+@njit
+def _drop_hidden(
+    layout: Any, layer: int, samples: Any, columns: Any, order: Any, space: Any, regularizer: Any
+) -> None:
+    """Drop outputs of a hidden layer, for some samples and columns."""
+    lanes, threshold = width(pointer(space.outputs)), regularizer.thresholds[layer + 1]
+    y = offset(pointer(space.outputs), space.output_at[layer])
+    slopes = offset(pointer(space.slopes), space.output_at[layer])
+    scale = space.outputs.dtype.type(65536.0 / (65536 - threshold))
+    first, last = columns[0] * lanes, min(columns[1] * lanes, layout[layer, 1])
+    key, row = regularizer.keys[layer + 1], layout[layer, 2]
+    drop_outputs(y, slopes, row, first, last, order, samples, key, threshold, scale)
+
+
+@njit
 def _gather_batch(
     images: Any,
     layout: Any,
@@ -81,6 +120,7 @@ def _gather_batch(
     scale: Any,
     own: Any,
     distorter: Any,
+    dropped: Any,
     updates: bool,
 ) -> None:
     """Gather the batch, whole or as lists, into this thread's own buffers.
@@ -92,6 +132,8 @@ def _gather_batch(
     addresses, tail, masks = pointer(own.addresses), pointer(own.tail), pointer(own.masks)
     if distorter.plan.size > 0:
         locate_batch(pointer(distorter.distorted), inputs, samples, pointer(own.zeros), addresses)
+    elif dropped.size > 0:
+        locate_batch(pointer(dropped), inputs, samples, pointer(own.zeros), addresses)
     else:
         locate(images, inputs, order, first, samples, pointer(own.zeros), addresses)
     if own.inputs.size > 0:
@@ -139,7 +181,7 @@ def _forward_layer(
     w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
     relu, linear = space.outputs.dtype.type(0.0), space.outputs.dtype.type(-np.inf)
     is_last = layer == len(layout) - 1
-    is_relu = space.activation == RELU
+    is_relu = space.slopes.size == 0
     floor = relu if is_relu and not is_last else linear
     y = offset(pointer(space.gradients) if is_last else pointer(space.outputs), space.output_at[layer])
     rows = pointer(own.forward_rows)
@@ -201,10 +243,8 @@ def _backward_and_update(
     lanes = width(params)
     vectors, all_fours = (outputs + lanes - 1) // lanes, (inputs + ROWS - 1) // ROWS
     fours = share(all_fours, thread, threads)
-    is_relu, floor = (
-        space.activation == RELU,
-        space.outputs.dtype.type(0.0 if space.activation == RELU else -np.inf),
-    )
+    is_relu = space.slopes.size == 0
+    floor = space.outputs.dtype.type(0.0 if is_relu else -np.inf)
     is_narrow = vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
     if is_narrow:
         # Rows are owned by whole vectors of dx, so that who writes them has transposed and updates them.
@@ -260,6 +300,7 @@ def run_batches(
     own: Any,
     distorter: Any,
     updater: Any,
+    regularizer: Any,
     losses: Any,
     right: Any,
     logits: Any,
@@ -283,6 +324,7 @@ def run_batches(
     space, own : Workspace for this batch size, and BatchBuffers of this thread
     distorter : Distorter of this thread, whose plan is empty unless images are distorted, uint8 then
     updater : Updater, empty for plain SGD; otherwise its table has a row for each step
+    regularizer : Regularizer, empty for no dropout, smoothing and weights
     losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update, in nats
     right : (n,), uint8, OUT: 1 where it was classified right
     logits : (n, C), of the parameters' type, OUT; or empty
@@ -296,6 +338,9 @@ def run_batches(
     p, one = pointer(params), params.dtype.type
     source, label, index, counter = pointer(images), pointer(labels), pointer(order), pointer(space.barrier)
     layers, inputs, lanes, n = len(layout), layout[0, 0], width(p), len(order)
+    drops_inputs, scale = regularizer.dropped.size > 0, one(input_scale)
+    if drops_inputs:
+        scale = one(input_scale * (65536.0 / (65536 - regularizer.thresholds[0])))
     last, optimizes = layers - 1, updater.gradient.size > 0
     target = pointer(updater.gradient) if optimizes else p
     z, z_row = offset(pointer(space.gradients), space.output_at[last]), layout[last, 2]
@@ -306,8 +351,23 @@ def run_batches(
         mine = share(fours, thread, threads)
         if distorter.plan.size > 0:
             _distort_batch(source, label, index, first, samples, distorter, thread, threads)
+        if drops_inputs:
+            _drop_batch(source, inputs, index, first, samples, distorter, regularizer, thread, threads)
+        if drops_inputs or distorter.plan.size > 0:
             barrier(counter, threads)
-        _gather_batch(source, layout, index, first, samples, one(input_scale), own, distorter, rates.size > 0)
+        dropped = regularizer.dropped
+        _gather_batch(
+            source,
+            layout,
+            index,
+            first,
+            samples,
+            scale,
+            own,
+            distorter,
+            dropped,
+            rates.size > 0,
+        )
         for layer in range(layers):
             # Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
             hidden = layer < last
@@ -315,13 +375,31 @@ def run_batches(
             columns = _columns(layout, layer, lanes, thread if hidden else 0, threads if hidden else 1)
             _forward_layer(p, layout, layer, some, columns, space, own)
             if hidden:
+                if regularizer.thresholds.size > 0 and regularizer.thresholds[layer + 1] > 0:
+                    batch_rows = offset(index, first)
+                    _drop_hidden(layout, layer, (0, samples), columns, batch_rows, space, regularizer)
                 barrier(counter, threads)
         rows = (mine[0] * ROWS, min(mine[1] * ROWS, samples))
         if logits.size > 0:
             for b in range(rows[0], rows[1]):
                 for c in range(layout[last, 1]):
                     logits[first + b, c] = z[b * z_row + c]
-        if labels.size > 0:
+        if labels.size > 0 and (regularizer.smoothing > 0 or regularizer.weights.size > 0):
+            weighted_cross_entropy(
+                z,
+                z_row,
+                layout[last, 1],
+                label,
+                offset(index, first),
+                rows[0],
+                rows[1],
+                one(1.0 / samples),
+                offset(pointer(losses), first),
+                offset(pointer(right), first),
+                one(regularizer.smoothing),
+                regularizer.weights,
+            )
+        elif labels.size > 0:
             softmax_cross_entropy(
                 z,
                 z_row,
