@@ -33,7 +33,7 @@ from .dense import (
     update_list,
 )
 from .jit import njit
-from .loss import softmax_cross_entropy
+from .loss import softmax_cross_entropy, weighted_cross_entropy
 from .optimizers import (
     AVERAGE_GAIN,
     CLIP_NORM,
@@ -43,7 +43,7 @@ from .optimizers import (
     limit_columns,
     update_parameters,
 )
-from .regularize import drop_inputs, drop_outputs, weighted_cross_entropy
+from .regularize import drop_inputs, drop_outputs
 from .simd import offset, pointer, width
 from .team import barrier
 from .tiles import ROWS
@@ -265,7 +265,7 @@ def _backward_and_update(
         multiply_rows(dx, slopes, ldx, samples, fours[0] * ROWS, fours[1] * ROWS)
 
 
-@njit
+@njit(inline=True)
 def _optimize(
     params: Any, layout: Any, updater: Any, step: int, row: Any, space: Any, thread: int, threads: int
 ) -> None:

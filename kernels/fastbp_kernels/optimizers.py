@@ -200,7 +200,7 @@ def _update(
         store(w, i, fma(minus_rate, direction, fma(minus_decay, old, old)))
 
 
-@njit
+@njit(inline=True)
 def update_parameters(
     params: Any, layout: Any, updater: Any, step: int, row: Any, thread: int, threads: int
 ) -> None:

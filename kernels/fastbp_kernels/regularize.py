@@ -1,4 +1,4 @@
-"""Dropout, label smoothing and weights of samples: what changes inputs, outputs and loss of a training step.
+"""Dropout, and the options of the loss: what changes inputs, outputs and loss of a training step.
 
 Whether an input of a layer is dropped is a pure function of (the layer's key, sample, input): 16 bits of a
 hash, four inputs a word. So the bits do not depend on threads, batches, or how the inputs are gathered.
@@ -13,10 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from .hashing import GOLDEN, ONE, mix
 from .jit import njit
-from .loss import softmax_cross_entropy
 from .simd import offset
 
-__all__ = ["Regularizer", "drop_inputs", "drop_outputs", "make_regularizer", "weighted_cross_entropy"]
+__all__ = ["Regularizer", "drop_inputs", "drop_outputs", "make_regularizer"]
 
 S16, S4 = np.uint64(16), np.uint64(4)
 LOW16 = np.uint64(0xFFFF)
@@ -74,12 +73,14 @@ def drop_inputs(source: Any, out: Any, inputs: int, sample: int, key: Any, thres
     state = _state(key, sample)
     for quad in range((inputs + FOUR - 1) // FOUR):
         word = mix(state + (np.uint64(quad) + ONE) * GOLDEN)
-        for place in range(min(FOUR, inputs - FOUR * quad)):
-            i = FOUR * quad + place
-            if _is_kept(word, place, threshold):
-                out[i] = source[i]
-            else:
-                out[i] = 0
+        first = FOUR * quad
+        # A branch on a random bit would be guessed wrong, so multiply; a whole four is written without a loop.
+        if first + FOUR <= inputs:
+            for place in range(FOUR):
+                out[first + place] = source[first + place] * _is_kept(word, place, threshold)
+        else:
+            for i in range(first, inputs):
+                out[i] = source[i] * _is_kept(word, i - first, threshold)
 
 
 @njit
@@ -115,43 +116,3 @@ def drop_outputs(
                 factor = scale if _is_kept(word, c - FOUR * quad, threshold) else scale - scale
                 z[c] *= factor
                 slope[c] *= factor
-
-
-@njit
-def weighted_cross_entropy(
-    z: Any,
-    row: int,
-    classes: int,
-    labels: Any,
-    order: Any,
-    first: int,
-    last: int,
-    scale: Any,
-    losses: Any,
-    right: Any,
-    smoothing: Any,
-    weights: Any,
-) -> None:
-    """`softmax_cross_entropy` with smoothed labels, and a weight for each sample.
-
-    ``weights`` is a (N,) array, or empty; loss and gradient of a sample are multiplied by its weight. The
-    label has the probability 1 - smoothing, and smoothing is spread over all classes. With z_y the label's
-    logit, that adds ``smoothing * (z_y - mean z)`` to the loss, and smoothing times (onehot - 1 / classes) to
-    its gradient.
-    """
-    for b in range(first, last):
-        sample = order[b]
-        label, logits = labels[sample], offset(z, b * row)
-        factor = weights[sample] if weights.size > 0 else scale / scale
-        ahead = scale - scale
-        if smoothing > 0:
-            for c in range(classes):
-                ahead += logits[label] - logits[c]
-            ahead *= smoothing / classes
-        weighted = scale * factor
-        softmax_cross_entropy(z, row, classes, labels, order, b, b + 1, weighted, losses, right)
-        losses[b] = factor * (losses[b] + ahead)
-        if smoothing > 0:
-            for c in range(classes):
-                logits[c] -= weighted * smoothing / classes
-            logits[label] += weighted * smoothing
