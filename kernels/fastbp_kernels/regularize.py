@@ -74,7 +74,7 @@ def drop_inputs(source: Any, out: Any, inputs: int, sample: int, key: Any, thres
     for quad in range((inputs + FOUR - 1) // FOUR):
         word = mix(state + (np.uint64(quad) + ONE) * GOLDEN)
         first = FOUR * quad
-        # A branch on a random bit would be guessed wrong, so multiply; a whole four is written without a loop.
+        # A branch on a random bit would be guessed wrong, so multiply; a whole four is unrolled.
         if first + FOUR <= inputs:
             for place in range(FOUR):
                 out[first + place] = source[first + place] * _is_kept(word, place, threshold)
