@@ -20,6 +20,7 @@ from fastbp_kernels import dense, loss, make_batch_buffers, make_workspace, run_
 from fastbp_kernels.simd import offset, pointer, width
 from interleave import interleave, ratios, spread
 from peak import FmaPeak
+from plain import no_options
 from problem import Problem, mnist
 from report import replace_block
 
@@ -155,7 +156,7 @@ def _backward(
     vectors = (h + width(pointer(w)) - 1) // width(pointer(w))
     for _ in range(times):
         fours = (0, (d + 3) // 4)
-        backward(pointer(dz), pointer(w), ldw, vectors, pointer(x), pointer(dx), ldx, batch, fours)
+        backward(pointer(dz), pointer(w), ldw, vectors, pointer(x), pointer(dx), ldx, batch, fours, w[0] * 0)
 
 
 @measured
@@ -187,6 +188,7 @@ def _backward_narrow(
             ldx,
             batch,
             columns,
+            w[0] * 0,
             pointer(own.update_samples),
         )
 
@@ -224,6 +226,7 @@ def kernels(problem: Problem) -> dict[str, tuple[Callable[[int], None], int]]:
             network.input_scale,
             space,
             buffers,
+            *no_options(network.dtype, images.dtype),
             losses,
             right,
             logits,

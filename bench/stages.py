@@ -27,11 +27,20 @@ _backward_and_update, _update_first_layer = kernels._backward_and_update, kernel
 
 @measured
 def _gather(
-    params: Any, layout: Any, images: Any, order: Any, batch: int, scale: float, own: Any, steps: int
+    params: Any,
+    layout: Any,
+    images: Any,
+    order: Any,
+    batch: int,
+    scale: float,
+    own: Any,
+    distorter: Any,
+    steps: int,
 ) -> None:
-    one = params.dtype.type
+    one, source, index = params.dtype.type, pointer(images), pointer(order)
     for step in range(steps):
-        _gather_batch(pointer(images), layout, pointer(order), step * batch, batch, one(scale), own, True)
+        first, dropped = step * batch, images[:0]
+        _gather_batch(source, layout, index, first, batch, one(scale), own, distorter, dropped, True)
 
 
 @measured
@@ -83,7 +92,7 @@ def _backward(params: Any, layout: Any, batch: int, rate: float, space: Any, own
     unused = pointer(own.update_samples)
     for _ in range(steps):
         for layer in range(len(layout) - 1, 0, -1):
-            _backward_and_update(p, layout, layer, batch, alpha, space, unused, 0, 1)
+            _backward_and_update(p, p, layout, layer, batch, alpha, space, unused, 0, 1)
         columns = (0, (layout[0, 1] + lanes - 1) // lanes)
         _update_first_layer(p, layout, batch, columns, alpha, space, own)
 
@@ -120,6 +129,7 @@ class Stages:
             batch,
             network.input_scale,
             self.own,
+            None,
             steps,
         )
 

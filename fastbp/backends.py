@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .distortions import Distortion
 from .errors import ConfigError
 from .network import Network
+from .step_options import StepOptions
 
 __all__ = ["Backend", "make_backend"]
 
@@ -45,8 +46,9 @@ class Backend(Protocol):
         losses: NDArray[np.float64],
         correct: NDArray[np.int64],
         distortion: Distortion | None = None,
+        options: StepOptions | None = None,
     ) -> None:
-        """Run one SGD update for each mini-batch of ``order``, in place on ``network.parameters``.
+        """Run one update for each mini-batch of ``order``, in place on ``network.parameters``.
 
         Parameters
         ----------
@@ -59,6 +61,7 @@ class Backend(Protocol):
         correct : (steps,), int64, OUT: how many samples of each batch were classified right, before its
             update
         distortion : what happens to the images before, which are uint8 then
+        options : what is done beyond plain SGD; None for nothing
         """
         ...
 

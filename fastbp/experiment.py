@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .backends import make_backend
 from .callbacks import Callback
@@ -21,6 +23,7 @@ from .initializers import initialize
 from .inputs import BYTE_SCALE, DataSource, training_data
 from .network import Network
 from .runs import Result
+from .sample_weights import checked
 from .settings import Settings
 from .trainer import Trainer, evaluate
 
@@ -62,6 +65,17 @@ def train(
     schedule: str = _DEFAULT.schedule,
     warmup: float = _DEFAULT.warmup,
     activation: str = _DEFAULT.activation,
+    optimizer: str = _DEFAULT.optimizer,
+    l2: float = _DEFAULT.l2,
+    weight_decay: float = _DEFAULT.weight_decay,
+    clip_value: float = _DEFAULT.clip_value,
+    clip_norm: float = _DEFAULT.clip_norm,
+    max_norm: float = _DEFAULT.max_norm,
+    ema: float = _DEFAULT.ema,
+    dropout: float = _DEFAULT.dropout,
+    input_dropout: float = _DEFAULT.input_dropout,
+    label_smoothing: float = _DEFAULT.label_smoothing,
+    class_weight: str = _DEFAULT.class_weight,
     init: str = _DEFAULT.init,
     validation: float = _DEFAULT.validation,
     stop: str | Sequence[str] = _DEFAULT.stop,
@@ -71,6 +85,7 @@ def train(
     backend: str = _DEFAULT.backend,
     threads: int | Literal["auto"] = _DEFAULT.threads,
     dtype: str = _DEFAULT.dtype,
+    sample_weight: ArrayLike | None = None,
     callbacks: Iterable[Callback] = (),
 ) -> Result:
     """Train a network.
@@ -81,6 +96,8 @@ def train(
         images (N, D) or (N, height, width), integers 0..255 or finite floats, and labels (N,), integers
         from 0
     hidden, batch_size, ... dtype : as in `fastbp.settings.Settings`, which gives their ranges
+    sample_weight : (N,), finite, >= 0: what training multiplies the loss of each sample of the training part
+        by, beside ``class_weight``
     callbacks : told about progress; see `fastbp.callbacks.Callback`
 
     Returns
@@ -100,11 +117,12 @@ def train(
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
     >>> result.save("runs/small")  # doctest: +SKIP
     """
-    values = {name: value for name, value in locals().items() if name not in ("data", "callbacks")}
+    given = locals()
+    values = {field.name: given[field.name] for field in fields(Settings) if field.name != "data"}
     # Settings first: a slip in them should not wait for the data.
     settings = Settings(data="arrays" if isinstance(data, Dataset | tuple) else os.fspath(data), **values)
     training, testing = training_data(data)
-    result = run(settings, training, testing, callbacks)
+    result = run(settings, training, testing, callbacks, sample_weight=sample_weight)
     if result.status == "diverged":
         raise TrainingDivergedError(result)
     if result.status == "interrupted":
@@ -113,9 +131,17 @@ def train(
 
 
 def run(
-    settings: Settings, training: Dataset, testing: Dataset | None = None, callbacks: Iterable[Callback] = ()
+    settings: Settings,
+    training: Dataset,
+    testing: Dataset | None = None,
+    callbacks: Iterable[Callback] = (),
+    *,
+    sample_weight: ArrayLike | None = None,
 ) -> Result:
-    """Train as ``settings`` say on loaded data; a run that diverges or is interrupted has a result too."""
+    """Train as ``settings`` say on loaded data; a run that diverges or is interrupted has a result too.
+
+    ``sample_weight`` is that of `train`.
+    """
     callbacks = tuple(callbacks)
     if training.labels is None:
         raise DataError(f"{training.name}: has no labels, which training needs")
@@ -124,7 +150,14 @@ def run(
     backend = make_backend(settings.backend, settings.threads)
     try:
         trainer = Trainer(
-            network, training.images, training.labels, settings, backend, callbacks, distortion=distortion
+            network,
+            training.images,
+            training.labels,
+            settings,
+            backend,
+            callbacks,
+            distortion=distortion,
+            sample_weights=None if sample_weight is None else checked(sample_weight, len(training.images)),
         )
         for callback in callbacks:
             callback.on_compile_start()

@@ -80,13 +80,7 @@ class Network:
             self.parameters = _aligned_zeros(count, self.dtype)
         except (MemoryError, OverflowError, ValueError) as error:
             raise ConfigError(f"sizes {_joined(self.sizes)}: too large for this machine's memory") from error
-        self.weights: tuple[FloatArray, ...] = tuple(
-            self.parameters[start:end].reshape(-1, row)[:fan_in, :fan_out]
-            for fan_in, fan_out, row, start, end in self.layout.tolist()
-        )
-        self.biases: tuple[FloatArray, ...] = tuple(
-            self.parameters[start : start + fan_out] for _, fan_out, _, _, start in self.layout.tolist()
-        )
+        self.weights, self.biases = self.views(self.parameters)
 
     @property
     def inputs(self) -> int:
@@ -102,6 +96,15 @@ class Network:
     def parameter_count(self) -> int:
         """Weights and biases, without padding."""
         return sum(array.size for array in (*self.weights, *self.biases))
+
+    def views(self, block: FloatArray) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+        """Return views of a block laid out as ``parameters``: those of the weights, and of the biases."""
+        weights = tuple(
+            block[start:end].reshape(-1, row)[:fan_in, :fan_out]
+            for fan_in, fan_out, row, start, end in self.layout.tolist()
+        )
+        biases = tuple(block[start : start + fan_out] for _, fan_out, _, _, start in self.layout.tolist())
+        return weights, biases
 
     def is_finite(self) -> bool:
         """Whether no parameter is NaN or infinite."""

@@ -14,24 +14,32 @@ import numpy as np
 from fastbp_kernels import (
     BatchBuffers,
     Distorter,
+    Regularizer,
     Team,
+    Updater,
     Workspace,
     compiled_count,
     make_batch_buffers,
     make_distorter,
+    make_regularizer,
+    make_updater,
     make_workspace,
+    no_updater,
     resample_rows,
     run_batches,
     stamp_discs,
 )
 from fastbp_kernels.activations import ACTIVATIONS
+from fastbp_kernels.optimizers import COLUMNS
 from fastbp_kernels.tiles import ROWS
 from numpy.typing import NDArray
 
 from .distortions import Distortion
 from .errors import DataError
 from .network import Network
+from .optimizers import Optimizer
 from .pace import ThreadChooser, available_cores
+from .step_options import StepOptions
 
 __all__ = ["NumbaBackend", "draw_discs", "resample"]
 
@@ -83,8 +91,11 @@ class NumbaBackend:
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
             needed = [None] if distortion is None else [None, *_distorters(distortion, 1, 1)]
+            plain = no_updater(network.dtype), _regularizer(network, images, 1, StepOptions())
             for distorter in needed:  # validation and test see images as they are
-                _call(network, images, nothing, nothing, 1, np.zeros(0), space, own, distorter, *outputs)
+                _call(
+                    network, images, nothing, nothing, 1, np.zeros(0), space, own, distorter, *plain, *outputs
+                )
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -99,8 +110,9 @@ class NumbaBackend:
         losses: NDArray[np.float64],
         correct: NDArray[np.int64],
         distortion: Distortion | None = None,
+        options: StepOptions | None = None,
     ) -> None:
-        """Run one SGD update for each mini-batch; see ``Backend.train_steps``."""
+        """Run one update for each mini-batch; see ``Backend.train_steps``."""
         if not len(order):
             return
         batch = min(batch_size, len(order))
@@ -108,20 +120,37 @@ class NumbaBackend:
 
         nothing = np.zeros((0, 0), network.dtype)
         listed = self._lists(network, images, order)
+        options = options or StepOptions()
+        updater = _updater(network, options.optimizer, rates)
+        regularizer = _regularizer(network, images, batch, options)
+        drops = options.dropout is not None and bool(options.dropout.thresholds[1:].any())
 
         def part(threads: int, first: int, stop: int) -> None:
             some = slice(first * batch, stop * batch)
-            space = self._space(network, batch)
+            space = self._space(network, batch, drops=drops)
             space.barrier[:] = 0
             own = [self._own(network, images, batch, listed, thread) for thread in range(threads)]
             distorters = _distorters(distortion, batch, threads)
             outputs = sample_losses[some], right[some], nothing
+            step_updater = updater._replace(table=updater.table[first:stop])
             step_rates = rates[first:stop]
 
             def share(thread: int) -> None:
                 batches = order[some], batch, step_rates
-                both = own[thread], distorters[thread]
-                _call(network, images, labels, *batches, space, *both, *outputs, thread, threads)
+                _call(
+                    network,
+                    images,
+                    labels,
+                    *batches,
+                    space,
+                    own[thread],
+                    distorters[thread],
+                    step_updater,
+                    regularizer,
+                    *outputs,
+                    thread,
+                    threads,
+                )
 
             self._team.run(share, threads)
 
@@ -180,12 +209,12 @@ class NumbaBackend:
         """Whether to work on lists of what is not zero; they name rows of W by 32 bits."""
         return is_sparse(images, order) and network.parameters.size < 2**31
 
-    def _space(self, network: Network, batch: int, part: int = 0) -> Workspace:
-        key = (network.sizes, network.dtype, network.activation, batch, part)
+    def _space(self, network: Network, batch: int, part: int = 0, *, drops: bool = False) -> Workspace:
+        key = (network.sizes, network.dtype, network.activation, batch, part, drops)
         if key not in self._spaces:
             _make_room(self._spaces)
             kind = ACTIVATIONS[network.activation]
-            self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind)
+            self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind, drops=drops)
         return self._spaces[key]
 
     def _own(self, network: Network, images: Images, batch: int, listed: bool, thread: int) -> BatchBuffers:
@@ -214,12 +243,14 @@ class NumbaBackend:
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
         no_rates = np.zeros(0)
+        plain = no_updater(network.dtype), _regularizer(network, images, batch, StepOptions())
 
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
             batches = order[some], batch, no_rates
-            _call(network, images, labels, *batches, spaces[thread], own[thread], None, *outputs)
+            space, buffers = spaces[thread], own[thread]
+            _call(network, images, labels, *batches, space, buffers, None, *plain, *outputs)
 
         self._team.run(share, threads)
         return losses, right
@@ -235,6 +266,8 @@ def _call(
     space: Workspace,
     own: BatchBuffers,
     distorter: Distorter | None,
+    updater: Updater,
+    regularizer: Regularizer,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
     logits: NDArray[Any],
@@ -254,11 +287,37 @@ def _call(
         space,
         own,
         distorter,
+        updater,
+        regularizer,
         losses,
         right,
         logits,
         thread,
         threads,
+    )
+
+
+def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.float64]) -> Updater:
+    """Return what the kernel takes for the next updates, which are counted."""
+    if optimizer is None:
+        return no_updater(network.dtype)
+    coefficients = optimizer.coefficients(rates)
+    table = np.column_stack([coefficients[name] for name in COLUMNS])
+    gradient = np.zeros_like(network.parameters)
+    return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
+
+
+def _regularizer(network: Network, images: Images, batch: int, options: StepOptions) -> Regularizer:
+    """Return what the kernel takes of these options; the batch without dropped inputs is shared."""
+    dropout = options.dropout
+    return make_regularizer(
+        network.dtype,
+        images.dtype,
+        dropout.thresholds if dropout else None,
+        dropout.keys if dropout else None,
+        batch * network.inputs,
+        options.label_smoothing,
+        options.sample_weights,
     )
 
 

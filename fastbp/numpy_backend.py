@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from . import reference, reference_distortions, reference_learning
+from . import reference_optimizers as rules
 from .distortions import Distortion
+from .dropout import STEPS, Dropout
 from .errors import DataError
 from .network import FloatArray, Network
+from .optimizers import Optimizer
 from .reference_activations import ACTIVATIONS
+from .reference_dropout import kept
+from .step_options import StepOptions
 
 __all__ = ["NumpyBackend"]
 
@@ -52,34 +59,29 @@ class NumpyBackend:
         losses: NDArray[np.float64],
         correct: NDArray[np.int64],
         distortion: Distortion | None = None,
+        options: StepOptions | None = None,
     ) -> None:
-        """Run one SGD update for each mini-batch of ``order``, in place, as `Backend` specifies."""
-        if distortion is not None:
-            # One batch at a time: nothing distorted is kept.
-            for step in range(len(rates)):
-                rows = order[step * batch_size : (step + 1) * batch_size]
-                distorted = reference_distortions.distort(
-                    np.asarray(images, dtype=np.uint8),
-                    labels,
-                    rows,
-                    distortion.plan,
-                    distortion.taps,
-                    distortion.key,
-                    distortion.shape,
-                )
-                here, every = slice(step, step + 1), np.arange(len(rows))
-                outputs = losses[here], correct[here]
-                self.train_steps(network, distorted, labels[rows], every, batch_size, rates[here], *outputs)
-            return
+        """Run one update for each mini-batch of ``order``, in place, as `Backend` specifies."""
+        options = options or StepOptions()
+        dropout, weights = options.dropout, options.sample_weights
+        scale = network.input_scale * (dropout.input_factor if dropout else 1.0)
+        batches = images, labels, order, batch_size, rates, scale
+        given = network.weights, network.biases, *batches, losses, correct
         # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
         # each operation on the way would only bury its message.
-        batches = images, labels, order, batch_size, rates, network.input_scale
-        given = network.weights, network.biases, *batches, losses, correct
         with self._settings():
-            if network.activation == "relu":
+            if network.activation == "relu" and distortion is None and options.is_plain:
                 reference.train_steps(*given)
-            else:
-                reference_learning.train_steps(*given, ACTIVATIONS[network.activation])
+                return
+            reference_learning.train_steps(
+                *given,
+                ACTIVATIONS[network.activation],
+                partial(update, network, options.optimizer or Optimizer(network)),
+                partial(_distorted, images, labels, distortion) if distortion else None,
+                partial(_factors, network, dropout) if dropout else None,
+                options.label_smoothing,
+                None if weights is None else weights.astype(network.dtype),
+            )
 
     def evaluate(
         self,
@@ -130,3 +132,81 @@ class NumpyBackend:
 
     def close(self) -> None:
         """Nothing to let go: the BLAS library keeps its threads."""
+
+
+def _distorted(
+    images: NDArray[np.uint8] | FloatArray,
+    labels: NDArray[np.int64],
+    distortion: Distortion,
+    rows: NDArray[np.int64],
+) -> NDArray[np.uint8]:
+    """Some rows of the images as the distortion makes them: one batch at a time, nothing is kept."""
+    return reference_distortions.distort(
+        np.asarray(images, dtype=np.uint8),
+        labels,
+        rows,
+        distortion.plan,
+        distortion.taps,
+        distortion.key,
+        distortion.shape,
+    )
+
+
+def _factors(network: Network, dropout: Dropout, layer: int, rows: NDArray[np.int64]) -> FloatArray | None:
+    """What dropout multiplies a layer's inputs by, but for the factor of the first layer's; None for 1."""
+    threshold = int(dropout.thresholds[layer])
+    if threshold == 0:
+        return None
+    mask = kept(int(dropout.keys[layer]), rows, network.sizes[layer], threshold).astype(network.dtype)
+    return mask if layer == 0 else mask * mask.dtype.type(STEPS / (STEPS - threshold))
+
+
+def update(
+    network: Network,
+    optimizer: Optimizer,
+    d_weights: list[FloatArray],
+    d_biases: list[FloatArray],
+    rate: float,
+) -> None:
+    """Update all parameters by their derivatives; these are spoilt."""
+    optimizer.updates += 1
+    derivatives = [*d_weights, *d_biases]
+    rules.clip_norm(derivatives, optimizer.clip_norm)
+    firsts, seconds = _state(network, optimizer.first), _state(network, optimizer.second)
+    parameters = zip((*network.weights, *network.biases), derivatives, firsts, seconds, strict=True)
+    for position, (w, g, m, v) in enumerate(parameters):
+        np.clip(g, -optimizer.clip_value, optimizer.clip_value, out=g)
+        is_weight = position < len(d_weights)
+        decay = rate * optimizer.weight_decay * w if is_weight else np.zeros_like(w)
+        if is_weight:
+            g += w.dtype.type(optimizer.l2) * w
+        _move(optimizer, w, g, m, v, rate)
+        w -= decay
+        if is_weight and optimizer.max_norm < math.inf:
+            rules.limit_columns(w, optimizer.max_norm)
+    if optimizer.average:
+        optimizer.mean += optimizer.mean_gain(optimizer.updates) * (network.parameters - optimizer.mean)
+
+
+def _state(network: Network, block: FloatArray) -> list[FloatArray]:
+    """Views of a block of state, one for each parameter array; empty arrays where there is none."""
+    if not block.size:
+        return [block] * (2 * len(network.weights))
+    weights, biases = network.views(block)
+    return [*weights, *biases]
+
+
+def _move(
+    optimizer: Optimizer, w: FloatArray, g: FloatArray, m: FloatArray, v: FloatArray, rate: float
+) -> None:
+    if optimizer.rule == "sgd":
+        rules.sgd(w, g, rate)
+    elif optimizer.rule == "momentum":
+        rules.momentum(w, g, m, rate, *optimizer.values)
+    elif optimizer.rule == "nesterov":
+        rules.nesterov(w, g, m, rate, *optimizer.values)
+    elif optimizer.rule == "rmsprop":
+        rules.rmsprop(w, g, v, rate, *optimizer.values)
+    else:
+        beta1, beta2, epsilon = optimizer.values
+        rules.adam(w, g, m, v, rate, optimizer.updates, beta1, beta2, epsilon)

@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from . import schedules
 from .initializers import SCHEMES
+from .optimizers import OPTIMIZERS
 from .reference_activations import ACTIVATIONS
-from .schedules import forms
 from .settings import BACKENDS, DTYPES
+from .specs import forms
 
 DATA, NETWORK, TRAINING, MACHINE, RUN = "Data", "Network", "Training", "Machine", "Run"
+LEARNING = "Learning"
 
 
 def _option(name: str, metavar: str, text: str, group: str | None = None, **more: Any) -> Any:
@@ -56,7 +59,7 @@ Schedule = Annotated[
     str,
     _option(
         "--schedule",
-        "|".join(forms()),
+        "|".join(forms(schedules.PARAMETERS)),
         "How the rate goes on, with every update; linear falls to zero.",
         TRAINING,
     ),
@@ -64,6 +67,58 @@ Schedule = Annotated[
 Warmup = Annotated[
     float,
     _option("--warmup", "EPOCHS", "Epochs in which the rate first rises from near zero.", TRAINING),
+]
+Optimizer = Annotated[
+    str,
+    _option(
+        "--optimizer",
+        "|".join(forms(OPTIMIZERS)),
+        "Update rule. The default rate suits sgd; rmsprop and adamw want about 0.001.",
+        LEARNING,
+    ),
+]
+L2 = Annotated[float, _option("--l2", "L2", "Penalty: L2 times each weight joins its gradient.", LEARNING)]
+WeightDecay = Annotated[
+    float,
+    _option("--weight-decay", "DECAY", "Decoupled: each update takes rate * DECAY of the weights.", LEARNING),
+]
+ClipValue = Annotated[
+    float, _option("--clip-value", "SIZE", "Limit of each element of the gradient; 0: none.", LEARNING)
+]
+ClipNorm = Annotated[
+    float, _option("--clip-norm", "NORM", "Limit of the norm of the whole gradient; 0: none.", LEARNING)
+]
+MaxNorm = Annotated[
+    float,
+    _option("--max-norm", "NORM", "Limit of the norm of the weights into each unit; 0: none.", LEARNING),
+]
+Ema = Annotated[
+    float,
+    _option(
+        "--ema",
+        "DECAY",
+        "Validate and keep the running mean of the weights, of this decay, such as 0.999; 0: none.",
+        LEARNING,
+    ),
+]
+Dropout = Annotated[
+    float, _option("--dropout", "PART", "Part of the hidden units that a step leaves out.", LEARNING)
+]
+InputDropout = Annotated[
+    float, _option("--input-dropout", "PART", "Part of the inputs that a step leaves out.", LEARNING)
+]
+LabelSmoothing = Annotated[
+    float,
+    _option("--label-smoothing", "PART", "Part of each label that is spread over all classes.", LEARNING),
+]
+ClassWeight = Annotated[
+    str,
+    _option(
+        "--class-weight",
+        "none|balanced|W,W,...",
+        "Weight of each class's samples in the loss; balanced: all classes count the same.",
+        LEARNING,
+    ),
 ]
 Stop = Annotated[
     list[str] | None,

@@ -21,6 +21,7 @@ class Stream(IntEnum):
     SHUFFLE = 2
     DISTORT = 3
     MEASURE = 4  # epoch = what is measured
+    DROPOUT = 5
 
 
 def check_seed(seed: int) -> int:

@@ -5,19 +5,27 @@ The names and shapes are those of `fastbp.reference`, which is the step without 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .reference import Floats, Images, Integers, gather, softmax_cross_entropy
+from .reference import Floats, Images, Integers, gather, log_sum_exp
 from .reference_activations import Activation
 
-__all__ = ["backward", "forward", "train_steps"]
+__all__ = ["Masks", "backward", "cross_entropy", "forward", "train_steps"]
+
+Masks: TypeAlias = Callable[[int, Integers], Floats | None]
+"""Of a layer and rows of the data: what its inputs are multiplied by, (B, D), or None for nothing."""
 
 
 def forward(
-    weights: Sequence[Floats], biases: Sequence[Floats], x: Floats, activation: Activation
+    weights: Sequence[Floats],
+    biases: Sequence[Floats],
+    x: Floats,
+    activation: Activation,
+    factors: Sequence[Floats | None] | None = None,
 ) -> tuple[list[Floats], list[Floats], Floats]:
     """Pass a batch through the network, and keep what ``backward`` needs.
 
@@ -26,6 +34,8 @@ def forward(
     weights, biases : L arrays (D, H) and (H,)
     x : (B, D of the first layer)
     activation : of hidden layers
+    factors : L arrays (B, D), what the inputs of each layer are multiplied by (those of the first one are
+        already), or None for nothing
 
     Returns
     -------
@@ -34,11 +44,42 @@ def forward(
     logits : (B, C)
     """
     activations, slopes = [x], []
-    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+    for layer, (weight, bias) in enumerate(zip(weights[:-1], biases[:-1], strict=True)):
         z = activations[-1] @ weight + bias
-        activations.append(activation.value(z))
-        slopes.append(activation.slope(z))
+        factor = factors[layer + 1] if factors is not None else None
+        activations.append(activation.value(z) if factor is None else activation.value(z) * factor)
+        slopes.append(activation.slope(z) if factor is None else activation.slope(z) * factor)
     return activations, slopes, activations[-1] @ weights[-1] + biases[-1]
+
+
+def cross_entropy(
+    logits: Floats, labels: Integers, smoothing: float, weights: Floats | None
+) -> tuple[float, Floats]:
+    """Compute the mean of w_n * -sum_c t_c log p_c, where p = softmax(z), and its derivative by the logits.
+
+    Parameters
+    ----------
+    logits : (B, C)
+    labels : (B,)
+    smoothing : 0 <= smoothing < 1; t is (1 - smoothing) onehot(label) + smoothing / C. Szegedy et al.,
+        "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
+    weights : (B,), w; None for 1. The mean is over samples, not over weights, so that a sample counts as much
+        whatever batch it is in
+
+    Returns
+    -------
+    loss : in nats
+    d_logits : (B, C), w_n (p - t) / B
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - log_sum_exp(shifted)
+    target = np.full_like(logits, smoothing / logits.shape[1])
+    target[np.arange(len(labels)), labels] += 1 - smoothing
+    w = np.ones(len(labels), logits.dtype) if weights is None else weights
+    # Where the target is 0 the logarithm does not count, even if it is minus infinity.
+    terms = np.where(target > 0, target * log_p, 0).sum(axis=1)
+    loss = float(np.mean(-w * terms, dtype=np.float64))
+    return loss, (np.exp(log_p) - target) * (w / len(labels))[:, None]
 
 
 def backward(
@@ -73,14 +114,34 @@ def train_steps(
     losses: NDArray[np.float64],
     correct: Integers,
     activation: Activation,
+    update: Callable[[list[Floats], list[Floats], float], None],
+    distort: Callable[[Integers], Images] | None = None,
+    masks: Masks | None = None,
+    smoothing: float = 0.0,
+    sample_weights: Floats | None = None,
 ) -> None:
-    """Make a step for each mini-batch of ``order``, in place; see `fastbp.reference.train_steps`."""
+    """Make a step for each mini-batch of ``order``, in place; see `fastbp.reference.train_steps`.
+
+    Parameters
+    ----------
+    activation : of hidden layers
+    update : given the derivatives by weights and biases, and the rate, moves the parameters
+    distort : what to take for some rows of the images, None for the images as they are
+    masks : of dropout; ``input_scale`` has the factor of inputs that are kept, whose masks are 0 and 1
+    smoothing, sample_weights : of `cross_entropy`; the weights are of all images, (N,)
+    """
     for step, rate in enumerate(rates.tolist()):
         rows = order[step * batch_size : (step + 1) * batch_size]
-        x = gather(images, rows, input_scale, weights[0].dtype)
-        activations, slopes, logits = forward(weights, biases, x, activation)
-        losses[step], d_logits = softmax_cross_entropy(logits, labels[rows])
+        if distort is None:
+            x = gather(images, rows, input_scale, weights[0].dtype)
+        else:
+            x = gather(distort(rows), np.arange(len(rows)), input_scale, weights[0].dtype)
+        factors = None if masks is None else [masks(layer, rows) for layer in range(len(weights))]
+        if factors is not None and factors[0] is not None:
+            x = x * factors[0]
+        activations, slopes, logits = forward(weights, biases, x, activation, factors)
+        of_rows = None if sample_weights is None else sample_weights[rows]
+        losses[step], d_logits = cross_entropy(logits, labels[rows], smoothing, of_rows)
         correct[step] = np.count_nonzero(logits.argmax(axis=1) == labels[rows])
         d_weights, d_biases = backward(weights, activations, slopes, d_logits)
-        for parameter, derivative in zip((*weights, *biases), (*d_weights, *d_biases), strict=True):
-            parameter -= parameter.dtype.type(rate) * derivative
+        update(d_weights, d_biases, rate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,38 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ConfigError
+from . import specs
+from .specs import Parameter
 
-__all__ = ["SCHEDULES", "Parameter", "Schedule", "canonical", "forms", "learning_rates"]
+__all__ = ["PARAMETERS", "SCHEDULES", "Schedule", "canonical", "learning_rates"]
 
 ONE_CYCLE_RISE = 0.3  # part of the run in which the rate rises
 ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 250_000  # shares of the highest rate
 
 Shares = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A number in a schedule's text, after the colon."""
-
-    name: str  # in help and messages
-    default: float
-    most: float = math.inf  # above 0, and at most this
-    whole: bool = False
-
-    def read(self, text: str) -> float | None:
-        """Return the number, None for what is none or out of range."""
-        try:
-            number = int(text) if self.whole else float(text)
-        except ValueError:
-            return None
-        return number if 0 < number <= self.most and number < 2**63 else None
-
-    @property
-    def expected(self) -> str:
-        """What a message says the number should be."""
-        kind = "a whole number above 0" if self.whole else "a number above 0"
-        return kind if self.most == math.inf else f"{kind}, up to {self.most:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,51 +80,14 @@ SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
 )
 
 
-def forms() -> list[str]:
-    """How each schedule is written, with its parameters: ``step[:FACTOR[,COUNT]]``."""
-    texts = []
-    for name, schedule in SCHEDULES.items():
-        names = [parameter.name for parameter in schedule.parameters]
-        inner = "[,".join(names) + "]" * (len(names) - 1)
-        texts.append(f"{name}[:{inner}]" if names else name)
-    return texts
+PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
+    {name: schedule.parameters for name, schedule in SCHEDULES.items()}
+)
 
 
 def canonical(spec: Any) -> str:
-    """Return a schedule's text as it is kept: without spaces or numbers that are the defaults.
-
-    Raises
-    ------
-    ConfigError : there is no such schedule, or a number is out of its range
-    """
-    name, values = _parsed(spec)
-    defaults = [parameter.default for parameter in SCHEDULES[name].parameters]
-    while values and values[-1] == defaults[len(values) - 1]:
-        values.pop()
-    return name + (":" if values else "") + ",".join(map(repr, values))
-
-
-def _parsed(spec: Any) -> tuple[str, list[float]]:
-    """Name, and a value for each parameter."""
-    name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
-    name = name.strip()
-    if name not in SCHEDULES:
-        raise ConfigError(f"schedule is {spec!r}; expected one of: {', '.join(forms())}")
-    parameters = SCHEDULES[name].parameters
-    given = [text.strip() for text in rest.split(",")] if colon else []
-    if len(given) > len(parameters):
-        raise ConfigError(
-            f"schedule is {spec!r}, which has {len(given)} numbers; expected {len(parameters)} at most"
-        )
-    values = [parameter.default for parameter in parameters]
-    for position, (text, parameter) in enumerate(zip(given, parameters, strict=False)):
-        number = parameter.read(text)
-        if number is None:
-            raise ConfigError(
-                f"schedule is {spec!r}: {parameter.name} is {text!r}; expected {parameter.expected}"
-            )
-        values[position] = number
-    return name, values
+    """Return a schedule's text as it is kept; ConfigError unless it is one."""
+    return specs.canonical("schedule", spec, PARAMETERS)
 
 
 def learning_rates(
@@ -185,7 +124,7 @@ def learning_rates(
     ------
     ConfigError : no schedule has this text
     """
-    name, values = _parsed(schedule)
+    name, values = specs.parse("schedule", schedule, PARAMETERS)
     updates = np.arange(first, first + count, dtype=np.float64)
     after = np.maximum(updates - warmup, 0.0)
     shares = SCHEDULES[name].shares(after, max(1, total - warmup), *values)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from . import schedules
+from . import optimizers, sample_weights, schedules
 from .distortions import PRESETS
 from .errors import ConfigError
 from .initializers import SCHEMES
@@ -42,6 +42,19 @@ class Settings:
     schedule : how the rate goes on; texts as in `fastbp.schedules.learning_rates`
     warmup : epochs, or a part of one, in which the rate rises to ``learning_rate`` first; finite, >= 0
     activation : of hidden layers, a name in `fastbp.reference_activations.ACTIVATIONS`
+    optimizer : the update rule, a name in `fastbp.optimizers.OPTIMIZERS` with its numbers. Rates around 0.4
+        suit plain SGD; momentum goes with a tenth of that, rmsprop and adamw with 0.001
+    l2 : penalty on the weights, ``l2 / 2 * sum(w**2)``, >= 0. It and the next ones are off at 0; their order
+        is said in `fastbp.optimizers.Optimizer`
+    weight_decay : decoupled: part of each weight that an update at rate 1 would take away, >= 0
+    clip_value, clip_norm : limit of each element of the gradient, of the norm of all of it; > 0
+    max_norm : limit of the norm of the weights that go into a unit, > 0
+    ema : decay of the running mean of the parameters, which is then what is validated and kept; below 1
+    dropout, input_dropout : part of the hidden units, and of the inputs, that each training step leaves out,
+        >= 0 and below 1, rounded to multiples of 1 / 65536
+    label_smoothing : part of each label's probability that training spreads over all classes, below 1
+    class_weight : what training multiplies the loss of each class's samples by; texts as in
+        `fastbp.sample_weights.canonical`
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
     validation : part of the training samples that is kept back, 0 <= validation < 1
     stop : criteria that end the run before its last epoch, the first to be met does; texts as in
@@ -67,6 +80,17 @@ class Settings:
     schedule: str = "linear"
     warmup: float = 0.0
     activation: str = "relu"
+    optimizer: str = "sgd"
+    l2: float = 0.0
+    weight_decay: float = 0.0
+    clip_value: float = 0.0
+    clip_norm: float = 0.0
+    max_norm: float = 0.0
+    ema: float = 0.0
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
     init: str = "he"
     validation: float = 0.1
     stop: tuple[str, ...] = ()
@@ -87,6 +111,17 @@ class Settings:
             "schedule": schedules.canonical(self.schedule),
             "warmup": _amount("warmup", self.warmup),
             "activation": _choice("activation", self.activation, ACTIVATIONS),
+            "optimizer": optimizers.canonical(self.optimizer),
+            "l2": _amount("l2", self.l2),
+            "weight_decay": _amount("weight_decay", self.weight_decay),
+            "clip_value": _amount("clip_value", self.clip_value),
+            "clip_norm": _amount("clip_norm", self.clip_norm),
+            "max_norm": _amount("max_norm", self.max_norm),
+            "ema": _share("ema", self.ema),
+            "dropout": _share("dropout", self.dropout),
+            "input_dropout": _share("input_dropout", self.input_dropout),
+            "label_smoothing": _share("label_smoothing", self.label_smoothing),
+            "class_weight": sample_weights.canonical(self.class_weight),
             "init": _choice("init", self.init, SCHEMES),
             "validation": _fraction("validation", self.validation),
             "stop": _stop(self.stop),
@@ -235,6 +270,13 @@ def _amount(name: str, value: Any) -> float:
     number = _number(value)
     if not (math.isfinite(number) and number >= 0):
         raise ConfigError(f"{name} is {value!r}; expected a finite number, 0 or more")
+    return number
+
+
+def _share(name: str, value: Any) -> float:
+    number = _number(value)
+    if not 0 <= number < 1:
+        raise ConfigError(f"{name} is {value!r}; expected a number from 0 to below 1")
     return number
 
 

@@ -20,11 +20,15 @@ from numpy.typing import NDArray
 from .backends import Backend
 from .callbacks import Callback, ChunkRecord, EpochRecord
 from .distortions import Distortion
+from .dropout import make_dropout
 from .interrupt import InterruptFlag
 from .network import FloatArray, Network
+from .optimizers import Optimizer
 from .random import shuffle, split
+from .sample_weights import weights_of
 from .schedules import learning_rates
 from .settings import Settings
+from .step_options import StepOptions
 from .stopping import Stop, Stopper
 
 __all__ = ["Status", "Trainer", "Training", "evaluate"]
@@ -88,6 +92,12 @@ class Trainer:
     callbacks : told about progress, in order
     distortion : of training images, uint8; each epoch gets its own from the seed. Validation sees them as
         they are
+    sample_weights : (N,), what training multiplies the loss of each image by, beside the setting
+        ``class_weight``
+
+    Raises
+    ------
+    ConfigError : ``class_weight`` has another number of weights than there are classes
     """
 
     def __init__(
@@ -100,6 +110,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         *,
         distortion: Distortion | None = None,
+        sample_weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.distortion = distortion
         self.network, self.images, self.labels = network, images, labels
@@ -110,7 +121,23 @@ class Trainer:
         # Samples of each mini-batch: the last one may be smaller.
         self._sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
         self._sizes[-1] = len(self.train_rows) - (self.steps - 1) * self.batch_size
-        self._kept = network.parameters.copy()  # as they were when this epoch began
+        self._optimizer = Optimizer(
+            network,
+            settings.optimizer,
+            l2=settings.l2,
+            weight_decay=settings.weight_decay,
+            clip_value=settings.clip_value,
+            clip_norm=settings.clip_norm,
+            max_norm=settings.max_norm,
+            average=settings.ema,
+        )
+        self._weights = weights_of(
+            settings.class_weight, labels, self.train_rows, network.classes, sample_weights
+        )
+        self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
+        # What is validated and kept, with its weights as they are or their running mean.
+        self._judged = network.copy() if settings.ema else network
+        self._kept = network.parameters.copy()  # the judged ones when this epoch began
         self._stopper = Stopper(settings.stop)
         self._best = network.parameters.copy() if settings.restore_best else None
         self._best_loss, self._best_epoch = math.inf, 0
@@ -137,6 +164,8 @@ class Trainer:
                         break
             except _StoppedError as stopped:
                 status, message = stopped.status, stopped.message
+        if status != "diverged":
+            np.copyto(self.network.parameters, self._judged_now().parameters)
         restored = None
         if self._best is not None and self._best_epoch:
             np.copyto(self.network.parameters, self._best)
@@ -154,7 +183,7 @@ class Trainer:
         )
 
     def _run_epoch(self, epoch: int, flag: InterruptFlag) -> None:
-        np.copyto(self._kept, self.network.parameters)
+        np.copyto(self._kept, self._judged_now().parameters)
         samples_before = self._samples
         try:
             start = perf_counter()
@@ -185,7 +214,7 @@ class Trainer:
         if record.validation_loss < self._best_loss:
             self._best_loss, self._best_epoch = record.validation_loss, record.epoch
             if self._best is not None:
-                np.copyto(self._best, self.network.parameters)
+                np.copyto(self._best, self._judged_now().parameters)
         self._stop = self._stopper.observe(record)
 
     def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
@@ -206,6 +235,14 @@ class Trainer:
         more: dict[str, Any] = {}  # what a plain run's backend need not know
         if self.distortion is not None:
             more["distortion"] = self.distortion.at(settings.seed, epoch - 1)
+        options = StepOptions(
+            optimizer=None if self._optimizer.is_plain else self._optimizer,
+            dropout=self._dropout and self._dropout.at(settings.seed, epoch - 1),
+            label_smoothing=settings.label_smoothing,
+            sample_weights=self._weights,
+        )
+        if not options.is_plain:
+            more["options"] = options
         loss_sum, correct_sum, samples = 0.0, 0, 0
         for part in self._chunks():
             rows = order[part.start * size : part.stop * size]
@@ -242,6 +279,12 @@ class Trainer:
         loss = float(np.average(losses, weights=self._sizes))
         return loss, correct_sum / samples, float(rates[0])
 
+    def _judged_now(self) -> Network:
+        """Return the network that counts: as it is, or with the running mean of its parameters."""
+        if self._judged is not self.network:
+            np.copyto(self._judged.parameters, self._optimizer.mean)
+        return self._judged
+
     def _chunks(self) -> Iterator[slice]:
         """Yield the epoch's steps in slices of the present pace."""
         step = 0
@@ -254,7 +297,7 @@ class Trainer:
         if len(self.validation_rows) == 0:
             return math.nan, math.nan
         loss, accuracy = evaluate(
-            self.backend, self.network, self.images, self.labels, self.validation_rows, flag
+            self.backend, self._judged_now(), self.images, self.labels, self.validation_rows, flag
         )
         self._check_flag(epoch, flag, "during validation")
         if not math.isfinite(loss):

@@ -49,6 +49,21 @@ from .verification import FACTOR, RunCheck, Verification, WindowCheck
 __all__ = ["verify_paths"]
 
 TWIN_ROUNDINGS = 2.0**10
+_DEFAULT = Settings()
+PLAIN = (
+    "activation",
+    "optimizer",
+    "l2",
+    "weight_decay",
+    "clip_value",
+    "clip_norm",
+    "max_norm",
+    "ema",
+    "dropout",
+    "input_dropout",
+    "label_smoothing",
+    "class_weight",
+)
 CALL_FLOP = 1e10  # of one call of a backend, so that Ctrl-C comes through
 
 
@@ -63,19 +78,23 @@ def verify_paths(
 
     Parameters
     ----------
-    settings : data, network and recipe; nothing is kept back for validation
+    settings : data, network and recipe, of plain SGD and ReLU; nothing is kept back for validation
     samples : train on the first so many samples; None for all
     candidate : what to hold against the textbook; None for the compiled path
     announce : told in a few words what is being done
 
     Raises
     ------
-    ConfigError : samples or epochs are less than 1
+    ConfigError : samples or epochs are less than 1, or the step has options whose rounding is not modelled
     DataError : the data are missing or damaged
     DivergenceError : the textbook path diverges with these settings
     """
     if settings.epochs < 1:
         raise ConfigError("epochs is 0; expected 1 or more, to have steps to compare")
+    for name in PLAIN:
+        found, plain = getattr(settings, name), getattr(_DEFAULT, name)
+        if found != plain:
+            raise ConfigError(f"{name} is {found!r}; expected {plain!r}, of which the bounds are known")
     if samples is not None and samples < 1:
         raise ConfigError(f"samples is {samples}; expected 1 or more")
     training, testing = load_training(settings.data)

@@ -39,34 +39,94 @@ SLOPES = {
 }
 
 
+WORD = 2**64 - 1
+
+
+def splitmix(place):
+    """The output of SplitMix64 at a place of its counter."""
+    z = place & WORD
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
+    return z ^ (z >> 31)
+
+
+def kept(key, sample, unit, p):
+    """1 or 0: 16 bits of the hash of the hash of the sample, a quarter of it for each of four units."""
+    state = splitmix(key + (sample + 1) * 0x9E3779B97F4A7C15)
+    word = splitmix(state + (unit // 4 + 1) * 0x9E3779B97F4A7C15)
+    return int((word >> (16 * (unit % 4))) % 65536 >= p * 65536)
+
+
 class Run:
     """Ten steps, or any number, of float64 copies of some parameters.
 
-    options : activation
+    Parameters
+    ----------
+    rule : name and numbers of the update: ("momentum", 0.9)
+    drop : probabilities of the inputs of each layer, multiples of 1 / 65536, and a key for each
+    sample_weights : of all images
     """
 
-    def __init__(self, weights, biases, *, activation="relu"):
+    def __init__(
+        self,
+        weights,
+        biases,
+        *,
+        activation="relu",
+        rule=("sgd",),
+        l2=0.0,
+        weight_decay=0.0,
+        clip_value=math.inf,
+        clip_norm=math.inf,
+        max_norm=math.inf,
+        average=0.0,
+        smoothing=0.0,
+        sample_weights=None,
+        drop=None,
+    ):
+        self.smoothing, self.sample_weights, self.drop = smoothing, sample_weights, drop
         self.weights = [np.array(weight, np.float64) for weight in weights]
         self.biases = [np.array(bias, np.float64) for bias in biases]
+        self.rule, *self.numbers = rule
+        self.l2, self.weight_decay, self.average = l2, weight_decay, average
+        self.clip_value, self.clip_norm, self.max_norm = clip_value, clip_norm, max_norm
+        self.first = [np.zeros_like(p) for p in self.parameters]
+        self.second = [np.zeros_like(p) for p in self.parameters]
+        self.mean = [p.copy() for p in self.parameters]
+        self.t = 0
         self.value, self.slope = elementwise(VALUES[activation]), elementwise(SLOPES[activation])
 
-    def forward(self, x):
-        inputs, slopes = [x], []
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+    @property
+    def parameters(self):
+        return [*self.weights, *self.biases]
+
+    def factors(self, layer, rows, units):
+        """What dropout multiplies the inputs of a layer by."""
+        if self.drop is None or rows is None:
+            return 1.0
+        p, key = self.drop[0][layer], self.drop[1][layer]
+        return np.array([[kept(key, row, unit, p) / (1 - p) for unit in range(units)] for row in rows])
+
+    def forward(self, x, rows=None):
+        inputs, slopes = [x * self.factors(0, rows, x.shape[1])], []
+        for layer, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
             z = inputs[-1] @ weight + bias
-            inputs.append(self.value(z))
-            slopes.append(self.slope(z))
+            factors = self.factors(layer + 1, rows, len(bias))
+            inputs.append(self.value(z) * factors)
+            slopes.append(self.slope(z) * factors)
         return inputs, slopes, inputs[-1] @ self.weights[-1] + self.biases[-1]
 
-    def gradients(self, x, labels):
+    def gradients(self, x, labels, rows):
         """Loss, derivatives by weights and biases, right answers."""
-        inputs, slopes, logits = self.forward(x)
+        inputs, slopes, logits = self.forward(x, [int(row) for row in rows])
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        target = np.eye(logits.shape[1])[labels]
-        loss = -(target * np.log(p)).sum() / len(labels)
+        classes = logits.shape[1]
+        target = (1 - self.smoothing) * np.eye(classes)[labels] + self.smoothing / classes
+        w = np.ones(len(labels)) if self.sample_weights is None else self.sample_weights[rows]
+        loss = -(w[:, None] * target * np.log(p)).sum() / len(labels)
         correct = int((logits.argmax(axis=1) == labels).sum())
-        delta = (p - target) / len(labels)
+        delta = w[:, None] * (p - target) / len(labels)
         d_weights, d_biases = [], []
         for layer in range(len(self.weights) - 1, -1, -1):
             d_weights.insert(0, inputs[layer].T @ delta)
@@ -81,11 +141,46 @@ class Run:
         for step, rate in enumerate(rates):
             rows = order[step * batch_size : (step + 1) * batch_size]
             x = images[rows].astype(np.float64) * input_scale
-            loss, d_weights, d_biases, correct = self.gradients(x, labels[rows])
+            loss, d_weights, d_biases, correct = self.gradients(x, labels[rows], rows)
             losses.append(loss)
             counts.append(correct)
-            for weight, derivative in zip(self.weights, d_weights, strict=True):
-                weight -= rate * derivative
-            for bias, derivative in zip(self.biases, d_biases, strict=True):
-                bias -= rate * derivative
+            self.update([*d_weights, *d_biases], rate)
         return np.array(losses), counts
+
+    def update(self, gradients, rate):
+        self.t += 1
+        norm = math.sqrt(sum((g**2).sum() for g in gradients))
+        if norm > self.clip_norm:
+            gradients = [g * self.clip_norm / norm for g in gradients]
+        for p, g, m, v in zip(self.parameters, gradients, self.first, self.second, strict=True):
+            g = np.maximum(np.minimum(g, self.clip_value), -self.clip_value)
+            is_weight = p.ndim == 2
+            start = p.copy()
+            if is_weight:
+                g = g + self.l2 * p
+            p -= rate * self.direction(g, m, v)
+            if is_weight:
+                p -= rate * self.weight_decay * start
+                for unit in range(p.shape[1]):
+                    length = math.sqrt((p[:, unit] ** 2).sum())
+                    if length > self.max_norm:
+                        p[:, unit] *= self.max_norm / length
+        decay = min(self.average, (1 + self.t) / (10 + self.t))
+        self.mean = [decay * a + (1 - decay) * p for a, p in zip(self.mean, self.parameters, strict=True)]
+
+    def direction(self, g, m, v):
+        """What the rate is multiplied with; the state changes in place."""
+        if self.rule == "sgd":
+            return g
+        if self.rule in ("momentum", "nesterov"):
+            (mu,) = self.numbers
+            m[...] = mu * m + g
+            return m if self.rule == "momentum" else g + mu * m
+        if self.rule == "rmsprop":
+            rho, epsilon = self.numbers
+            v[...] = rho * v + (1 - rho) * g**2
+            return g / (np.sqrt(v) + epsilon)
+        beta1, beta2, epsilon = self.numbers
+        m[...] = beta1 * m + (1 - beta1) * g
+        v[...] = beta2 * v + (1 - beta2) * g**2
+        return m / (1 - beta1**self.t) / (np.sqrt(v / (1 - beta2**self.t)) + epsilon)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fastbp.errors import ConfigError
-from fastbp.schedules import SCHEDULES, canonical, forms, learning_rates
+from fastbp.schedules import PARAMETERS, SCHEDULES, canonical, learning_rates
+from fastbp.specs import forms
 
 SPECS = [*SCHEDULES, "step:0.5,3", "exponential:0.2", "inverse:1"]
 
@@ -102,7 +103,7 @@ def test_text_is_kept_in_one_form(given, kept):
 
 
 def test_forms_name_the_numbers():
-    assert forms()[:3] == ["constant", "linear", "step[:FACTOR[,COUNT]]"]
+    assert forms(PARAMETERS)[:3] == ["constant", "linear", "step[:FACTOR[,COUNT]]"]
 
 
 @pytest.mark.parametrize(

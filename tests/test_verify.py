@@ -332,3 +332,11 @@ def test_windows_that_are_no_number_count_as_outside(settings):
     within = WindowCheck(5, 1, 0.0, 0.9, 0.1)
     assert replace(report, windows=(*windows[:1], *[within] * 3)).windows_passed
     assert not replace(report, windows=(*windows[:2], *[within] * 4)).windows_passed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("activation", "tanh"), ("optimizer", "adamw"), ("dropout", 0.5), ("ema", 0.9)]
+)
+def test_options_whose_rounding_is_not_modelled_are_refused(settings, name, value):
+    with pytest.raises(ConfigError, match=f"^{name} is .*of which the bounds are known"):
+        verify_paths(replace(settings, **{name: value}))

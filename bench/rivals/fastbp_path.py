@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from fastbp_kernels import make_batch_buffers, make_workspace, run_batches
 from numpy.typing import NDArray
+from plain import no_options
 from problem import Data, Problem
 
 from fastbp.numba_backend import NumbaBackend, is_sparse, read_only
@@ -78,6 +79,7 @@ class Fastbp(Rival):
             network.input_scale,
             make_workspace(network.layout, network.dtype, 1),
             make_batch_buffers(network.inputs, network.dtype, data.images.dtype, 1, listed),
+            *no_options(network.dtype, data.images.dtype),
             np.zeros(rows, network.dtype),
             np.zeros(rows, np.uint8),
             np.zeros((rows, network.classes), network.dtype),

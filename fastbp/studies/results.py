@@ -45,7 +45,22 @@ class Run:
     settings: str  # JSON
 
 
-_LATER = {"augment": "none", "warmup": 0.0, "activation": "relu"}
+_LATER = {
+    "augment": "none",
+    "warmup": 0.0,
+    "activation": "relu",
+    "optimizer": "sgd",
+    "l2": 0.0,
+    "weight_decay": 0.0,
+    "clip_value": 0.0,
+    "clip_norm": 0.0,
+    "max_norm": 0.0,
+    "ema": 0.0,
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "label_smoothing": 0.0,
+    "class_weight": "none",
+}
 _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Run)}
 
 

@@ -7,7 +7,9 @@ given. The ledger in kernels/README.md says what each kernel computes, what it c
 from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
+from .optimizers import Updater, make_updater, no_updater
 from .pen import stamp_discs
+from .regularize import Regularizer, make_regularizer
 from .simd import BITS
 from .team import Team
 from .workspace import BatchBuffers, Workspace, make_batch_buffers, make_workspace
@@ -16,14 +18,19 @@ __all__ = [
     "BITS",
     "BatchBuffers",
     "Distorter",
+    "Regularizer",
     "Team",
+    "Updater",
     "Workspace",
     "cache_folder",
     "compiled_count",
     "distort_rows",
     "make_batch_buffers",
     "make_distorter",
+    "make_regularizer",
+    "make_updater",
     "make_workspace",
+    "no_updater",
     "resample_rows",
     "run_batches",
     "stamp_discs",

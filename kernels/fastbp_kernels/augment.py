@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .hashing import GOLDEN, ONE, mix
 from .jit import njit
 from .resample import PACKED, pack, resample
 from .simd import add, fma, load, multiply, offset, pointer, splat, store, width
@@ -70,10 +71,8 @@ BLUR_RADIUS = 3
 DRAW_VARIANT, DRAW_ZOOM, DRAW_STRETCH, DRAW_ROTATION, DRAW_SHIFT, DRAW_SHEAR, DRAW_BLUR = 0, 1, 2, 4, 5, 7, 8
 DRAW_SQUARES, DRAW_FIELD, DRAW_NOISE = 16, 1 << 20, 1 << 21
 
-GOLDEN, FIRST, SECOND = (np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-S11, S16, S27, S30, S31 = (np.uint64(v) for v in (11, 16, 27, 30, 31))
+S11, S16 = np.uint64(11), np.uint64(16)
 LOW16 = np.uint64(0xFFFF)
-ONE = np.uint64(1)
 F0, F1, HALF = np.float32(0), np.float32(1), np.float32(0.5)
 
 
@@ -131,16 +130,8 @@ def make_distorter(
 
 
 @njit
-def _mix(z: Any) -> Any:
-    """Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2014): SplitMix64's finisher."""
-    z = (z ^ (z >> S30)) * FIRST
-    z = (z ^ (z >> S27)) * SECOND
-    return z ^ (z >> S31)
-
-
-@njit
 def _draw(state: Any, number: int) -> Any:
-    return _mix(state + (np.uint64(number) + ONE) * GOLDEN)
+    return mix(state + (np.uint64(number) + ONE) * GOLDEN)
 
 
 @njit
@@ -167,7 +158,7 @@ def _fill_field(
     fours = (columns + 3) // 4
     start = state + (np.uint64(first) + ONE) * GOLDEN
     for i in range(height * fours):
-        words[i] = _mix(start + np.uint64(i) * GOLDEN)
+        words[i] = mix(start + np.uint64(i) * GOLDEN)
     for r in range(height):
         line, some = offset(out, r * row), offset(parts, 4 * r * fours)
         for c in range(columns):
@@ -323,7 +314,7 @@ def distort(image: Any, sample: int, label: int, d: Any, out: Any) -> None:
     """
     height, columns = d.height, d.width
     row = (columns + 15) // 16 * 16 + 2 * MARGIN
-    state = _mix(d.key + (np.uint64(sample) + ONE) * GOLDEN)
+    state = mix(d.key + (np.uint64(sample) + ONE) * GOLDEN)
     variant = int(_uniform(state, DRAW_VARIANT) * len(d.plan))
     p = offset(pointer(d.plan), variant * len(COLUMNS))
     taps = offset(pointer(d.taps), variant * (RADIUS + 1))

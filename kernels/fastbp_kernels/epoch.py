@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .activations import RELU, activate, multiply_rows
+from .activations import activate, multiply_rows
 from .augment import distort
 from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
 from .dense import (
@@ -33,7 +33,17 @@ from .dense import (
     update_list,
 )
 from .jit import njit
-from .loss import softmax_cross_entropy
+from .loss import softmax_cross_entropy, weighted_cross_entropy
+from .optimizers import (
+    AVERAGE_GAIN,
+    CLIP_NORM,
+    MAX_NORM,
+    add_squares,
+    average,
+    limit_columns,
+    update_parameters,
+)
+from .regularize import drop_inputs, drop_outputs
 from .simd import offset, pointer, width
 from .team import barrier
 from .tiles import ROWS
@@ -63,6 +73,44 @@ def _distort_batch(
 
 
 @njit
+def _drop_batch(
+    images: Any,
+    inputs: int,
+    order: Any,
+    first: int,
+    samples: int,
+    distorter: Any,
+    regularizer: Any,
+    thread: int,
+    threads: int,
+) -> None:
+    """Set inputs of this thread's share of the batch to zero: of the images, or of what distorting made."""
+    out, some = pointer(regularizer.dropped), share(samples, thread, threads)
+    key, threshold = regularizer.keys[0], regularizer.thresholds[0]
+    for b in range(some[0], some[1]):
+        row, target = order[first + b], offset(out, b * inputs)
+        if distorter is not None:
+            source = offset(pointer(distorter.distorted), b * inputs)
+            drop_inputs(source, source, inputs, row, key, threshold)
+        else:
+            drop_inputs(offset(images, row * inputs), target, inputs, row, key, threshold)
+
+
+@njit
+def _drop_hidden(
+    layout: Any, layer: int, samples: Any, columns: Any, order: Any, space: Any, regularizer: Any
+) -> None:
+    """Drop outputs of a hidden layer, for some samples and columns."""
+    lanes, threshold = width(pointer(space.outputs)), regularizer.thresholds[layer + 1]
+    y = offset(pointer(space.outputs), space.output_at[layer])
+    slopes = offset(pointer(space.slopes), space.output_at[layer])
+    scale = space.outputs.dtype.type(65536.0 / (65536 - threshold))
+    first, last = columns[0] * lanes, min(columns[1] * lanes, layout[layer, 1])
+    key, row = regularizer.keys[layer + 1], layout[layer, 2]
+    drop_outputs(y, slopes, row, first, last, order, samples, key, threshold, scale)
+
+
+@njit
 def _gather_batch(
     images: Any,
     layout: Any,
@@ -72,6 +120,7 @@ def _gather_batch(
     scale: Any,
     own: Any,
     distorter: Any,
+    dropped: Any,
     updates: bool,
 ) -> None:
     """Gather the batch, whole or as lists, into this thread's own buffers.
@@ -83,6 +132,8 @@ def _gather_batch(
     addresses, tail, masks = pointer(own.addresses), pointer(own.tail), pointer(own.masks)
     if distorter is not None:
         locate_batch(pointer(distorter.distorted), inputs, samples, pointer(own.zeros), addresses)
+    elif dropped.size > 0:
+        locate_batch(pointer(dropped), inputs, samples, pointer(own.zeros), addresses)
     else:
         locate(images, inputs, order, first, samples, pointer(own.zeros), addresses)
     if own.inputs.size > 0:
@@ -130,7 +181,7 @@ def _forward_layer(
     w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
     relu, linear = space.outputs.dtype.type(0.0), space.outputs.dtype.type(-np.inf)
     is_last = layer == len(layout) - 1
-    is_relu = space.activation == RELU
+    is_relu = space.slopes.size == 0
     floor = relu if is_relu and not is_last else linear
     y = offset(pointer(space.gradients) if is_last else pointer(space.outputs), space.output_at[layer])
     rows = pointer(own.forward_rows)
@@ -151,11 +202,11 @@ def _forward_layer(
 
 @njit(inline=True)
 def _update_first_layer(
-    params: Any, layout: Any, samples: int, columns: Any, alpha: Any, space: Any, own: Any
+    target: Any, layout: Any, samples: int, columns: Any, alpha: Any, space: Any, own: Any
 ) -> None:
-    """Weights and bias of layer 0, some columns."""
+    """Add ``alpha`` times the gradient of layer 0 to ``target``, laid out as the parameters; some columns."""
     ldw = layout[0, 2]
-    w, bias = offset(params, layout[0, 3]), offset(params, layout[0, 4])
+    w, bias = offset(target, layout[0, 3]), offset(target, layout[0, 4])
     dz = offset(pointer(space.gradients), space.output_at[0])
     fours = (0, (layout[0, 0] + ROWS - 1) // ROWS)
     listed = pointer(own.update_samples)
@@ -170,6 +221,7 @@ def _update_first_layer(
 @njit(inline=True)
 def _backward_and_update(
     params: Any,
+    target: Any,
     layout: Any,
     layer: int,
     samples: int,
@@ -179,19 +231,20 @@ def _backward_and_update(
     thread: int,
     threads: int,
 ) -> None:
-    """Gradient of a layer's inputs, then its update, for the rows of its weights that a thread owns."""
+    """Gradient of a layer's inputs, then ``alpha`` times that of its weights, added to ``target``; for the
+    rows that a thread owns.
+    """
     inputs, outputs, ldw, ldx = layout[layer, 0], layout[layer, 1], layout[layer, 2], layout[layer - 1, 2]
-    w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
+    w, target_w = offset(params, layout[layer, 3]), offset(target, layout[layer, 3])
+    bias = offset(target, layout[layer, 4])
     dz = offset(pointer(space.gradients), space.output_at[layer])
     x = offset(pointer(space.outputs), space.output_at[layer - 1])
     dx = offset(pointer(space.gradients), space.output_at[layer - 1])
     lanes = width(params)
     vectors, all_fours = (outputs + lanes - 1) // lanes, (inputs + ROWS - 1) // ROWS
     fours = share(all_fours, thread, threads)
-    is_relu, floor = (
-        space.activation == RELU,
-        space.outputs.dtype.type(0.0 if space.activation == RELU else -np.inf),
-    )
+    is_relu = space.slopes.size == 0
+    floor = space.outputs.dtype.type(0.0 if is_relu else -np.inf)
     is_narrow = vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
     if is_narrow:
         # Rows are owned by whole vectors of dx, so that who writes them has transposed and updates them.
@@ -205,11 +258,32 @@ def _backward_and_update(
         some = (four, min(four + step, fours[1]))
         if not is_narrow:
             backward(dz, w, ldw, vectors, x, dx, ldx, samples, some, floor)
-        update(x, ldx, dz, w, ldw, samples, some, (0, vectors), alpha, unused)
+        update(x, ldx, dz, target_w, ldw, samples, some, (0, vectors), alpha, unused)
     update_bias(dz, ldw, bias, samples, share(vectors, thread, threads), alpha)
     if not is_relu:
         slopes = offset(pointer(space.slopes), space.output_at[layer - 1])
         multiply_rows(dx, slopes, ldx, samples, fours[0] * ROWS, fours[1] * ROWS)
+
+
+@njit(inline=True)
+def _optimize(
+    params: Any, layout: Any, updater: Any, step: int, row: Any, space: Any, thread: int, threads: int
+) -> None:
+    """Make of all gradients an update, once every thread has written its own."""
+    lanes, counter, elements = width(params), pointer(space.barrier), len(updater.gradient)
+    barrier(counter, threads)
+    if updater.table[step, CLIP_NORM] < np.inf:
+        add_squares(pointer(updater.gradient), elements, pointer(updater.squares), thread, threads)
+        barrier(counter, threads)
+    update_parameters(params, layout, updater, step, row, thread, threads)
+    barrier(counter, threads)
+    if updater.table[step, MAX_NORM] < np.inf:
+        for layer in range(len(layout)):
+            w, columns = offset(params, layout[layer, 3]), _columns(layout, layer, lanes, thread, threads)
+            limit_columns(w, layout[layer, 2], layout[layer, 0], columns, row[MAX_NORM])
+        barrier(counter, threads)
+    if updater.average.size > 0:
+        average(pointer(updater.average), params, elements // lanes, row[AVERAGE_GAIN], thread, threads)
 
 
 @njit(kept=True)
@@ -225,13 +299,15 @@ def run_batches(
     space: Any,
     own: Any,
     distorter: Any,
+    updater: Any,
+    regularizer: Any,
     losses: Any,
     right: Any,
     logits: Any,
     thread: int,
     threads: int,
 ) -> None:
-    """Forward, and one SGD update for each mini-batch of ``order``.
+    """Forward, and one update for each mini-batch of ``order``.
 
     Every thread of a team calls this with the same arrays, but for its own ``own``.
 
@@ -243,11 +319,13 @@ def run_batches(
     labels : (N,), int64; or empty: no loss and no update
     order : (n,), int64: rows of ``images``; batch s is ``order[s * batch : (s + 1) * batch]``, the last may
         be smaller
-    rates : (steps,), float64: learning rate of each update; or empty: no update
+    rates : (steps,), float64: learning rate of each SGD update; or empty: no update
     input_scale : what an input is multiplied with
     space, own : Workspace for this batch size, and BatchBuffers of this thread
     distorter : Distorter of this thread, images are uint8 then; or None, which Numba compiles for itself and
         without what distorting takes: most runs need not wait for that
+    updater : Updater, empty for plain SGD; otherwise its table has a row for each step
+    regularizer : Regularizer, empty for no dropout, smoothing and weights
     losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update, in nats
     right : (n,), uint8, OUT: 1 where it was classified right
     logits : (n, C), of the parameters' type, OUT; or empty
@@ -261,7 +339,11 @@ def run_batches(
     p, one = pointer(params), params.dtype.type
     source, label, index, counter = pointer(images), pointer(labels), pointer(order), pointer(space.barrier)
     layers, inputs, lanes, n = len(layout), layout[0, 0], width(p), len(order)
-    last = layers - 1
+    drops_inputs, scale = regularizer.dropped.size > 0, one(input_scale)
+    if drops_inputs:
+        scale = one(input_scale * (65536.0 / (65536 - regularizer.thresholds[0])))
+    last, optimizes = layers - 1, updater.gradient.size > 0
+    target = pointer(updater.gradient) if optimizes else p
     z, z_row = offset(pointer(space.gradients), space.output_at[last]), layout[last, 2]
     for step in range((n + batch - 1) // batch):
         first = step * batch
@@ -270,8 +352,23 @@ def run_batches(
         mine = share(fours, thread, threads)
         if distorter is not None:
             _distort_batch(source, label, index, first, samples, distorter, thread, threads)
+        if drops_inputs:
+            _drop_batch(source, inputs, index, first, samples, distorter, regularizer, thread, threads)
+        if drops_inputs or distorter is not None:
             barrier(counter, threads)
-        _gather_batch(source, layout, index, first, samples, one(input_scale), own, distorter, rates.size > 0)
+        dropped = regularizer.dropped
+        _gather_batch(
+            source,
+            layout,
+            index,
+            first,
+            samples,
+            scale,
+            own,
+            distorter,
+            dropped,
+            rates.size > 0,
+        )
         for layer in range(layers):
             # Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
             hidden = layer < last
@@ -279,13 +376,31 @@ def run_batches(
             columns = _columns(layout, layer, lanes, thread if hidden else 0, threads if hidden else 1)
             _forward_layer(p, layout, layer, some, columns, space, own)
             if hidden:
+                if regularizer.thresholds.size > 0 and regularizer.thresholds[layer + 1] > 0:
+                    batch_rows = offset(index, first)
+                    _drop_hidden(layout, layer, (0, samples), columns, batch_rows, space, regularizer)
                 barrier(counter, threads)
         rows = (mine[0] * ROWS, min(mine[1] * ROWS, samples))
         if logits.size > 0:
             for b in range(rows[0], rows[1]):
                 for c in range(layout[last, 1]):
                     logits[first + b, c] = z[b * z_row + c]
-        if labels.size > 0:
+        if labels.size > 0 and (regularizer.smoothing > 0 or regularizer.weights.size > 0):
+            weighted_cross_entropy(
+                z,
+                z_row,
+                layout[last, 1],
+                label,
+                offset(index, first),
+                rows[0],
+                rows[1],
+                one(1.0 / samples),
+                offset(pointer(losses), first),
+                offset(pointer(right), first),
+                one(regularizer.smoothing),
+                regularizer.weights,
+            )
+        elif labels.size > 0:
             softmax_cross_entropy(
                 z,
                 z_row,
@@ -300,18 +415,20 @@ def run_batches(
             )
         barrier(counter, threads)
         if rates.size > 0:
-            alpha = one(-rates[step])
+            alpha = one(1.0 if optimizes else -rates[step])
             unused = pointer(own.update_samples)
             for back in range(last):
                 layer = last - back
-                _backward_and_update(p, layout, layer, samples, alpha, space, unused, thread, threads)
+                _backward_and_update(p, target, layout, layer, samples, alpha, space, unused, thread, threads)
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         following = first + samples
         ask_for(source, inputs, images.itemsize, label, index, following, min(following + batch, n))
         if rates.size > 0:
             columns = _columns(layout, 0, lanes, thread, threads)
-            _update_first_layer(p, layout, samples, columns, alpha, space, own)
-            if layers == 1:
+            _update_first_layer(target, layout, samples, columns, alpha, space, own)
+            if optimizes:
+                _optimize(p, layout, updater, step, pointer(own.coefficients), space, thread, threads)
+            elif layers == 1:
                 # The next step goes through all columns and writes the gradients that others still read.
                 barrier(counter, threads)

@@ -29,7 +29,7 @@ from .simd import (
     width,
 )
 
-__all__ = ["softmax_cross_entropy"]
+__all__ = ["softmax_cross_entropy", "weighted_cross_entropy"]
 
 
 @njit
@@ -96,3 +96,43 @@ def softmax_cross_entropy(
     """
     for b in range(first, last):
         losses[b], right[b] = _row(offset(z, b * row), classes, labels[order[b]], scale)
+
+
+@njit
+def weighted_cross_entropy(
+    z: Any,
+    row: int,
+    classes: int,
+    labels: Any,
+    order: Any,
+    first: int,
+    last: int,
+    scale: Any,
+    losses: Any,
+    right: Any,
+    smoothing: Any,
+    weights: Any,
+) -> None:
+    """`softmax_cross_entropy` with smoothed labels, and a weight for each sample.
+
+    ``weights`` is a (N,) array, or empty; loss and gradient of a sample are multiplied by its weight. The
+    label has the probability 1 - smoothing, and smoothing is spread over all classes. With z_y the label's
+    logit, that adds ``smoothing * (z_y - mean z)`` to the loss, and smoothing times (onehot - 1 / classes) to
+    its gradient.
+    """
+    for b in range(first, last):
+        sample = order[b]
+        label, logits = labels[sample], offset(z, b * row)
+        factor = weights[sample] if weights.size > 0 else scale / scale
+        ahead = scale - scale
+        if smoothing > 0:
+            for c in range(classes):
+                ahead += logits[label] - logits[c]
+            ahead *= smoothing / classes
+        weighted = scale * factor
+        loss, right[b] = _row(logits, classes, label, weighted)
+        losses[b] = factor * (loss + ahead)
+        if smoothing > 0:
+            for c in range(classes):
+                logits[c] -= weighted * smoothing / classes
+            logits[label] += weighted * smoothing

@@ -26,6 +26,7 @@ __all__ = [
     "Emitter",
     "Vector",
     "add",
+    "divide",
     "first_equal",
     "first_lane",
     "fma",
@@ -33,12 +34,14 @@ __all__ = [
     "largest",
     "load",
     "maximum",
+    "minimum",
     "multiply",
     "offset",
     "operation",
     "pointer",
     "prefetch",
     "splat",
+    "square_root",
     "store",
     "subtract",
     "total",
@@ -349,6 +352,10 @@ def _select_larger(e: Emitter, a: Any, b: Any) -> Any:
     return e.builder.select(e.builder.fcmp_ordered(">", a, b), a, b)
 
 
+def _select_smaller(e: Emitter, a: Any, b: Any) -> Any:
+    return e.builder.select(e.builder.fcmp_ordered("<", a, b), a, b)
+
+
 def _largest(e: Emitter, vector: Any) -> Any:
     lanes_left = e.lanes
     while lanes_left > 1:
@@ -377,6 +384,9 @@ add = operation(2, lambda e, a, b: e.builder.fadd(a, b))
 subtract = operation(2, lambda e, a, b: e.builder.fsub(a, b))
 multiply = operation(2, lambda e, a, b: e.builder.fmul(a, b))
 maximum = operation(2, _select_larger)
+minimum = operation(2, _select_smaller)
+divide = operation(2, lambda e, a, b: e.builder.fdiv(a, b))
+square_root = operation(1, lambda e, a: e.call(f"llvm.sqrt.{e.suffix}", e.vector, a))
 fma = operation(3, lambda e, a, b, c: e.fma(a, b, c))
 first_lane = _reduction(lambda e, v: e.builder.extract_element(v, ir.Constant(I32, 0)))
 total = _reduction(lambda e, v: e.builder.extract_element(e.fold([v]), ir.Constant(I32, 0)))

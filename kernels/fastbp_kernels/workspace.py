@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from .activations import RELU
 from .batch import TAIL
 from .dense import NARROW
+from .optimizers import COLUMNS
 from .simd import BITS
 from .team import BARRIER_SIZE
 from .tiles import AHEAD, ROWS
@@ -30,7 +31,7 @@ class Workspace(NamedTuple):
     activation: int
     """Of hidden layers, a number of `fastbp_kernels.activations.ACTIVATIONS`."""
     slopes: NDArray[Any]
-    """Derivatives of the activations, as ``outputs``; empty for ReLU."""
+    """Derivatives of the activations, as ``outputs``; empty for ReLU without dropout, which needs none."""
     transposed: NDArray[Any]
     """A transposed copy of the weights of the largest layer with few outputs (outputs, row)."""
     barrier: NDArray[np.int64]
@@ -62,6 +63,8 @@ class BatchBuffers(NamedTuple):
     """(4, TAIL): the last inputs of 4 samples, filled up with zeros."""
     masks: NDArray[np.int64]
     """(B4 / 4, D / TAIL): which fours of inputs are not zero in 4 samples."""
+    coefficients: NDArray[Any]
+    """Of this thread's update, in the type of the parameters."""
 
 
 def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -73,7 +76,7 @@ def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
 
 
 def make_workspace(
-    layout: NDArray[np.int64], dtype: DTypeLike, batch: int, activation: int = RELU
+    layout: NDArray[np.int64], dtype: DTypeLike, batch: int, activation: int = RELU, *, drops: bool = False
 ) -> Workspace:
     """Allocate what a run shares, for batches of up to ``batch`` samples.
 
@@ -82,6 +85,7 @@ def make_workspace(
     layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset of each layer
     dtype : float32 or float64, of the parameters
     activation : of hidden layers, a number of `ACTIVATIONS`
+    drops : whether outputs of hidden layers will be dropped
     """
     b4, rows = -(-batch // ROWS) * ROWS, layout[:, 2]
     ends = np.cumsum(rows * b4)
@@ -92,7 +96,7 @@ def make_workspace(
         gradients=_aligned(int(ends[-1]), dtype),
         output_at=np.ascontiguousarray(ends - rows * b4),
         activation=activation,
-        slopes=_aligned(0 if activation == RELU else int(ends[-1]), dtype),
+        slopes=_aligned(0 if activation == RELU and not drops else int(ends[-1]), dtype),
         transposed=_aligned(max([0, *narrow]), dtype),
         barrier=_aligned(BARRIER_SIZE, np.int64),
     )
@@ -132,4 +136,5 @@ def make_batch_buffers(
         zeros=np.zeros(input_fours * ROWS, image_dtype),
         tail=np.zeros(ROWS * TAIL, image_dtype),
         masks=np.zeros(fours * -(-inputs // TAIL), np.int64),
+        coefficients=_aligned(len(COLUMNS), dtype),
     )

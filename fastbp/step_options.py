@@ -1,0 +1,29 @@
+"""What a step of training does beyond plain SGD: one object that the trainer hands to a backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dropout import Dropout
+from .optimizers import Optimizer
+
+__all__ = ["StepOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOptions:
+    """Each option that is left at its default costs nothing, and leaves every bit as it was."""
+
+    optimizer: Optimizer | None = None  # None: plain SGD
+    dropout: Dropout | None = None
+    label_smoothing: float = 0.0  # part of each label's probability that is spread over all classes
+    sample_weights: NDArray[np.float64] | None = None  # (N,): factors of each sample's loss; None: all 1
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked for."""
+        nothing = self.optimizer is None and self.dropout is None and self.sample_weights is None
+        return nothing and self.label_smoothing == 0
