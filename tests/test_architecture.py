@@ -24,7 +24,7 @@ ROWS = [
     ["trainer", "verification", "options"],
     ["runs", "live"],
     ["progress"],
-    ["experiment", "evaluation"],
+    ["experiment", "evaluation", "exports"],
     ["comparison"],
     ["verify", "tables", "plots"],
     ["studies"],
