@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +83,6 @@ static inline void {name}_probabilities(const float *inputs, float *probabilitie
 
 def _build(network: Network, stem: str) -> Mapping[str, str | bytes]:
     name = _identifier(stem)
-    single = in_single_precision(network)
     header = HEADER.format(
         name=name,
         NAME=name.upper(),
@@ -92,7 +90,7 @@ def _build(network: Network, stem: str) -> Mapping[str, str | bytes]:
         units=input_units(network),
         inputs=network.inputs,
         classes=network.classes,
-        arrays="\n".join(_arrays(single, name)),
+        arrays="\n".join(_arrays(in_single_precision(network), name)),
         activation=ACTIVATIONS[network.activation],
         units_of_layers=", ".join(f"units_{layer}[{size}]" for layer, size in enumerate(network.sizes[:-1])),
         scale=str(np.float32(network.input_scale)),
@@ -107,15 +105,16 @@ def _identifier(stem: str) -> str:
     return f"network_{name}" if name[0].isdigit() else name
 
 
-def _arrays(network: Network, name: str) -> Iterator[str]:
-    for layer, (weights, biases) in enumerate(zip(network.weights, network.biases, strict=True)):
-        for kind, array in (("weights", weights), ("biases", biases)):
-            yield f"static const float {name}_{kind}_{layer}[{array.size}] = {{"
-            yield from _numbers(array)
-            yield "};"
+def _arrays(parameters: Mapping[str, NDArray[np.float32]], name: str) -> Iterator[str]:
+    for tensor, array in parameters.items():
+        _, layer, kind = tensor.split(".")
+        plural = "weights" if kind == "weight" else "biases"
+        yield f"static const float {name}_{plural}_{layer}[{array.size}] = {{"
+        yield from _numbers(array)
+        yield "};"
 
 
-def _numbers(array: NDArray[Any]) -> Iterator[str]:
+def _numbers(array: NDArray[np.float32]) -> Iterator[str]:
     """Yield lines of numbers, each the shortest text that reads back as the same float."""
     texts = [f"{text}f" for text in array.reshape(-1).astype(str).tolist()]
     for start in range(0, len(texts), A_LINE):

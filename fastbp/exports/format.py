@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..inputs import BYTE_SCALE
@@ -31,13 +32,15 @@ class Format:
     ending: str = ""
 
 
-def in_single_precision(network: Network) -> Network:
-    """Return the network in float32; ConfigError if a parameter or the scale is out of its range."""
-    single = network.astype(np.float32)
+def in_single_precision(network: Network) -> dict[str, NDArray[np.float32]]:
+    """Return the parameters by name in float32; ConfigError if one, or the scale, is out of its range."""
+    with np.errstate(over="ignore"):
+        arrays = {name: np.array(array, np.float32, order="C") for name, array in network.named_arrays()}
     limits = np.finfo(np.float32)
-    if not (single.is_finite() and limits.tiny <= network.input_scale <= limits.max):
+    in_range = limits.tiny <= network.input_scale <= limits.max
+    if not (in_range and all(np.isfinite(array).all() for array in arrays.values())):
         raise ConfigError("the weights or input_scale are out of float32's range; expected --to npz")
-    return single
+    return arrays
 
 
 def description(network: Network) -> str:

@@ -70,7 +70,7 @@ def model(network: Network) -> ModelProto:
     tensors: dict[str, NDArray[Any]] = {
         name: np.array(value, np.float32) for name, value in numbers.items() if name in used
     }
-    tensors.update(in_single_precision(network).named_arrays())
+    tensors.update(in_single_precision(network))
     graph = helper.make_graph(
         [_node(*operation) for operation in operations],
         "fastbp",
@@ -79,7 +79,7 @@ def model(network: Network) -> ModelProto:
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", network.classes])
             for name in ("logits", "probabilities")
         ],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in tensors.items()],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
     )
     found = helper.make_model(
         graph,
