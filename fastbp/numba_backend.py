@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from fastbp_kernels import (
+    BITS,
     BatchBuffers,
     Distorter,
     Team,
@@ -30,7 +31,7 @@ from .errors import DataError
 from .network import Network
 from .pace import ThreadChooser, available_cores
 
-__all__ = ["NumbaBackend"]
+__all__ = ["BITS", "NumbaBackend"]
 
 LISTED_BELOW = 0.8
 """Share of terms left by lists up to which they pay; measured, see kernels/README.md."""

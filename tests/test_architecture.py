@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are no
 
 # Who may import whom: a module imports those of earlier rows only.
 ROWS = [
-    ["errors", "interrupt", "callbacks", "reference", "rounding", "pace"],
+    ["errors", "interrupt", "callbacks", "reference", "rounding", "pace", "terminal"],
     ["reference_distortions"],
     ["files", "metrics", "random", "schedules", "stopping", "datasets"],
     ["distortions", "preprocess"],
