@@ -7,10 +7,22 @@ at once. A new command is a new file here, named below.
 
 from __future__ import annotations
 
-from . import train, evaluate, export, plot, study, augment, verify
+from . import train, evaluate, show, compare, export, plot, study, augment, verify
 from .app import app
 
-__all__ = ["app", "augment", "evaluate", "export", "main", "plot", "study", "train", "verify"]
+__all__ = [
+    "app",
+    "augment",
+    "compare",
+    "evaluate",
+    "export",
+    "main",
+    "plot",
+    "show",
+    "study",
+    "train",
+    "verify",
+]
 
 
 def main() -> None:
