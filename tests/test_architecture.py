@@ -14,8 +14,17 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are no
 
 # Who may import whom: a module imports those of earlier rows only.
 ROWS = [
-    ["errors", "interrupt", "callbacks", "reference", "rounding", "pace", "terminal"],
-    ["reference_distortions"],
+    [
+        "errors",
+        "interrupt",
+        "callbacks",
+        "reference",
+        "reference_activations",
+        "rounding",
+        "pace",
+        "terminal",
+    ],
+    ["reference_distortions", "reference_learning"],
     ["files", "metrics", "random", "schedules", "stopping", "datasets"],
     ["distortions", "preprocess"],
     ["network"],

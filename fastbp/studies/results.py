@@ -43,7 +43,7 @@ class Run:
     settings: str  # JSON
 
 
-_LATER = {"augment": "none"}
+_LATER = {"augment": "none", "warmup": 0.0, "activation": "relu"}
 _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Run)}
 
 
