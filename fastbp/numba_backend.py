@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from fastbp_kernels import (
+    BITS,
     BatchBuffers,
     Distorter,
     Regularizer,
@@ -41,7 +42,7 @@ from .optimizers import Optimizer
 from .pace import ThreadChooser, available_cores
 from .step_options import StepOptions
 
-__all__ = ["NumbaBackend", "draw_discs", "resample"]
+__all__ = ["BITS", "NumbaBackend", "draw_discs", "resample"]
 
 LISTED_BELOW = 0.8
 """Share of terms left by lists up to which they pay; measured, see kernels/README.md."""

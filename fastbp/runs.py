@@ -32,7 +32,16 @@ from .network import Network
 from .settings import Settings, format_hidden, read_settings
 from .trainer import Training
 
-__all__ = ["Result", "RunFolder", "cpu_name", "load_network", "read_history", "read_run_settings", "versions"]
+__all__ = [
+    "Result",
+    "RunFolder",
+    "cpu_name",
+    "load_network",
+    "read_history",
+    "read_result",
+    "read_run_settings",
+    "versions",
+]
 
 WEIGHTS, HISTORY, CONFIG, RESULT = "weights.safetensors", "history.csv", "config.toml", "result.json"
 FILES = (WEIGHTS, HISTORY, CONFIG, RESULT)
@@ -271,6 +280,24 @@ def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the settings of a run folder; none for a weights file, or a folder without ``config.toml``."""
     config = Path(path) / CONFIG
     return read_settings(config) if config.is_file() else {}
+
+
+def read_result(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read ``result.json``; nothing if there is none, ConfigError if it is damaged."""
+    path = Path(folder) / RESULT
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); expected the JSON of a run") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: holds no table; expected the JSON of a run")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def versions() -> dict[str, str]:

@@ -6,15 +6,12 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from .datasets import Dataset
 from .evaluation import Evaluation
@@ -23,6 +20,8 @@ from .random import split
 from .rounding import LIMIT, unit_roundoff
 from .runs import Result
 from .settings import Settings
+from .terminal import print_line as _print
+from .terminal import print_table as _print_table
 from .verification import FACTOR, OUTSIDE_ALLOWED, Verification
 
 if TYPE_CHECKING:
@@ -308,26 +307,6 @@ def _print_windows(console: Console, report: Verification) -> None:
     )
 
 
-def _print_table(
-    console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]], drop: Sequence[int] = ()
-) -> None:
-    """Print right-aligned columns; those in ``drop`` are left out in turn if the terminal is too narrow."""
-    widths = [max(map(len, column)) + 1 for column in zip(headers, *rows, strict=True)]
-    shown = list(range(len(headers)))
-    for index in drop:
-        if sum(widths[i] for i in shown) + 2 <= console.width:
-            break
-        shown.remove(index)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for index in shown:
-        table.add_column(headers[index], justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            *(Text(row[index], style="bold red" if row[index].endswith("!") else "") for index in shown)
-        )
-    console.print(table)
-
-
 def _short(name: str) -> str:
     return name.removeprefix("layers.")
 
@@ -335,7 +314,3 @@ def _short(name: str) -> str:
 def _marked(value: float, passed: bool) -> str:
     text = str(value) if isinstance(value, int) else f"{value:.2g}"
     return text if passed else f"{text} !"
-
-
-def _print(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import clusters
+import numba
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -329,7 +331,28 @@ def test_help_shows_defaults_in_groups():
 def test_version():
     from fastbp import __version__
 
-    assert fastbp("--version").stdout == f"fastbp {__version__}\n"
+    first, machine, versions = fastbp("--version").stdout.splitlines()
+    assert first == f"fastbp {__version__}"
+    assert re.fullmatch(r"CPU .+, vectors of (128|256|512) bits, up to [1-9]\d* threads", machine)
+    assert (
+        f"numpy {np.__version__}, numba {numba.__version__}, python {platform.python_version()}" == versions
+    )
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys\nfrom fastbp import cli\ntry: cli.app(['--help'])\nfinally: print(sorted(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert "export" in printed
+    for heavy in ("numba", "llvmlite", "polars", "safetensors", "onnx", "matplotlib", "fastbp.trainer"):
+        assert f"'{heavy}'" not in printed
+
+
+def test_a_shell_completes_commands_and_options():
+    for typed, at, completed in (("fastbp ex", 1, "export"), ("fastbp train --ep", 2, "--epochs")):
+        environment = {"_FASTBP_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(at)}
+        command = [sys.executable, "-c", "from fastbp import cli; cli.app(prog_name='fastbp')"]
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+        assert done.stdout.split() == [completed]
 
 
 def test_out_of_memory_is_told_in_one_line(monkeypatch):

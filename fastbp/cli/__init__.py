@@ -7,18 +7,21 @@ at once. A new command is a new file here, named below.
 
 from __future__ import annotations
 
-from . import train, evaluate, predict, draw, robustness, plot, study, augment, verify
+from . import train, evaluate, predict, draw, show, compare, plot, robustness, study, augment, export, verify
 from .app import app
 
 __all__ = [
     "app",
     "augment",
+    "compare",
     "draw",
     "evaluate",
+    "export",
     "main",
     "plot",
     "predict",
     "robustness",
+    "show",
     "study",
     "train",
     "verify",

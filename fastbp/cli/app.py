@@ -12,25 +12,36 @@ app = typer.Typer(
     name="fastbp",
     help="Train multilayer perceptrons on a CPU, and check the fast path against the textbook.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def _show_version(wanted: bool) -> None:
-    if wanted:
-        from .. import __version__
+    """Print the version, and what else decides figures and speed here."""
+    if not wanted:
+        return
+    from ..numba_backend import BITS
+    from ..pace import available_cores
+    from ..runs import cpu_name, versions
 
-        typer.echo(f"fastbp {__version__}")
-        raise typer.Exit
+    found = versions()
+    typer.echo(f"fastbp {found.pop('fastbp')}")
+    typer.echo(f"CPU {cpu_name()}, vectors of {BITS} bits, up to {available_cores()} threads")
+    typer.echo(", ".join(f"{name} {version}" for name, version in found.items()))
+    raise typer.Exit
 
 
 @app.callback()
 def common(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
+        typer.Option(
+            "--version",
+            help="Show versions and machine, and exit.",
+            is_eager=True,
+            callback=_show_version,
+        ),
     ] = False,
 ) -> None:
     """Take the options that come before a command."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -12,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..datasets import load_training
-from ..errors import ConfigError
 from ..evaluation import Evaluation, test
 from ..initializers import initialize
 from ..inputs import test_data
 from ..network import Network
 from ..progress import percent
-from ..runs import RESULT, load_network
+from ..runs import load_network, read_result
 from ..settings import Settings, format_hidden
 from .confusion import confusion_figure
 from .history import history_figure, read_run
@@ -31,7 +29,7 @@ from .weights import weights_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["fresh", "page_html", "read_result", "start_and_end"]
+__all__ = ["fresh", "page_html", "start_and_end"]
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1b1b; --quiet: #595959; --back: #ffffff; --line: #d5d5d5; }
@@ -127,20 +125,6 @@ def fresh(network: Network, settings: Settings) -> Network:
     start = network.copy()
     initialize(start, settings.init, settings.seed)
     return start
-
-
-def read_result(folder: Path) -> dict[str, Any]:
-    """Read ``result.json``; nothing if there is none, ConfigError if it is damaged."""
-    path = folder / RESULT
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); expected the JSON of a run") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: holds no table; expected the JSON of a run")
-    return found
 
 
 def _document(title: str, parts: Iterable[str]) -> str:

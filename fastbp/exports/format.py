@@ -1,0 +1,61 @@
+"""What a format to export to is, and what several formats need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError
+from ..inputs import BYTE_SCALE
+from ..network import Network
+
+__all__ = ["Format", "description", "fastbp_version", "in_single_precision", "input_units"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write a network down for other programs.
+
+    Attributes
+    ----------
+    suffixes : of the files it consists of, the one that a person opens first; they share a stem
+    build : takes a network and that stem, and returns the content of each file by its suffix, in the order in
+        which they are to be written
+    ending : of the stem, where nobody chose one: two formats that end in ``.py`` need two names
+    """
+
+    suffixes: tuple[str, ...]
+    build: Callable[[Network, str], Mapping[str, str | bytes]]
+    ending: str = ""
+
+
+def in_single_precision(network: Network) -> dict[str, NDArray[np.float32]]:
+    """Return the parameters by name in float32; ConfigError if one, or the scale, is out of its range."""
+    with np.errstate(over="ignore"):
+        arrays = {name: np.array(array, np.float32, order="C") for name, array in network.named_arrays()}
+    limits = np.finfo(np.float32)
+    in_range = limits.tiny <= network.input_scale <= limits.max
+    if not (in_range and all(np.isfinite(array).all() for array in arrays.values())):
+        raise ConfigError("the weights or input_scale are out of float32's range; expected --to npz")
+    return arrays
+
+
+def description(network: Network) -> str:
+    """Return the line that exported text begins with: sizes, activation, who wrote it."""
+    sizes = "-".join(map(str, network.sizes))
+    return f"Network {sizes}, {network.activation}, written by fastbp {fastbp_version()}"
+
+
+def input_units(network: Network) -> str:
+    """Return what the exported text says of inputs; their scale is a part of the network."""
+    return "pixels, 0 to 255" if network.input_scale == BYTE_SCALE else "as the data that it learnt from"
+
+
+def fastbp_version() -> str:
+    """Return the version of fastbp, for the exported file."""
+    from ..runs import versions  # with all of the training, which ``--help`` does without
+
+    return versions()["fastbp"]

@@ -1,0 +1,120 @@
+"""ONNX: the scale, the layers and the softmax as one graph that any runtime of the format takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError, FastbpError
+from ..network import Network
+from .format import Format, description, fastbp_version, in_single_precision, input_units
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+__all__ = ["ACTIVATIONS", "FORMAT", "model"]
+
+# Of operators and file: as old as what is used allows, so that old runtimes take them too.
+OPSET, IR_VERSION = 13, 7
+LARGEST = 2**31 - 2**16  # bytes of parameters: Protocol Buffers end at 2 GB
+
+Operation = tuple[str, tuple[str, ...], str, dict[str, Any]]  # operator, inputs, output, attributes
+
+# From the name of a layer's sums, z, to that of its outputs, a; constants are in CONSTANTS.
+ACTIVATIONS: dict[str, Callable[[str, str], list[Operation]]] = {
+    "relu": lambda z, a: [("Relu", (z,), a, {})],
+    "leaky-relu": lambda z, a: [("LeakyRelu", (z,), a, {"alpha": 0.01})],
+    "tanh": lambda z, a: [("Tanh", (z,), a, {})],
+    "logistic": lambda z, a: [("Sigmoid", (z,), a, {})],
+    # GELU is an operator of its own from opset 20 on.
+    "gelu": lambda z, a: [
+        ("Mul", (z, "sqrt_half"), f"{a}.scaled", {}),
+        ("Erf", (f"{a}.scaled",), f"{a}.erf", {}),
+        ("Add", (f"{a}.erf", "one"), f"{a}.sum", {}),
+        ("Mul", (z, f"{a}.sum"), f"{a}.product", {}),
+        ("Mul", (f"{a}.product", "half"), a, {}),
+    ],
+    "silu": lambda z, a: [("Sigmoid", (z,), f"{a}.logistic", {}), ("Mul", (z, f"{a}.logistic"), a, {})],
+    "identity": lambda z, a: [("Identity", (z,), a, {})],
+}
+CONSTANTS = {"sqrt_half": 0.5**0.5, "one": 1.0, "half": 0.5}
+
+
+def model(network: Network) -> ModelProto:
+    """Return the network as an ONNX model, after onnx's own check of it.
+
+    Its input is ``inputs`` (N, D), float32, in the network's own units, any N; its outputs are ``logits`` and
+    ``probabilities``, both (N, C), float32.
+
+    Raises
+    ------
+    FastbpError : there is no onnx
+    ConfigError : the network is too large for the format, or for float32
+    """
+    try:
+        import onnx
+        from onnx import TensorProto, helper, numpy_helper
+    except ImportError as error:
+        raise FastbpError("ONNX files need onnx: pip install 'fastbp[onnx]'") from error
+    if 4 * network.parameter_count > LARGEST:
+        raise ConfigError(
+            f"{network.parameter_count:,} parameters are more than the 2 GB of an ONNX file hold; "
+            "expected another format, such as --to torch"
+        )
+    operations = _operations(network)
+    used = {name for _, inputs, _, _ in operations for name in inputs}
+    numbers = {**CONSTANTS, "input_scale": network.input_scale}
+    tensors: dict[str, NDArray[Any]] = {
+        name: np.array(value, np.float32) for name, value in numbers.items() if name in used
+    }
+    tensors.update(in_single_precision(network))
+    graph = helper.make_graph(
+        [_node(*operation) for operation in operations],
+        "fastbp",
+        [helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["N", network.inputs])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", network.classes])
+            for name in ("logits", "probabilities")
+        ],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    found = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="fastbp",
+        producer_version=fastbp_version(),
+        doc_string=f"{description(network)}. Inputs: {input_units(network)}.",
+    )
+    onnx.checker.check_model(found, full_check=True)
+    return found
+
+
+def _operations(network: Network) -> list[Operation]:
+    operations: list[Operation] = [("Mul", ("inputs", "input_scale"), "scaled", {})]
+    units, last = "scaled", len(network.weights) - 1
+    for layer in range(last + 1):
+        name = f"layers.{layer}"
+        sums = "logits" if layer == last else f"{name}.sums"
+        operations.append(("Gemm", (units, f"{name}.weight", f"{name}.bias"), sums, {}))
+        if layer < last:
+            units = f"{name}.units"
+            operations += ACTIVATIONS[network.activation](sums, units)
+    operations.append(("Softmax", ("logits",), "probabilities", {"axis": 1}))
+    return operations
+
+
+def _node(operator: str, inputs: tuple[str, ...], output: str, attributes: dict[str, Any]) -> NodeProto:
+    from onnx import helper
+
+    return helper.make_node(operator, list(inputs), [output], name=output, **attributes)
+
+
+def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
+    return {".onnx": model(network).SerializeToString(deterministic=True)}
+
+
+FORMAT = Format((".onnx",), _build)

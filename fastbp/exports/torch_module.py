@@ -1,0 +1,81 @@
+"""PyTorch: a state-dict as safetensors, and a module that loads it. Neither needs PyTorch to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from ..network import Network
+from .format import Format, description, input_units
+
+__all__ = ["ACTIVATIONS", "FORMAT"]
+
+ACTIVATIONS = {
+    "relu": "nn.ReLU()",
+    "leaky-relu": "nn.LeakyReLU(0.01)",
+    "tanh": "nn.Tanh()",
+    "logistic": "nn.Sigmoid()",
+    "gelu": "nn.GELU()",
+    "silu": "nn.SiLU()",
+    "identity": "nn.Identity()",
+}
+
+MODULE = '''\
+"""{description}.
+
+model(inputs) gives logits (N, {classes}), model(inputs).softmax(1) probabilities.
+Inputs: (N, {inputs}), {units}. The weights are in the safetensors file of the same name.
+"""
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+
+class Network(nn.Sequential):
+    def forward(self, inputs):
+        return super().forward(inputs.to(self[0].weight.dtype) * {scale!r})
+
+
+model = Network({layers}){precision}
+model.load_state_dict(load_file(Path(__file__).with_suffix(".safetensors")))
+'''
+LINE = 100  # longer lists of layers have a line for each
+
+
+def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
+    module = MODULE.format(
+        description=description(network),
+        classes=network.classes,
+        inputs=network.inputs,
+        units=input_units(network),
+        scale=network.input_scale,
+        layers=_layers(network),
+        precision=".double()" if network.dtype == np.float64 else "",
+    )
+    return {".safetensors": _state_dict(network), ".py": module}
+
+
+def _layers(network: Network) -> str:
+    linear = [f"nn.Linear({fan_in}, {fan_out})" for fan_in, fan_out in pairwise(network.sizes)]
+    layers = f", {ACTIVATIONS[network.activation]}, ".join(linear).split(", nn.")
+    entries = [layers[0], *(f"nn.{layer}" for layer in layers[1:])]
+    line = ", ".join(entries)
+    return line if len(line) <= LINE else "\n" + "".join(f"    {entry},\n" for entry in entries)
+
+
+def _state_dict(network: Network) -> bytes:
+    """Return weights as (H, D), under the places of the linear layers among the module's entries."""
+    from safetensors.numpy import save
+
+    tensors = {}
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        tensors[f"{2 * layer}.weight"] = np.ascontiguousarray(weight.T)
+        tensors[f"{2 * layer}.bias"] = np.ascontiguousarray(bias)
+    return save(tensors, metadata={"format": "pt"})
+
+
+FORMAT = Format((".safetensors", ".py"), _build, ending="_torch")

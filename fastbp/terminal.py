@@ -1,0 +1,49 @@
+"""Lines and tables that fit the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["print_line", "print_pairs", "print_table"]
+
+
+def print_line(console: Console, line: str) -> None:
+    """Print text as it is, without markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def print_pairs(console: Console, title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, a line each, under a title."""
+    print_line(console, title)
+    width = max(len(name) for name, _ in pairs)
+    for name, text in pairs:
+        print_line(console, f"  {name:{width}}  {text}")
+
+
+def print_table(
+    console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]], drop: Sequence[int] = ()
+) -> None:
+    """Print right-aligned columns; those in ``drop`` are left out in turn if the terminal is too narrow.
+
+    A header may have several lines.
+    """
+    columns = zip(headers, *rows, strict=True)
+    widths = [1 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    shown = list(range(len(headers)))
+    for index in drop:
+        if sum(widths[i] for i in shown) + 2 <= console.width:
+            break
+        shown.remove(index)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for index in shown:
+        table.add_column(headers[index], justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            *(Text(row[index], style="bold red" if row[index].endswith("!") else "") for index in shown)
+        )
+    console.print(table)
