@@ -17,7 +17,7 @@ ROWS = [
     ["errors", "interrupt", "callbacks", "reference", "rounding", "pace"],
     ["reference_distortions"],
     ["files", "metrics", "random", "schedules", "stopping", "datasets"],
-    ["distortions", "preprocess"],
+    ["distortions", "preprocess", "dataio"],
     ["network"],
     ["initializers", "numpy_backend", "numba_backend", "inputs"],
     ["settings", "backends"],

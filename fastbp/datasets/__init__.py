@@ -19,7 +19,7 @@ from . import delimited, idx, mnist, npz
 from .parts import Images, Labels, Part
 from .source import GZIP_MAGIC, open_source, printable, reporting
 
-__all__ = ["Dataset", "load_test", "load_training"]
+__all__ = ["Dataset", "load_parts", "load_test", "load_training"]
 
 IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
 TEXT_CONTROLS = b"\t\n\f\r"
@@ -136,6 +136,30 @@ def load_test(spec: str | Path) -> Dataset:
     labels = _read_labels(parts)
     key = "test" if "test" in parts else "train"
     return _build(name, parts[key], labels.get(key), _count_classes(labels.values()))
+
+
+def load_parts(spec: str | Path) -> dict[str, Dataset]:
+    """Load all parts, labelled or not.
+
+    Parameters
+    ----------
+    spec : as for ``load_training``
+
+    Returns
+    -------
+    "train" and "test" in this order, as far as there are such; data of one part are all under "train". Their
+    classes count the labels of both
+
+    Raises
+    ------
+    DataError
+        Something is missing or damaged; one line that says where.
+    """
+    name, parts = _find(spec)
+    labels = _read_labels(parts)
+    classes = _count_classes(labels.values())
+    keys = (key for key in ("train", "test") if key in parts)
+    return {key: _build(name, parts[key], labels.get(key), classes) for key in keys}
 
 
 def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:

@@ -1,0 +1,9 @@
+"""Data sets as files, a module each: describe, convert and split them; see ``fastbp data``."""
+
+from __future__ import annotations
+
+from .conversion import FORMATS, convert, write_parts
+from .description import Description, describe
+from .split import split_part, stratify
+
+__all__ = ["FORMATS", "Description", "convert", "describe", "split_part", "stratify", "write_parts"]
