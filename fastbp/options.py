@@ -27,7 +27,7 @@ Data = Annotated[
     _option(
         "--data",
         "NAME|PATH",
-        "A name (mnist), a folder of IDX files, or a file: IDX, CSV (each plain or gzip) or npz.",
+        "A name (mnist), a folder of IDX, npy or PNG files, or a file: IDX, CSV, npz, npy, Parquet, Arrow.",
         DATA,
     ),
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset, load_parts
+from ..datasets.mapped import release
 
 __all__ = ["Description", "describe"]
 
@@ -61,6 +62,7 @@ def _describe(part: Dataset) -> Description:
         rows = part.images[start : start + at_once]
         minimum, maximum = min(minimum, rows.min()), max(maximum, rows.max())
         total += float(rows.sum(dtype=np.float64))
+        release(part.images)
     counts = None
     if part.labels is not None:
         counts = tuple(np.bincount(part.labels, minlength=part.classes).tolist())
