@@ -23,7 +23,7 @@ ROWS = [
     ["settings", "backends"],
     ["trainer", "verification", "options"],
     ["runs", "live"],
-    ["progress"],
+    ["progress", "logs"],
     ["experiment", "evaluation"],
     ["comparison"],
     ["verify", "tables", "plots"],
