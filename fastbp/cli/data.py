@@ -1,4 +1,4 @@
-"""``fastbp data``: what a data set holds, in another format, or in two parts."""
+"""``fastbp data``: what a data set holds, in another format, in two parts, or from the net."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .common import console, print_json, reporting
 __all__ = ["data"]
 
 data = typer.Typer(
-    help="Look at data, convert them, split them.",
+    help="Look at data, convert them, split them, download public ones.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -90,3 +90,22 @@ def split_data(
         [whole] = parts.values()
         for path in write_parts(split_part(whole, test, seed), out, force=force):
             typer.echo(printable(path))
+
+
+@data.command("download")
+def download_data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="mnist, fashion-mnist or kmnist.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Where the files go.", show_default="a folder NAME"),
+    ] = None,
+    force: Replace = False,
+) -> None:
+    """Fetch a public data set from its mirrors, and check it. Nothing else in fastbp uses the network."""
+    with reporting():
+        from ..dataio import download
+        from ..dataio.catalog import CATALOG
+        from ..datasets.source import printable
+
+        folder = download(name, out, force=force, announce=lambda line: typer.echo(line, err=True))[0].parent
+        typer.echo(f"{CATALOG[name].about}: in {printable(folder)}")
