@@ -8,6 +8,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ..datasets.source import printable
@@ -52,6 +53,7 @@ def download(
     source = CATALOG[name]
     folder = Path(name) if folder is None else folder
     paths = []
+    was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, checksum in source.files.items():
@@ -64,6 +66,11 @@ def download(
             if not path.exists() or _sha256(path) != checksum:
                 _fetch(path, checksum, [mirror + file for mirror in source.mirrors], announce)
             paths.append(path)
+    except DataError:
+        if not was_there:
+            with suppress(OSError):  # not empty: there is something to go on from
+                folder.rmdir()
+        raise
     except OSError as error:
         raise FastbpError(f"{printable(folder)}: cannot be written ({error.strerror or error})") from error
     return paths
