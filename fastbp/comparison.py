@@ -152,7 +152,10 @@ class Comparison:
     def rates(self, first: int, count: int) -> NDArray[np.float64]:
         """Return the learning rates of steps of the whole run."""
         settings = self.settings
-        return learning_rates(settings.schedule, settings.learning_rate, first, count, self.total_steps)
+        warmup = round(settings.warmup * self.epoch_steps)
+        return learning_rates(
+            settings.schedule, settings.learning_rate, first, count, self.total_steps, warmup
+        )
 
     def _batch(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         return self.images[rows].astype(np.float64) * self.start.input_scale

@@ -60,6 +60,8 @@ def train(
     epochs: int = _DEFAULT.epochs,
     learning_rate: float = _DEFAULT.learning_rate,
     schedule: str = _DEFAULT.schedule,
+    warmup: float = _DEFAULT.warmup,
+    activation: str = _DEFAULT.activation,
     init: str = _DEFAULT.init,
     validation: float = _DEFAULT.validation,
     stop: str | Sequence[str] = _DEFAULT.stop,
@@ -151,6 +153,7 @@ def new_network(settings: Settings, training: Dataset) -> Network:
     network = Network(
         (training.images.shape[1], *settings.hidden, training.classes),
         dtype=settings.dtype,
+        activation=settings.activation,
         input_scale=BYTE_SCALE if training.images.dtype == np.uint8 else 1.0,
     )
     initialize(network, settings.init, settings.seed)

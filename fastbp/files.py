@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import FastbpError
+from .errors import ConfigError, FastbpError
 
-__all__ = ["replace_file", "writing"]
+__all__ = ["locked", "replace_file", "writing"]
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -67,3 +67,30 @@ def _renamed(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder that this one writes to again and again.
+
+    The lock goes when its process does, however that ends. Without ``fcntl`` (Windows) there is none.
+
+    Raises
+    ------
+    ConfigError : another process has it
+    """
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ConfigError(
+            f"{folder}: another process is at work there; wait for it, or choose another --out"
+        ) from error
+    finally:
+        os.close(descriptor)

@@ -13,7 +13,7 @@ from .datasets import Dataset, load_test, load_training
 from .datasets.parts import Images, as_images, as_labels
 from .errors import DataError
 
-__all__ = ["BYTE_SCALE", "DataSource", "image_rows", "test_data", "training_data"]
+__all__ = ["BYTE_SCALE", "DataSource", "byte_scale", "image_rows", "test_data", "training_data"]
 
 BYTE_SCALE = 1 / 255  # takes pixels of 0..255 to 0..1; floats are left as they are
 
@@ -30,6 +30,15 @@ def training_data(data: DataSource) -> tuple[Dataset, Dataset | None]:
 def test_data(data: DataSource) -> Dataset:
     """Return data to test on: the test part if they have one, otherwise all of them."""
     return _checked(data) if isinstance(data, Dataset | tuple) else load_test(_spec(data))
+
+
+def byte_scale(input_scale: float) -> float:
+    """Return what takes pixels of 0..255 to what a network learnt from.
+
+    An ``input_scale`` of 1 is that of floats, whose range nobody wrote down: they are taken for 0..1, as most
+    are.
+    """
+    return BYTE_SCALE if input_scale == 1 else input_scale
 
 
 def _spec(data: str | os.PathLike[str]) -> str | Path:

@@ -16,7 +16,7 @@ __all__ = ["LiveCurves", "draw_curves"]
 
 REDRAW_SECONDS = 0.5  # a drawing takes about 5 ms: 1 % of the time at most
 HEIGHT = 10  # rows of a diagram
-SIDE_BY_SIDE = 100  # columns of the terminal from which on both diagrams fit beside each other
+SIDE_BY_SIDE = 102  # columns of the terminal from which on both diagrams fit beside each other
 LABEL = 8  # columns for the figures of the y axis
 LOG_FROM = 20.0  # losses that span more than this factor get a logarithmic axis
 TRAINING, VALIDATION = "cyan", "bold yellow"

@@ -16,12 +16,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from .errors import ConfigError, FastbpError, WeightsError
 from .files import replace_file
+from .reference_activations import ACTIVATIONS
 
-__all__ = ["ACTIVATIONS", "FloatArray", "Network"]
+__all__ = ["FloatArray", "Network"]
 
 FloatArray: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-
-ACTIVATIONS = ("relu",)
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 CACHE_STRIDE = 2048  # bytes: rows this far apart share few cache sets, so that a column evicts itself
@@ -38,7 +37,8 @@ class Network:
     ----------
     sizes : inputs, units of each hidden layer, classes; inputs and units >= 1, classes >= 2
     dtype : float32 or float64, of all parameters
-    activation : of the hidden layers, ``"relu"``; the last layer is linear (its outputs are logits)
+    activation : of the hidden layers, a name in `fastbp.reference_activations.ACTIVATIONS`; the last layer is
+        linear (its outputs are logits)
     input_scale : finite, > 0: what each pixel is multiplied by before the first layer
 
     Attributes
@@ -202,7 +202,10 @@ class Network:
         return network
 
     def __repr__(self) -> str:
-        return f"Network({self.sizes}, dtype={self.dtype.name!r}, input_scale={self.input_scale!r})"
+        return (
+            f"Network({self.sizes}, dtype={self.dtype.name!r}, activation={self.activation!r}, "
+            f"input_scale={self.input_scale!r})"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copied member by member, the views would no longer be views of the block.

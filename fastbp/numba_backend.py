@@ -22,6 +22,7 @@ from fastbp_kernels import (
     make_workspace,
     run_batches,
 )
+from fastbp_kernels.activations import ACTIVATIONS
 from fastbp_kernels.tiles import ROWS
 from numpy.typing import NDArray
 
@@ -178,10 +179,11 @@ class NumbaBackend:
         return is_sparse(images, order) and network.parameters.size < 2**31
 
     def _space(self, network: Network, batch: int, part: int = 0) -> Workspace:
-        key = (network.sizes, network.dtype, batch, part)
+        key = (network.sizes, network.dtype, network.activation, batch, part)
         if key not in self._spaces:
             _make_room(self._spaces)
-            self._spaces[key] = make_workspace(network.layout, network.dtype, batch)
+            kind = ACTIVATIONS[network.activation]
+            self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind)
         return self._spaces[key]
 
     def _own(self, network: Network, images: Images, batch: int, listed: bool, thread: int) -> BatchBuffers:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from . import reference, reference_distortions
+from . import reference, reference_distortions, reference_learning
 from .distortions import Distortion
 from .errors import DataError
 from .network import FloatArray, Network
+from .reference_activations import ACTIVATIONS
 
 __all__ = ["NumpyBackend"]
 
@@ -72,19 +73,13 @@ class NumpyBackend:
             return
         # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
         # each operation on the way would only bury its message.
+        batches = images, labels, order, batch_size, rates, network.input_scale
+        given = network.weights, network.biases, *batches, losses, correct
         with self._settings():
-            reference.train_steps(
-                network.weights,
-                network.biases,
-                images,
-                labels,
-                order,
-                batch_size,
-                rates,
-                network.input_scale,
-                losses,
-                correct,
-            )
+            if network.activation == "relu":
+                reference.train_steps(*given)
+            else:
+                reference_learning.train_steps(*given, ACTIVATIONS[network.activation])
 
     def evaluate(
         self,
@@ -104,14 +99,24 @@ class NumpyBackend:
             raise DataError("no samples to evaluate; expected at least one")
         with self._settings():
             return reference.evaluate(
-                network.weights, network.biases, images, labels, rows, network.input_scale
+                network.weights,
+                network.biases,
+                images,
+                labels,
+                rows,
+                network.input_scale,
+                activate=ACTIVATIONS[network.activation].value,
             )
 
     def logits(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> FloatArray:
         """Compute the outputs before the softmax, (N, C), in the type of the weights."""
         with self._settings():
             logits: FloatArray = reference.predict_logits(
-                network.weights, network.biases, images, network.input_scale
+                network.weights,
+                network.biases,
+                images,
+                network.input_scale,
+                activate=ACTIVATIONS[network.activation].value,
             )
         return logits
 

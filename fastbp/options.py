@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from .initializers import SCHEMES
-from .schedules import SCHEDULES
+from .reference_activations import ACTIVATIONS
+from .schedules import forms
 from .settings import BACKENDS, DTYPES
 
 DATA, NETWORK, TRAINING, MACHINE, RUN = "Data", "Network", "Training", "Machine", "Run"
@@ -44,6 +45,9 @@ Hidden = Annotated[
     str,
     _option("--hidden", "N,N,...|none", "Units of each hidden layer; none is a softmax regression.", NETWORK),
 ]
+Activation = Annotated[
+    str, _option("--activation", "|".join(ACTIVATIONS), "What hidden units make of their inputs.", NETWORK)
+]
 Init = Annotated[str, _option("--init", "|".join(SCHEMES), "How weights start.", NETWORK)]
 Epochs = Annotated[int, _option("--epochs", "N", "Passes over the training data.", TRAINING)]
 BatchSize = Annotated[int, _option("--batch-size", "N", "Samples of a mini-batch.", TRAINING)]
@@ -52,17 +56,21 @@ Schedule = Annotated[
     str,
     _option(
         "--schedule",
-        "|".join(SCHEDULES),
-        "How the rate goes on; linear falls to zero, with every update.",
+        "|".join(forms()),
+        "How the rate goes on, with every update; linear falls to zero.",
         TRAINING,
     ),
+]
+Warmup = Annotated[
+    float,
+    _option("--warmup", "EPOCHS", "Epochs in which the rate first rises from near zero.", TRAINING),
 ]
 Stop = Annotated[
     list[str] | None,
     _option(
         "--stop",
         "SPEC",
-        "End early: early[:EPOCHS], plateau[:SHARE[,WINDOW]], patience[:EPOCHS] or time:SECONDS. Give it "
+        "End early: early[:N], plateau[:SHARE[,WINDOW]], patience[:N] or time:SECONDS. Give it "
         "several times to combine; the first to be met ends the run. Goes best with --schedule constant.",
         TRAINING,
     ),

@@ -8,7 +8,7 @@ One step of training is `sgd_step`: read it first. Arrays have the type of the w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "naive_softmax_cross_entropy",
     "naive_two_term_cross_entropy",
     "predict_logits",
+    "relu",
     "sgd_step",
     "softmax_cross_entropy",
     "train_steps",
@@ -35,7 +36,17 @@ Integers: TypeAlias = NDArray[np.int64]
 CHUNK = 1024  # samples that pass the network at once outside of training, to bound the memory for activations
 
 
-def forward(weights: Sequence[Floats], biases: Sequence[Floats], x: Floats) -> tuple[list[Floats], Floats]:
+def relu(z: Floats) -> Floats:
+    """Compute max(0, z), elementwise."""
+    return np.maximum(z, 0)
+
+
+def forward(
+    weights: Sequence[Floats],
+    biases: Sequence[Floats],
+    x: Floats,
+    activate: Callable[[Floats], Floats] = relu,
+) -> tuple[list[Floats], Floats]:
     """Pass a batch through the network: a_0 = x, a_l = relu(a_{l-1} W_l + b_l), logits = a_{L-1} W_L + b_L.
 
     Parameters
@@ -43,6 +54,7 @@ def forward(weights: Sequence[Floats], biases: Sequence[Floats], x: Floats) -> t
     weights : L arrays (D, H); each layer's D is the H of the layer before it
     biases : L arrays (H,)
     x : (B, D of the first layer)
+    activate : what hidden units make of what goes into them; ``backward`` knows ReLU only
 
     Returns
     -------
@@ -54,7 +66,7 @@ def forward(weights: Sequence[Floats], biases: Sequence[Floats], x: Floats) -> t
     """
     activations = [x]
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-        activations.append(np.maximum(activations[-1] @ weight + bias, 0))
+        activations.append(activate(activations[-1] @ weight + bias))
     # The last layer stays linear: the softmax that would follow is part of the loss, where it can be exact.
     return activations, activations[-1] @ weights[-1] + biases[-1]
 
@@ -248,12 +260,14 @@ def predict_logits(
     images: Images,
     input_scale: float,
     chunk: int = CHUNK,
+    activate: Callable[[Floats], Floats] = relu,
 ) -> Floats:
     """Compute the logits (N, C) of images (N, D), ``chunk`` samples at a time."""
     logits = np.empty((len(images), len(biases[-1])), dtype=weights[0].dtype)
     for start in range(0, len(images), chunk):
         rows = np.arange(start, min(start + chunk, len(images)))
-        logits[rows] = forward(weights, biases, gather(images, rows, input_scale, weights[0].dtype))[1]
+        x = gather(images, rows, input_scale, weights[0].dtype)
+        logits[rows] = forward(weights, biases, x, activate)[1]
     return logits
 
 
@@ -265,12 +279,14 @@ def evaluate(
     rows: Integers,
     input_scale: float,
     chunk: int = CHUNK,
+    activate: Callable[[Floats], Floats] = relu,
 ) -> tuple[float, float]:
     """Compute mean loss (nats) and accuracy (0..1) over one or more ``rows`` of the images."""
     total, correct = 0.0, 0
     for start in range(0, len(rows), chunk):
         part = rows[start : start + chunk]
-        _, logits = forward(weights, biases, gather(images, part, input_scale, weights[0].dtype))
+        x = gather(images, part, input_scale, weights[0].dtype)
+        _, logits = forward(weights, biases, x, activate)
         loss, _ = softmax_cross_entropy(logits, labels[part])
         total += loss * len(part)
         correct += int(np.count_nonzero(logits.argmax(axis=1) == labels[part]))

@@ -2,41 +2,180 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ConfigError
 
-__all__ = ["SCHEDULES", "learning_rates"]
+__all__ = ["SCHEDULES", "Parameter", "Schedule", "canonical", "forms", "learning_rates"]
 
-Schedule = Callable[[NDArray[np.int64], int], NDArray[np.float64]]
+ONE_CYCLE_RISE = 0.3  # part of the run in which the rate rises
+ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 250_000  # shares of the highest rate
 
-
-def _constant(updates: NDArray[np.int64], _total: int) -> NDArray[np.float64]:
-    return np.ones(len(updates))
-
-
-def _linear(updates: NDArray[np.int64], total: int) -> NDArray[np.float64]:
-    return 1.0 - updates / total
+Shares = NDArray[np.float64]
 
 
-# Each gives the share of the initial rate that is left at updates t, 0 <= t < total.
-SCHEDULES: Mapping[str, Schedule] = MappingProxyType({"constant": _constant, "linear": _linear})
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number in a schedule's text, after the colon."""
+
+    name: str  # in help and messages
+    default: float
+    most: float = math.inf  # above 0, and at most this
+    whole: bool = False
+
+    def read(self, text: str) -> float | None:
+        """Return the number, None for what is none or out of range."""
+        try:
+            number = int(text) if self.whole else float(text)
+        except ValueError:
+            return None
+        return number if 0 < number <= self.most and number < 2**63 else None
+
+    @property
+    def expected(self) -> str:
+        """What a message says the number should be."""
+        kind = "a whole number above 0" if self.whole else "a number above 0"
+        return kind if self.most == math.inf else f"{kind}, up to {self.most:g}"
 
 
-def learning_rates(schedule: str, rate: float, first: int, count: int, total: int) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Share of the rate that updates t have, 0 <= t < total, and the numbers that its text may give."""
+
+    shares: Callable[..., Shares]  # of t (n,) float64, total, and a value for each parameter
+    parameters: tuple[Parameter, ...] = ()
+
+
+def _constant(t: Shares, _total: int) -> Shares:
+    return np.ones(len(t))
+
+
+def _linear(t: Shares, total: int) -> Shares:
+    return 1.0 - t / total
+
+
+def _step(t: Shares, total: int, factor: float, count: float) -> Shares:
+    shares: Shares = factor ** np.floor(t * (count + 1) / total)
+    return shares
+
+
+def _exponential(t: Shares, total: int, end: float) -> Shares:
+    shares: Shares = end ** (t / total)
+    return shares
+
+
+def _inverse(t: Shares, _total: int, power: float) -> Shares:
+    shares: Shares = (t + 1.0) ** -power
+    return shares
+
+
+def _cosine(t: Shares, total: int) -> Shares:
+    return 0.5 * (1.0 + np.cos(np.pi * t / total))
+
+
+def _one_cycle(t: Shares, total: int) -> Shares:
+    done = t / total
+    rising = 0.5 * (1.0 - np.cos(np.pi * done / ONE_CYCLE_RISE))
+    falling = 0.5 * (1.0 + np.cos(np.pi * (done - ONE_CYCLE_RISE) / (1.0 - ONE_CYCLE_RISE)))
+    return np.where(
+        done < ONE_CYCLE_RISE,
+        ONE_CYCLE_START + (1.0 - ONE_CYCLE_START) * rising,
+        ONE_CYCLE_END + (1.0 - ONE_CYCLE_END) * falling,
+    )
+
+
+SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
+    {
+        "constant": Schedule(_constant),
+        "linear": Schedule(_linear),
+        "step": Schedule(_step, (Parameter("FACTOR", 0.1, most=1), Parameter("COUNT", 2, whole=True))),
+        "exponential": Schedule(_exponential, (Parameter("END", 0.01, most=1),)),
+        "inverse": Schedule(_inverse, (Parameter("POWER", 0.5),)),
+        "cosine": Schedule(_cosine),
+        "one-cycle": Schedule(_one_cycle),
+    }
+)
+
+
+def forms() -> list[str]:
+    """How each schedule is written, with its parameters: ``step[:FACTOR[,COUNT]]``."""
+    texts = []
+    for name, schedule in SCHEDULES.items():
+        names = [parameter.name for parameter in schedule.parameters]
+        inner = "[,".join(names) + "]" * (len(names) - 1)
+        texts.append(f"{name}[:{inner}]" if names else name)
+    return texts
+
+
+def canonical(spec: Any) -> str:
+    """Return a schedule's text as it is kept: without spaces or numbers that are the defaults.
+
+    Raises
+    ------
+    ConfigError : there is no such schedule, or a number is out of its range
+    """
+    name, values = _parsed(spec)
+    defaults = [parameter.default for parameter in SCHEDULES[name].parameters]
+    while values and values[-1] == defaults[len(values) - 1]:
+        values.pop()
+    return name + (":" if values else "") + ",".join(map(repr, values))
+
+
+def _parsed(spec: Any) -> tuple[str, list[float]]:
+    """Name, and a value for each parameter."""
+    name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    name = name.strip()
+    if name not in SCHEDULES:
+        raise ConfigError(f"schedule is {spec!r}; expected one of: {', '.join(forms())}")
+    parameters = SCHEDULES[name].parameters
+    given = [text.strip() for text in rest.split(",")] if colon else []
+    if len(given) > len(parameters):
+        raise ConfigError(
+            f"schedule is {spec!r}, which has {len(given)} numbers; expected {len(parameters)} at most"
+        )
+    values = [parameter.default for parameter in parameters]
+    for position, (text, parameter) in enumerate(zip(given, parameters, strict=False)):
+        number = parameter.read(text)
+        if number is None:
+            raise ConfigError(
+                f"schedule is {spec!r}: {parameter.name} is {text!r}; expected {parameter.expected}"
+            )
+        values[position] = number
+    return name, values
+
+
+def learning_rates(
+    schedule: str, rate: float, first: int, count: int, total: int, warmup: int = 0
+) -> NDArray[np.float64]:
     """Learning rates of ``count`` updates, the first of which is update number ``first`` of ``total``.
 
     Parameters
     ----------
-    schedule : ``"constant"``: every update has ``rate``; ``"linear"``: update t has ``rate * (1 - t /
-        total)``, so the last one has ``rate / total`` and the one that would follow 0
-    rate : > 0, rate of update 0
+    schedule : which share of ``rate`` update t has; T stands for ``total``
+
+        - ``"constant"``: 1
+        - ``"linear"``: 1 - t / T, so the last one has 1 / T and the one that would follow 0
+        - ``"step[:FACTOR[,COUNT]]"``: falls by FACTOR (0.1) at COUNT (2) times, evenly spread:
+          FACTOR ** floor(t (COUNT + 1) / T)
+        - ``"exponential[:END]"``: END ** (t / T), towards END (0.01)
+        - ``"inverse[:POWER]"``: (t + 1) ** -POWER (0.5); Robbins & Monro (1951) ask for 0.5 < POWER <= 1
+        - ``"cosine"``: (1 + cos(pi t / T)) / 2. Loshchilov & Hutter, "SGDR: stochastic gradient descent with
+          warm restarts", ICLR 2017, eq. 5, without restarts
+        - ``"one-cycle"``: half a cosine from 1/25 up to 1 in the first 0.3 of the run, another down to
+          1/250,000 in the rest. Smith & Topin, "Super-convergence", SPIE 11006 (2019)
+    rate : > 0, the highest
     first, count : >= 0, first + count <= total
     total : updates of the whole run
+    warmup : >= 0, updates in which the rate rises evenly to ``rate``: update t has ``rate * (t + 1) /
+        warmup``; the schedule's t and T count the updates after them. Goyal et al., "Accurate, large
+        minibatch SGD" (2017), section 2.2
 
     Returns
     -------
@@ -44,9 +183,12 @@ def learning_rates(schedule: str, rate: float, first: int, count: int, total: in
 
     Raises
     ------
-    ConfigError : no schedule has this name
+    ConfigError : no schedule has this text
     """
-    if schedule not in SCHEDULES:
-        raise ConfigError(f"schedule is {schedule!r}; expected one of: {', '.join(SCHEDULES)}")
-    updates = np.arange(first, first + count, dtype=np.int64)
-    return rate * SCHEDULES[schedule](updates, total)
+    name, values = _parsed(schedule)
+    updates = np.arange(first, first + count, dtype=np.float64)
+    after = np.maximum(updates - warmup, 0.0)
+    shares = SCHEDULES[name].shares(after, max(1, total - warmup), *values)
+    if warmup:
+        shares = np.where(updates < warmup, (updates + 1) / warmup, shares)
+    return rate * shares

@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from . import schedules
+from .distortions import PRESETS
 from .errors import ConfigError
 from .initializers import SCHEMES
 from .random import check_seed
-from .schedules import SCHEDULES
+from .reference_activations import ACTIVATIONS
 from .stopping import canonical, needs_validation
 
 __all__ = ["BACKENDS", "DTYPES", "Settings", "format_hidden", "parse_hidden", "read_settings"]
@@ -37,7 +39,9 @@ class Settings:
     batch_size : samples of a mini-batch, >= 1; one larger than the data makes one batch of all
     epochs : >= 0; 0 evaluates the untrained network
     learning_rate : of the first update, finite, > 0
-    schedule : how the rate goes on, a name in `fastbp.schedules.SCHEDULES`
+    schedule : how the rate goes on; texts as in `fastbp.schedules.learning_rates`
+    warmup : epochs, or a part of one, in which the rate rises to ``learning_rate`` first; finite, >= 0
+    activation : of hidden layers, a name in `fastbp.reference_activations.ACTIVATIONS`
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
     validation : part of the training samples that is kept back, 0 <= validation < 1
     stop : criteria that end the run before its last epoch, the first to be met does; texts as in
@@ -61,6 +65,8 @@ class Settings:
     epochs: int = 14
     learning_rate: float = 0.4
     schedule: str = "linear"
+    warmup: float = 0.0
+    activation: str = "relu"
     init: str = "he"
     validation: float = 0.1
     stop: tuple[str, ...] = ()
@@ -78,12 +84,14 @@ class Settings:
             "batch_size": _whole("batch_size", self.batch_size, 1),
             "epochs": _whole("epochs", self.epochs, 0),
             "learning_rate": _rate("learning_rate", self.learning_rate),
-            "schedule": _choice("schedule", self.schedule, SCHEDULES),
+            "schedule": schedules.canonical(self.schedule),
+            "warmup": _amount("warmup", self.warmup),
+            "activation": _choice("activation", self.activation, ACTIVATIONS),
             "init": _choice("init", self.init, SCHEMES),
             "validation": _fraction("validation", self.validation),
             "stop": _stop(self.stop),
             "restore_best": _switch("restore_best", self.restore_best),
-            "augment": _text("augment", self.augment),
+            "augment": _augment(self.augment),
             "seed": check_seed(_whole("seed", self.seed, 0)),
             "backend": _choice("backend", self.backend, BACKENDS),
             "threads": _threads(self.threads),
@@ -178,6 +186,15 @@ def _text(name: str, value: Any) -> str:
     return text
 
 
+def _augment(value: Any) -> str:
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str) or not text or not _is_utf8(text):
+        raise ConfigError(
+            f"augment is {value!r}; expected one of: none, {', '.join(PRESETS)}; or a .toml file"
+        )
+    return text
+
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()
@@ -211,6 +228,13 @@ def _rate(name: str, value: Any) -> float:
     number = _number(value)
     if not (math.isfinite(number) and number > 0):
         raise ConfigError(f"{name} is {value!r}; expected a finite number above 0")
+    return number
+
+
+def _amount(name: str, value: Any) -> float:
+    number = _number(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ConfigError(f"{name} is {value!r}; expected a finite number, 0 or more")
     return number
 
 

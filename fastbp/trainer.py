@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,10 +200,13 @@ class Trainer:
             (epoch - 1) * self.steps,
             self.steps,
             settings.epochs * self.steps,
+            round(settings.warmup * self.steps),
         )
         losses = np.empty(self.steps, dtype=np.float64)
         correct = np.empty(self.steps, dtype=np.int64)
-        distortion = self.distortion and self.distortion.at(settings.seed, epoch - 1)
+        more: dict[str, Any] = {}  # what a plain run's backend need not know
+        if self.distortion is not None:
+            more["distortion"] = self.distortion.at(settings.seed, epoch - 1)
         loss_sum, correct_sum, samples = 0.0, 0, 0
         for part in self._chunks():
             rows = order[part.start * size : part.stop * size]
@@ -217,7 +220,7 @@ class Trainer:
                 rates[part],
                 losses[part],
                 correct[part],
-                distortion,
+                **more,
             )
             release(self.images)
             self._pace.observe(part.stop - part.start, perf_counter() - began)

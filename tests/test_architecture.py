@@ -14,19 +14,19 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are no
 
 # Who may import whom: a module imports those of earlier rows only.
 ROWS = [
-    ["errors", "interrupt", "callbacks", "reference", "rounding", "pace"],
-    ["reference_distortions"],
+    ["errors", "interrupt", "callbacks", "reference", "reference_activations", "rounding", "pace"],
+    ["reference_distortions", "reference_learning"],
     ["files", "metrics", "random", "schedules", "stopping", "datasets"],
     ["distortions", "preprocess", "dataio"],
     ["network"],
-    ["initializers", "numpy_backend", "numba_backend", "inputs"],
+    ["initializers", "numpy_backend", "numba_backend", "inputs", "pictures"],
     ["settings", "backends"],
     ["trainer", "verification", "options"],
     ["runs", "live"],
     ["progress", "logs"],
     ["experiment", "evaluation"],
     ["comparison"],
-    ["verify", "tables", "plots"],
+    ["verify", "tables", "plots", "drawing"],
     ["studies"],
     ["cli"],
     ["__main__", "__init__"],

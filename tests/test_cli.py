@@ -151,7 +151,8 @@ def test_divergence_has_its_own_code_and_keeps_the_weights(here):
         (["--validation", 1], "validation is 1.0"),
         (["--seed", -1], "seed is -1"),
         (["--backend", "torch"], "backend is 'torch'; expected one of: numba, numpy"),
-        (["--schedule", "cosine"], "schedule is 'cosine'"),
+        (["--schedule", "cosinus"], "schedule is 'cosinus'"),
+        (["--warmup", "-1"], "warmup is -1.0; expected a finite number, 0 or more"),
         (["--init", "zero"], "init is 'zero'"),
         (["--dtype", "int8"], "dtype is 'int8'"),
         (["--data", "none.npz"], "none.npz: found no such file"),
@@ -347,6 +348,7 @@ def test_test_holds_several_weights_side_by_side(here):
     assert names == ["one", "two", "ensemble"]
     alone = json.loads(fastbp("test", "two", "--json").stdout)
     both = json.loads(fastbp("test", "one", "two", "--ensemble", "--json").stdout)
+    assert list(json.loads(fastbp("test", "one", "one", "--json").stdout)) == ["one", "one (2)"]
     assert list(both) == names
     assert both["two"] == alone
     assert {"top2_accuracy", "expected_calibration_error", "most_confident_mistakes"} <= set(alone)

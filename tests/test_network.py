@@ -99,7 +99,7 @@ def test_properties():
     assert (network.sizes, network.inputs, network.classes) == ((6, 4, 3), 6, 3)
     assert all(type(size) is int for size in network.sizes)
     assert (network.dtype, network.activation, network.input_scale) == (np.float64, "relu", 0.5)
-    assert repr(network) == "Network((6, 4, 3), dtype='float64', input_scale=0.5)"
+    assert repr(network) == "Network((6, 4, 3), dtype='float64', activation='relu', input_scale=0.5)"
     assert [name for name, _ in network.named_arrays()] == [
         f"layers.{layer}.{kind}" for layer in (0, 1) for kind in ("weight", "bias")
     ]
@@ -154,7 +154,7 @@ def test_astype():
         ((5, 3), {"dtype": ">f4"}, "dtype is"),
         ((5, 3), {"dtype": "nonsense"}, "dtype is 'nonsense'"),
         ((5, 3), {"dtype": None}, "dtype is None"),
-        ((5, 3), {"activation": "tanh"}, "activation is 'tanh'"),
+        ((5, 3), {"activation": "swish"}, "activation is 'swish'"),
         ((5, 3), {"input_scale": 0}, "input_scale is 0"),
         ((5, 3), {"input_scale": -1}, "input_scale is -1"),
         ((5, 3), {"input_scale": math.nan}, "input_scale is nan"),
@@ -199,6 +199,15 @@ def test_round_trip(tmp_path, sizes, dtype):
         "classes": str(sizes[-1]),
         "seed": "3",
     }
+
+
+@pytest.mark.parametrize("activation", ["leaky-relu", "tanh", "gelu"])
+def test_activation_is_kept_in_file_copy_and_pickle(tmp_path, activation):
+    network = Network((6, 4, 3), activation=activation)
+    network.save(tmp_path / "w.safetensors")
+    copies = [network.copy(), network.astype("float64"), pickle.loads(pickle.dumps(network))]
+    for other in (Network.load(tmp_path / "w.safetensors"), *copies):
+        assert other.activation == activation
 
 
 def umask():
@@ -321,7 +330,7 @@ METADATA = {
     "sizes as text": ({"sizes": "many"}, "metadata sizes is 'many'"),
     "classes": ({"classes": "10"}, "metadata classes is '10'; expected '3'"),
     "format": ({"format": "pt"}, "metadata format is 'pt'; expected 'fastbp'"),
-    "activation": ({"activation": "tanh"}, "metadata activation is 'tanh'; expected one of: relu"),
+    "activation": ({"activation": "swish"}, "metadata activation is 'swish'; expected one of: relu"),
     "input_scale": ({"input_scale": "bright"}, "metadata input_scale is 'bright'"),
     "input_scale nan": ({"input_scale": "nan"}, "metadata input_scale is 'nan'"),
     "input_scale 0": ({"input_scale": "0"}, "metadata input_scale is '0'"),

@@ -137,12 +137,12 @@ MUTANTS = {
     ),
 }
 RUN_MUTANTS = {
-    "no bias in hidden layers": ("activations[-1] @ weight + bias,", "activations[-1] @ weight,"),
+    "no bias in hidden layers": ("activations[-1] @ weight + bias)", "activations[-1] @ weight)"),
     "no bias in the last layer": (
         "activations[-1] @ weights[-1] + biases[-1]",
         "activations[-1] @ weights[-1]",
     ),
-    "no ReLU": ("np.maximum(activations[-1] @ weight + bias, 0)", "activations[-1] @ weight + bias"),
+    "no ReLU": ("activate(activations[-1] @ weight + bias)", "activations[-1] @ weight + bias"),
     "full size for the smaller last batch": (
         "labels[rows], float(rates[step]))",
         "labels[rows], float(rates[step]) * len(rows) / batch_size)",

@@ -7,10 +7,22 @@ at once. A new command is a new file here, named below.
 
 from __future__ import annotations
 
-from . import train, evaluate, data, plot, study, augment, verify
+from . import train, evaluate, predict, draw, data, plot, study, augment, verify
 from .app import app
 
-__all__ = ["app", "augment", "data", "evaluate", "main", "plot", "study", "train", "verify"]
+__all__ = [
+    "app",
+    "augment",
+    "data",
+    "draw",
+    "evaluate",
+    "main",
+    "plot",
+    "predict",
+    "study",
+    "train",
+    "verify",
+]
 
 
 def main() -> None:

@@ -52,6 +52,6 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
 
 
-def print_json(values: dict[str, Any]) -> None:
+def print_json(values: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print JSON that any reader takes: without NaN or infinity."""
     typer.echo(json.dumps(values, indent=2, allow_nan=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from .. import options
 from ..errors import ConfigError
 from .app import app
@@ -39,12 +41,13 @@ def evaluate(
                 f"the runs were trained on {' and '.join(sorted(sources))}; expected --data with one of them"
             )
         testing = test_data(sources.pop())
-        found = {
-            printable(path): test(network, testing) for path, network in zip(weights, networks, strict=True)
-        }
+        evaluations = [test(network, testing) for network in networks]
+        names = [printable(path) for path in weights]
         if ensemble:
-            found["ensemble"] = test_ensemble(networks, testing)
-        last = list(found.values())[-1]
+            evaluations.append(test_ensemble(networks, testing))
+            names.append("ensemble")
+        found = dict(zip(_distinct(names), evaluations, strict=True))
+        last = evaluations[-1]
         if predictions is not None:
             replace_file(predictions, predictions_csv(last))
         if as_json and len(found) == 1:
@@ -55,3 +58,13 @@ def evaluate(
             print_evaluation(console(), last)
         else:
             print_comparison(console(), found)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Number those that come again: a run folder may be called ensemble, or be given twice."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return distinct

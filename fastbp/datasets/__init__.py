@@ -176,7 +176,8 @@ def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
         if not exists or not str(spec):
             known = ", ".join(mnist.NAMES)
             shown = printable(spec) or "''"
-            raise DataError(f"{shown}: found no such file or folder, expected one or a name ({known})")
+            hint = "; a run on arrays from Python does not keep them" if str(spec) == "arrays" else ""
+            raise DataError(f"{shown}: found no such file or folder, expected one or a name ({known}){hint}")
         name = printable(path.resolve().name)
         return name, _find_folder(path) if path.is_dir() else _find_file(path)
 

@@ -70,6 +70,8 @@ def plot(
         raise ConfigError(
             f"{kind} shows one run, {len(runs)} are given; expected one, or --kind {' or '.join(OF_MANY)}"
         )
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise ConfigError("a run is given twice; expected each once")
     target = None if show and out is None else _target(runs, kind, out)
     with styled():  # is there a matplotlib, before work is put in?
         pass

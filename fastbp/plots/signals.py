@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ..datasets.parts import Images, Labels
 from ..errors import ConfigError
 from ..network import Network
-from ..reference import backward, forward, gather, softmax_cross_entropy
+from ..reference import gather, softmax_cross_entropy
+from ..reference_activations import ACTIVATIONS
+from ..reference_learning import backward, forward
 from .style import COLOURS, GREY, new_figure, styled
 
 if TYPE_CHECKING:
@@ -52,9 +54,10 @@ def measure(network: Network, images: Images, labels: Labels) -> tuple[list[Spre
     count = min(SAMPLES, len(images))
     rows = np.linspace(0, len(images) - 1, count).astype(np.int64)
     x = gather(images, rows, network.input_scale, network.dtype)
-    activations, logits = forward(network.weights, network.biases, x)
+    activation = ACTIVATIONS[network.activation]
+    activations, slopes, logits = forward(network.weights, network.biases, x, activation)
     _, d_logits = softmax_cross_entropy(logits, labels[rows])
-    d_weights, _ = backward(network.weights, activations, d_logits)
+    d_weights, _ = backward(network.weights, activations, slopes, d_logits)
     hidden = [f"hidden {layer}" for layer in range(1, len(activations))]
     passing = [
         _spread(name, values)

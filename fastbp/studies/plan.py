@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..datasets.mnist import NAMES
 from ..errors import ConfigError
 from ..settings import Settings
 
@@ -118,16 +120,17 @@ def read_study(name: str) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
     try:
-        return _study(path.stem, values)
+        return _study(path.stem, values, None if name in shipped else path.parent)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _study(name: str, values: Mapping[str, Any]) -> Study:
+def _study(name: str, values: Mapping[str, Any], folder: Path | None) -> Study:
     _check_keys("the study", values, _STUDY)
     shared = _mapping("settings", values.get("settings", {}))
     tables = tuple(
-        _table(f"table {n}", table, shared) for n, table in enumerate(_tables("tables", values), start=1)
+        _table(f"table {n}", table, shared, folder)
+        for n, table in enumerate(_tables("tables", values), start=1)
     )
     if not tables:
         raise ConfigError("has no tables; expected [[tables]], each with [[tables.cells]]")
@@ -151,10 +154,10 @@ def _study(name: str, values: Mapping[str, Any]) -> Study:
     )
 
 
-def _table(place: str, values: Mapping[str, Any], shared: Mapping[str, Any]) -> Table:
+def _table(place: str, values: Mapping[str, Any], shared: Mapping[str, Any], folder: Path | None) -> Table:
     _check_keys(place, values, _TABLE)
     settings = {**shared, **_mapping(f"settings of {place}", values.get("settings", {}))}
-    cells = tuple(_cell(place, cell, settings) for cell in _tables("cells", values))
+    cells = tuple(_cell(place, cell, settings, folder) for cell in _tables("cells", values))
     if not cells:
         raise ConfigError(f"{place} has no cells")
     names = [cell.name for cell in cells]
@@ -168,7 +171,7 @@ def _table(place: str, values: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     )
 
 
-def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:
+def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any], folder: Path | None) -> Cell:
     name = _text("name", values.get("name", ""))
     if not name:
         raise ConfigError(f"a cell of {place} has no name")
@@ -181,6 +184,8 @@ def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any]) ->
     try:
         # One thread: runs go side by side, and the weights have the same bits for any number.
         merged = Settings.from_mapping({**settings, **own, "threads": 1})
+        if folder is not None:
+            merged = _placed(merged, folder)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
     return Cell(
@@ -189,6 +194,15 @@ def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any]) ->
         report=_report(place, values.get("report")),
         report_epoch=_count("report_epoch", values["report_epoch"]) if "report_epoch" in values else None,
     )
+
+
+def _placed(settings: Settings, folder: Path) -> Settings:
+    """Take files that a study names from the folder of its own file, wherever it is started."""
+    if settings.data not in NAMES:
+        settings = replace(settings, data=os.path.abspath(folder / settings.data))
+    if settings.augment.endswith(".toml"):
+        settings = replace(settings, augment=os.path.abspath(folder / settings.augment))
+    return settings
 
 
 def _report(place: str, value: Any) -> tuple[float, ...] | str | None:

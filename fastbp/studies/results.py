@@ -8,8 +8,10 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 
+from ..datasets.mnist import NAMES
 from ..errors import ConfigError
 from ..files import replace_file
 from ..settings import Settings
@@ -43,7 +45,7 @@ class Run:
     settings: str  # JSON
 
 
-_LATER = {"augment": "none"}
+_LATER = {"augment": "none", "warmup": 0.0, "activation": "relu"}
 _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Run)}
 
 
@@ -53,7 +55,41 @@ def key_of(settings: Settings) -> str:
     Threads are no part of it: the weights have the same bits for any number. Settings that came after the
     first results were kept are part of it only where they change something.
     """
-    return hashlib.sha256(_decisive(settings).encode()).hexdigest()[:16]
+    files = _contents(settings)
+    text = _decisive(settings) + (json.dumps(files, sort_keys=True) if files else "")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fingerprint(path: Path) -> str:
+    """Return a hash of what a file, or the files of a folder, hold; empty for what is not there."""
+    if path.is_dir():
+        parts = [f"{entry.name} {fingerprint(entry)}" for entry in sorted(path.iterdir()) if entry.is_file()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    try:
+        state = path.stat()
+    except OSError:
+        return ""
+    return _hash_of(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _hash_of(path: Path, _changed: int, _size: int) -> str:
+    """Read a file once, as long as it stays as it is: every cell of a study asks."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError:
+        return ""
+
+
+def _contents(settings: Settings) -> dict[str, str]:
+    """Return what stands in the files that settings name: a path says nothing about it."""
+    named = {}
+    if settings.data not in NAMES:
+        named["data_sha256"] = fingerprint(Path(settings.data))
+    if settings.augment.endswith(".toml"):
+        named["augment_sha256"] = fingerprint(Path(settings.augment))
+    return named
 
 
 def _decisive(settings: Settings) -> str:
@@ -92,7 +128,9 @@ def read_results(folder: Path) -> dict[str, Run]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error}); move it away, or choose another --out"
+        ) from error
     if not rows or rows[0] != list(_TYPES):
         raise ConfigError(f"{path}: is not a study's results; move it away, or choose another --out")
     runs = {}
@@ -100,9 +138,11 @@ def read_results(folder: Path) -> dict[str, Run]:
         try:
             values = {n: kind(v) for (n, kind), v in zip(_TYPES.items(), row, strict=True)}
             run = Run(**values)
+            json.loads(run.settings)
         except ValueError as error:
+            found = f"{len(row)} of {len(_TYPES)} columns" if len(row) != len(_TYPES) else str(error)
             raise ConfigError(
-                f"{path}: line {line} is damaged ({error}); delete the line, its run is then made again"
+                f"{path}: line {line} is damaged ({found}); delete the line, its run is then made again"
             ) from error
         runs[run.key] = run
     return runs

@@ -18,6 +18,7 @@ from ..datasets import Dataset, load_training
 from ..datasets.parts import Images
 from ..errors import ConfigError
 from ..experiment import new_network, run
+from ..files import locked
 from ..network import Network
 from ..pace import available_cores
 from ..runs import Result, cpu_name
@@ -108,7 +109,8 @@ def run_study(
 
     Raises
     ------
-    ConfigError, DataError : as of a single run; those that were done are kept
+    ConfigError, DataError : as of a single run; those that were done are kept. ConfigError too while another
+        process writes into the folder
     StudyInterruptedError : Ctrl-C
     """
     plan = planned(study, study.seeds if seeds is None else seeds)
@@ -116,15 +118,16 @@ def run_study(
         (out / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out}: cannot be a study's folder ({error.strerror or error})") from error
-    known = read_results(out)
-    for key, (cells, _) in plan.items():
-        if key in known:  # the cells may have got other names since
-            known[key] = replace(known[key], cells=cells)
-    jobs = deque(_Job(key, cells, settings) for key, (cells, settings) in plan.items() if key not in known)
-    data = {name: load_training(name) for name in {job.settings.data for job in jobs}}
-    pool = _Pool(out, jobs, known, data, len(plan), announce)
-    pool.work(min(workers or available_cores(), max(len(jobs), 1)))
-    write_results(out, known)
+    with locked(out):
+        known = read_results(out)
+        for key, (cells, _) in plan.items():
+            if key in known:  # the cells may have got other names since
+                known[key] = replace(known[key], cells=cells)
+        jobs = deque(_Job(key, cells, entry) for key, (cells, entry) in plan.items() if key not in known)
+        data = {name: load_training(name) for name in {job.settings.data for job in jobs}}
+        pool = _Pool(out, jobs, known, data, len(plan), announce)
+        pool.work(min(workers or available_cores(), max(len(jobs), 1)))
+        write_results(out, known)
     return {key: known[key] for key in plan}
 
 

@@ -12,6 +12,7 @@ from ..files import replace_file
 from ..progress import duration, percent
 from .figures import MISSING, draw, has_matplotlib
 from .plan import Study
+from .results import read_results
 from .runner import Progress, StudyInterruptedError, planned, run_study
 from .summary import markdown
 
@@ -62,6 +63,13 @@ def show_study(
             soft_wrap=True,
         )
         raise
+    others = len(read_results(out)) - len(runs)
+    if others > 0:
+        console.print(
+            f"results.csv also holds {others} runs of other cells or seeds; they are in no table",
+            markup=False,
+            soft_wrap=True,
+        )
     text = markdown(study, runs, seeds, note=note)
     replace_file(out / TABLE, text)
     written = [TABLE]

@@ -110,7 +110,7 @@ def _table(table: Table, runs: Mapping[str, Run], seeds: int) -> list[str]:
     empty = {i for i in range(1, len(head)) if all(not row[i] for row in rows)}
     kept = [i for i in range(len(head)) if i not in empty]
     lines = [[head[i] for i in kept], ["---" if i == 0 else "---:" for i in kept]]
-    lines += [[row[i] for i in kept] for row in rows]
+    lines += [[row[i].replace("|", "\\|") for i in kept] for row in rows]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 

@@ -236,9 +236,11 @@ def update_bias(dz: Any, ldw: int, bias: Any, samples: int, columns: Any, alpha:
 
 @njit(inline=True)
 def backward(
-    dz: Any, w: Any, ldw: int, vectors: int, x: Any, dx: Any, ldx: int, samples: int, fours: Any
+    dz: Any, w: Any, ldw: int, vectors: int, x: Any, dx: Any, ldx: int, samples: int, fours: Any, floor: Any
 ) -> None:
-    """``dx = (dz w^T) * (x > 0)`` for the rows of w in ``fours``: dot products along the rows of w.
+    """``dx = (dz w^T) * (x > floor)`` for the rows of w in ``fours``: dot products along the rows of w.
+
+    ``floor`` is 0 for ReLU; with -inf the product stays as it is.
 
     Cost: 2 * samples * rows * columns FLOP, and 15 additions a 16 sums for the lanes; reads that part of w
     once.
@@ -248,7 +250,15 @@ def backward(
             r = four * ROWS
             at = i * ldx + r
             backward_tile(
-                offset(dz, i * ldw), ldw, offset(w, r * ldw), ldw, offset(x, at), offset(dx, at), ldx, vectors
+                offset(dz, i * ldw),
+                ldw,
+                offset(w, r * ldw),
+                ldw,
+                offset(x, at),
+                offset(dx, at),
+                ldx,
+                vectors,
+                floor,
             )
 
 
@@ -265,6 +275,7 @@ def backward_narrow(
     ldx: int,
     samples: int,
     columns: Any,
+    floor: Any,
     unused: Any,
 ) -> None:
     """Compute ``backward`` for few outputs: some vectors of ``dx``, by a transposed copy of their part of w.
@@ -295,6 +306,6 @@ def backward_narrow(
                 offset(dx, at),
                 ldx,
                 outputs,
-                dz[0],
+                floor,
             )
         v += wide

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .activations import RELU, activate, multiply_rows
 from .augment import distort
 from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
 from .dense import (
@@ -129,7 +130,8 @@ def _forward_layer(
     w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
     relu, linear = space.outputs.dtype.type(0.0), space.outputs.dtype.type(-np.inf)
     is_last = layer == len(layout) - 1
-    floor = linear if is_last else relu
+    is_relu = space.activation == RELU
+    floor = relu if is_relu and not is_last else linear
     y = offset(pointer(space.gradients) if is_last else pointer(space.outputs), space.output_at[layer])
     rows = pointer(own.forward_rows)
     if layer == 0 and own.inputs.size == 0:
@@ -141,6 +143,10 @@ def _forward_layer(
         else:
             x, ldx = offset(pointer(space.outputs), space.output_at[layer - 1]), layout[layer - 1, 2]
         forward(x, ldx, w, ldw, bias, y, layout[layer, 0], fours, columns, floor, rows)
+    if not (is_relu or is_last):
+        slopes = offset(pointer(space.slopes), space.output_at[layer])
+        first, last = fours[0] * ROWS, fours[1] * ROWS
+        activate(space.activation, y, slopes, ldw, layout[layer, 1], first, last, columns)
 
 
 @njit(inline=True)
@@ -182,21 +188,28 @@ def _backward_and_update(
     lanes = width(params)
     vectors, all_fours = (outputs + lanes - 1) // lanes, (inputs + ROWS - 1) // ROWS
     fours = share(all_fours, thread, threads)
+    is_relu, floor = (
+        space.activation == RELU,
+        space.outputs.dtype.type(0.0 if space.activation == RELU else -np.inf),
+    )
     is_narrow = vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
     if is_narrow:
         # Rows are owned by whole vectors of dx, so that who writes them has transposed and updates them.
         owned, a_vector = share((inputs + lanes - 1) // lanes, thread, threads), lanes // ROWS
         fours = (owned[0] * a_vector, min(owned[1] * a_vector, all_fours))
         transposed = pointer(space.transposed)
-        backward_narrow(dz, w, ldw, inputs, outputs, transposed, x, dx, ldx, samples, owned, unused)
+        backward_narrow(dz, w, ldw, inputs, outputs, transposed, x, dx, ldx, samples, owned, floor, unused)
     # So many rows of W that they stay in the second level cache between their two uses.
     step = max(1, ONE_PASS_BYTES // (ROWS * ldw * space.outputs.itemsize))
     for four in range(fours[0], fours[1], step):
         some = (four, min(four + step, fours[1]))
         if not is_narrow:
-            backward(dz, w, ldw, vectors, x, dx, ldx, samples, some)
+            backward(dz, w, ldw, vectors, x, dx, ldx, samples, some, floor)
         update(x, ldx, dz, w, ldw, samples, some, (0, vectors), alpha, unused)
     update_bias(dz, ldw, bias, samples, share(vectors, thread, threads), alpha)
+    if not is_relu:
+        slopes = offset(pointer(space.slopes), space.output_at[layer - 1])
+        multiply_rows(dx, slopes, ldx, samples, fours[0] * ROWS, fours[1] * ROWS)
 
 
 @njit(kept=True)

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from .elementary import exp, log
 from .jit import njit
 from .simd import (
     add,
-    exp,
     first_equal,
     first_lane,
     largest,
     load,
-    log,
     maximum,
     multiply,
     offset,

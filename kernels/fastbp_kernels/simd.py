@@ -9,9 +9,7 @@ count elements. Nothing is checked.
 
 from __future__ import annotations
 
-import math
 import os
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,17 +26,16 @@ __all__ = [
     "Emitter",
     "Vector",
     "add",
-    "exp",
     "first_equal",
     "first_lane",
     "fma",
     "lanes",
     "largest",
     "load",
-    "log",
     "maximum",
     "multiply",
     "offset",
+    "operation",
     "pointer",
     "prefetch",
     "splat",
@@ -263,7 +260,7 @@ def prefetch(typing: Any, base: Any, elements: Any) -> Any:
 
 
 # ---------------------------------------------------------------------------- vectors in compiled code
-def _operation(arity: int, write: Callable[..., Any]) -> Any:
+def operation(arity: int, write: Callable[..., Any]) -> Any:
     """Intrinsic on ``arity`` vectors of one type, giving a vector."""
 
     def typed(first: Any) -> Any:
@@ -362,67 +359,6 @@ def _largest(e: Emitter, vector: Any) -> Any:
     return e.builder.extract_element(vector, ir.Constant(I32, 0))
 
 
-def _exp(e: Emitter, x: Any) -> Any:
-    """exp(x) for x <= 0: ``x = n ln 2 + r``, Taylor's series in ``r`` (|r| <= ln(2) / 2), times ``2**n``.
-
-    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9 (float32), r**14 / 14! =
-    4e-18
-    (float64). Below the smallest normal number the result is 0. NaN stays NaN.
-    """
-    b, single = e.builder, e.size == 4
-    integer = ir.VectorType(I32 if single else I64, e.lanes)
-    mantissa, bias, lowest = (23, 127, -87.0) if single else (52, 1023, -708.0)
-    degree = 7 if single else 13
-    # Adding 1.5 * 2**mantissa rounds to an integer that then stands in the lowest bits.
-    magic = e.constant(1.5 * 2.0**mantissa)
-    low = b.fcmp_ordered("<", x, e.constant(lowest))
-    x = b.select(low, e.constant(lowest), x)
-    shifted = e.fma(x, e.constant(1.4426950408889634), magic)
-    n = b.fsub(shifted, magic)
-    # ln 2 in two parts, the first with so few bits that n * part is exact.
-    high = 0.693359375 if single else 0.693147180369123816490
-    rest = -2.12194440054690583e-4 if single else 1.90821492927058770002e-10
-    r = e.fma(n, e.constant(-high), x)
-    r = e.fma(n, e.constant(-rest), r)
-    value = e.constant(1.0 / math.factorial(degree))
-    for k in range(degree - 1, -1, -1):
-        value = e.fma(value, r, e.constant(1.0 / math.factorial(k)))
-    exponent = b.shl(b.bitcast(shifted, integer), ir.Constant(integer, [mantissa] * e.lanes))
-    power = b.add(exponent, ir.Constant(integer, [bias << mantissa] * e.lanes))
-    return b.select(low, e.constant(0.0), b.fmul(value, b.bitcast(power, e.vector)))
-
-
-def _log(e: Emitter, x: Any) -> Any:
-    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m + 1))``, ``1/sqrt(2)
-    <= m < sqrt(2)``.
-
-    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series left out is below
-    ``t**11 / 11 = 3.5e-10``
-    (float32) and ``t**23 / 23 = 1.1e-19`` (float64), relative to ``t``. NaN stays NaN.
-    """
-    b, single = e.builder, e.size == 4
-    scalar = I32 if single else I64
-    integer = ir.VectorType(scalar, e.lanes)
-    mantissa, terms = (23, 5) if single else (52, 11)
-
-    def constant(value: int) -> ir.Constant:
-        return ir.Constant(integer, [value] * e.lanes)
-
-    bits = b.bitcast(x, integer)
-    # Subtracting 1/sqrt(2)'s bits moves the border between two exponents there.
-    root = struct.unpack("<I" if single else "<Q", struct.pack("<f" if single else "<d", math.sqrt(0.5)))[0]
-    n = b.ashr(b.sub(bits, constant(root)), constant(mantissa))
-    m = b.bitcast(b.sub(bits, b.shl(n, constant(mantissa))), e.vector)
-    one = e.constant(1.0)
-    t = b.fdiv(b.fsub(m, one), b.fadd(m, one))
-    square = b.fmul(t, t)
-    series = e.constant(1.0 / (2 * terms - 1))
-    for k in range(terms - 2, -1, -1):
-        series = e.fma(series, square, e.constant(1.0 / (2 * k + 1)))
-    value = e.fma(b.sitofp(n, e.vector), e.constant(math.log(2.0)), b.fmul(b.fadd(t, t), series))
-    return b.select(b.fcmp_unordered("uno", x, x), x, value)
-
-
 @intrinsic
 def first_equal(typing: Any, a: Any, b: Any) -> Any:
     """Number of the first lane in which both are equal; 2**62 where none is."""
@@ -437,13 +373,11 @@ def first_equal(typing: Any, a: Any, b: Any) -> Any:
     return types.int64(a, b), emit
 
 
-add = _operation(2, lambda e, a, b: e.builder.fadd(a, b))
-subtract = _operation(2, lambda e, a, b: e.builder.fsub(a, b))
-multiply = _operation(2, lambda e, a, b: e.builder.fmul(a, b))
-maximum = _operation(2, _select_larger)
-fma = _operation(3, lambda e, a, b, c: e.fma(a, b, c))
-exp = _operation(1, _exp)
-log = _operation(1, _log)
+add = operation(2, lambda e, a, b: e.builder.fadd(a, b))
+subtract = operation(2, lambda e, a, b: e.builder.fsub(a, b))
+multiply = operation(2, lambda e, a, b: e.builder.fmul(a, b))
+maximum = operation(2, _select_larger)
+fma = operation(3, lambda e, a, b, c: e.fma(a, b, c))
 first_lane = _reduction(lambda e, v: e.builder.extract_element(v, ir.Constant(I32, 0)))
 total = _reduction(lambda e, v: e.builder.extract_element(e.fold([v]), ir.Constant(I32, 0)))
 largest = _reduction(_largest)

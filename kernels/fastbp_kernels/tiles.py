@@ -81,7 +81,7 @@ def _each_width(builder: ir.IRBuilder, vectors: Any, emit: Callable[[int], None]
 def _forward(*, listed: bool = False, masked: bool = False) -> Any:
     """``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows and some vectors; ``floor`` 0 is
     ReLU, -inf none. ``masked``: ``y[i, :] = (sum_k x[i, k] * w[k, :]) * (bias[i, :] > 0)``, where ``bias``
-    lies as ``y``.
+    lies as ``y``, and ``floor`` stands for the 0 there.
     """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
@@ -115,7 +115,7 @@ def _forward(*, listed: bool = False, masked: bool = False) -> Any:
             for j in range(vectors):
                 z, at = sums[i * vectors + j], builder.add(builder.mul(ldy, e.int64(i)), steps[j])
                 if masked:
-                    active = builder.fcmp_ordered(">", e.load(e.at(bias, at)), zeros)
+                    active = builder.fcmp_ordered(">", e.load(e.at(bias, at)), floors)
                     value = builder.select(active, z, zeros)
                 else:
                     # In this form NaN stays NaN, so that a run that diverges is seen.
@@ -203,15 +203,15 @@ def _update(listed: bool) -> Any:
 
 @intrinsic
 def backward_tile(
-    typing: Any, dz: Any, ldz: Any, w: Any, ldw: Any, x: Any, dx: Any, ldx: Any, vectors: Any
+    typing: Any, dz: Any, ldz: Any, w: Any, ldw: Any, x: Any, dx: Any, ldx: Any, vectors: Any, floor: Any
 ) -> Any:
-    """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > 0)`` for ``BACKWARD_ROWS`` samples and 4 rows of w,
+    """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > floor)`` for ``BACKWARD_ROWS`` samples and 4 rows of w,
     ``vectors`` long.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         e = Emitter.of(signature.args[0], builder)
-        dz, ldz, w, ldw, x, dx, ldx, vectors = args
+        dz, ldz, w, ldw, x, dx, ldx, vectors, floor = args
         dz_rows = [e.at(dz, builder.mul(ldz, e.int64(i))) for i in range(BACKWARD_ROWS)]
         w_rows = [e.at(w, builder.mul(ldw, e.int64(j))) for j in range(ROWS)]
 
@@ -229,17 +229,19 @@ def backward_tile(
         piece = min(ROWS, e.lanes)
         short = ir.VectorType(e.element, piece)
         zeros = ir.Constant(short, [0.0] * piece)
+        whole = e.splat(floor)
+        floors = e.shuffle(whole, whole, range(piece))
         for first in range(0, len(sums), e.lanes):
             totals = e.fold(sums[first : first + e.lanes])
             for part in range(0, min(e.lanes, len(sums)), piece):
                 i, j = divmod(first + part, ROWS)
                 at = builder.add(builder.mul(ldx, e.int64(i)), e.int64(j))
-                active = builder.fcmp_ordered(">", e.load(e.at(x, at), short), zeros)
+                active = builder.fcmp_ordered(">", e.load(e.at(x, at), short), floors)
                 total = e.shuffle(totals, totals, range(part, part + piece))
                 e.store(builder.select(active, total, zeros), e.at(dx, at))
         return context.get_dummy_value()
 
-    return types.void(dz, INT, dz, INT, dz, dz, INT, INT), emit
+    return types.void(dz, INT, dz, INT, dz, dz, INT, INT, dz.dtype), emit
 
 
 forward_tile = _forward()

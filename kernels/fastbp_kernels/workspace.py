@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .activations import RELU
 from .batch import TAIL
 from .dense import NARROW
 from .simd import BITS
@@ -26,6 +27,10 @@ class Workspace(NamedTuple):
     """Gradients of the same."""
     output_at: NDArray[np.int64]
     """(L,): where each layer's outputs begin."""
+    activation: int
+    """Of hidden layers, a number of `fastbp_kernels.activations.ACTIVATIONS`."""
+    slopes: NDArray[Any]
+    """Derivatives of the activations, as ``outputs``; empty for ReLU."""
     transposed: NDArray[Any]
     """A transposed copy of the weights of the largest layer with few outputs (outputs, row)."""
     barrier: NDArray[np.int64]
@@ -67,13 +72,16 @@ def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
     return raw[start : start + elements * size].view(dtype)
 
 
-def make_workspace(layout: NDArray[np.int64], dtype: DTypeLike, batch: int) -> Workspace:
+def make_workspace(
+    layout: NDArray[np.int64], dtype: DTypeLike, batch: int, activation: int = RELU
+) -> Workspace:
     """Allocate what a run shares, for batches of up to ``batch`` samples.
 
     Parameters
     ----------
     layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset of each layer
     dtype : float32 or float64, of the parameters
+    activation : of hidden layers, a number of `ACTIVATIONS`
     """
     b4, rows = -(-batch // ROWS) * ROWS, layout[:, 2]
     ends = np.cumsum(rows * b4)
@@ -83,6 +91,8 @@ def make_workspace(layout: NDArray[np.int64], dtype: DTypeLike, batch: int) -> W
         outputs=_aligned(int(ends[-1]), dtype),
         gradients=_aligned(int(ends[-1]), dtype),
         output_at=np.ascontiguousarray(ends - rows * b4),
+        activation=activation,
+        slopes=_aligned(0 if activation == RELU else int(ends[-1]), dtype),
         transposed=_aligned(max([0, *narrow]), dtype),
         barrier=_aligned(BARRIER_SIZE, np.int64),
     )

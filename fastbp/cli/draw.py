@@ -1,0 +1,37 @@
+"""``fastbp draw``: a page to draw digits on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import options
+from .app import app
+from .common import reporting
+
+__all__ = ["draw_digits"]
+
+Page = Annotated[Path, typer.Option("--out", metavar="FILE.html", help="File to write.")]
+NoOpen = Annotated[bool, typer.Option("--no-open", help="Write the file, and do not open it.")]
+
+
+@app.command("draw")
+def draw_digits(
+    weights: options.Weights,
+    out: Page = Path("page.html"),
+    no_open: NoOpen = False,
+) -> None:
+    """Write a page to draw digits on, and open it: one file, with the networks inside."""
+    with reporting():
+        import webbrowser
+
+        from ..datasets.source import printable
+        from ..drawing import drawing_page, pack, read_shown
+        from ..files import replace_file
+
+        replace_file(out, drawing_page(pack([read_shown(path) for path in weights])))
+        typer.echo(printable(out))
+        if not (no_open or webbrowser.open(out.resolve().as_uri())):
+            typer.echo("fastbp: no browser was found; open the file in one", err=True)

@@ -1,0 +1,114 @@
+"""``fastbp predict``: what a network makes of pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import options
+from ..errors import ConfigError, DataError, WeightsError
+from .app import app
+from .common import MISTAKE, print_json, reporting
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..network import Network
+
+__all__ = ["predict_pictures"]
+
+LIKELIEST = 3
+
+OneWeights = Annotated[
+    Path, typer.Argument(metavar="WEIGHTS", help="A run folder, or a safetensors file.", show_default=False)
+]
+Pictures = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="PNG or JPEG: a drawing, scan or photograph of one digit."),
+]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+
+
+@app.command("predict")
+def predict_pictures(
+    weights: OneWeights,
+    pictures: Pictures,
+    as_json: options.Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Say which digit a picture shows: the three likeliest classes, a line for each file."""
+    with reporting():
+        from ..evaluation import load
+        from ..pictures import read_digit
+
+        if as_json and as_csv:
+            raise ConfigError("--json and --csv exclude each other; expected one of them")
+        network = load(weights)
+        _check_inputs(network, weights)
+        rows: list[dict[str, Any]] = []
+        failed = False
+        for path in pictures:
+            try:
+                rows.append(_row(network, path, read_digit(path)))
+            except DataError as error:
+                typer.echo(f"fastbp: error: {error}", err=True)
+                failed = True
+            else:
+                if not (as_json or as_csv):
+                    typer.echo(_line(rows[-1]))
+        if as_json:
+            print_json(rows)
+        elif as_csv:
+            typer.echo(_csv(rows, min(LIKELIEST, network.classes)), nl=False)
+        if failed:
+            raise typer.Exit(MISTAKE)
+
+
+def _check_inputs(network: Network, weights: Path) -> None:
+    from ..datasets.source import printable
+    from ..preprocess import SIDE
+
+    if network.inputs != SIDE * SIDE:
+        raise WeightsError(
+            f"{printable(weights)}: takes {network.inputs} numbers; expected a network for digits of "
+            f"{SIDE} x {SIDE} = {SIDE * SIDE} pixels"
+        )
+
+
+def _row(network: Network, path: Path, digit: NDArray[np.uint8]) -> dict[str, Any]:
+    from ..datasets.source import printable
+    from ..evaluation import predict
+    from ..inputs import byte_scale
+
+    image = digit[None]
+    # Networks that learnt from floats are shown floats.
+    (probabilities,) = predict(network, image * byte_scale(1) if network.input_scale == 1 else image).tolist()
+    ranked = sorted(range(network.classes), key=lambda label: -probabilities[label])[:LIKELIEST]
+    return {
+        "file": printable(path),
+        "likeliest": [{"class": label, "probability": probabilities[label]} for label in ranked],
+        "probabilities": probabilities,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    from ..progress import percent
+
+    shares = [f"{entry['class']} ({percent(entry['probability'])})" for entry in row["likeliest"]]
+    return f"{row['file']}: {', '.join(shares)}"
+
+
+def _csv(rows: list[dict[str, Any]], count: int) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    places = range(1, count + 1)
+    names = [name for place in places for name in (f"class_{place}", f"probability_{place}")]
+    table.writerow(["file", *names])
+    for row in rows:
+        table.writerow([row["file"], *(value for entry in row["likeliest"] for value in entry.values())])
+    return text.getvalue()

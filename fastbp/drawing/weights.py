@@ -1,0 +1,141 @@
+"""What of a network goes into the page: its weights, as float32, or as float16 where that does no harm."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.source import printable
+from ..errors import FastbpError, WeightsError
+from ..evaluation import test
+from ..inputs import byte_scale, test_data
+from ..network import Network
+from ..preprocess import SIDE
+from ..progress import percent
+from ..runs import load_network, read_run_settings
+from ..settings import Settings
+
+__all__ = ["LIMIT", "Packed", "Shown", "pack", "read_shown"]
+
+LIMIT = 10_000_000
+"""Bytes of float32 that all networks of a page may have together before float16 is tried."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A network to show: its name on the page, and the data to test its float16 on."""
+
+    name: str
+    network: Network
+    data: str
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A network as the page has it.
+
+    Attributes
+    ----------
+    name : on the page
+    network : with the weights that the page computes with, float32
+    type : of the numbers in the page, ``"float32"`` or ``"float16"``
+    note : what a person should know about it, or nothing
+    """
+
+    name: str
+    network: Network
+    type: str
+    note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``network.js`` reads, as plain values."""
+        network = self.network
+        arrays = [
+            array.astype("<f2" if self.type == "float16" else "<f4") for _, array in network.named_arrays()
+        ]
+        parameters = b"".join(array.tobytes() for array in arrays)
+        sizes = "-".join(map(str, network.sizes))
+        return {
+            "name": self.name,
+            "description": f"{sizes}, {network.activation}, {self.type}",
+            "note": self.note,
+            "sizes": list(network.sizes),
+            "activation": network.activation,
+            "scale": byte_scale(network.input_scale),
+            "type": self.type,
+            "parameters": base64.b64encode(parameters).decode(),
+        }
+
+
+def read_shown(path: Path) -> Shown:
+    """Read a network to draw for, from a run folder or a weights file.
+
+    Raises
+    ------
+    WeightsError : there is none, or it takes other images than 28x28
+    """
+    network = load_network(path)
+    if network.inputs != SIDE * SIDE:
+        raise WeightsError(
+            f"{printable(path)}: takes {network.inputs} numbers; expected a network for drawings, "
+            f"which are {SIDE} x {SIDE} = {SIDE * SIDE} pixels"
+        )
+    return Shown(printable(path), network, str(read_run_settings(path).get("data", Settings().data)))
+
+
+def pack(networks: Sequence[Shown], limit: int = LIMIT) -> list[Packed]:
+    """Return networks as the page has them.
+
+    Parameters
+    ----------
+    networks : to show, in this order
+    limit : bytes of float32; with more in all, each network whose test accuracy is the same with float16 is
+        stored so
+
+    Raises
+    ------
+    WeightsError : a weight of float64 is too large for float32
+    """
+    singles = [_single(shown) for shown in networks]
+    if sum(4 * single.network.parameter_count for single in singles) <= limit:
+        return singles
+    return [_halved(single, shown.data) for single, shown in zip(singles, networks, strict=True)]
+
+
+def _single(shown: Shown) -> Packed:
+    network = shown.network.astype(np.float32)
+    if not network.is_finite():
+        raise WeightsError(f"{shown.name}: has weights beyond float32; expected smaller ones")
+    note = "Learnt from floats, which are taken for 0 to 1." if network.input_scale == 1 else ""
+    return Packed(shown.name, network, "float32", note)
+
+
+def _halved(single: Packed, data: str) -> Packed:
+    """Return the network with weights of float16, if that leaves its test accuracy where it is."""
+    network = single.network
+    half = network.copy()
+    with np.errstate(over="ignore"):
+        half.parameters[...] = network.parameters.astype(np.float16)
+    if not half.is_finite():
+        return _noted(single, "float16 would not hold its weights.")
+    try:
+        testing = test_data(data)
+        before, after = (test(each, testing).accuracy for each in (network, half))
+    except FastbpError as error:
+        return _noted(single, f"float16 could not be tested ({error}).")
+    if before is None or after is None:
+        return _noted(single, f"float16 could not be tested ({printable(data)}: has no labels).")
+    if before != after:
+        change = f"from {percent(before)} to {percent(after)}"
+        return _noted(single, f"float16 would change its test accuracy {change}.")
+    kept = Packed(single.name, half, "float16", single.note)
+    return _noted(kept, f"Test accuracy {percent(before)}, as with float32.")
+
+
+def _noted(packed: Packed, note: str) -> Packed:
+    return Packed(packed.name, packed.network, packed.type, f"{packed.note} {note}".strip())

@@ -1,0 +1,166 @@
+"""Elementary functions on whole vectors: series after an exact reduction, right to a few last-place units.
+
+The `Emitter` functions write the instructions; ``exp`` and ``log`` are the same for compiled code.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+from llvmlite import ir
+
+from .simd import Emitter, operation
+
+__all__ = ["exp", "log", "write_erfcx", "write_exp", "write_expm1"]
+
+I32, I64 = ir.IntType(32), ir.IntType(64)
+
+# (1 + 2 y) exp(y^2) erfc(y) as a polynomial in t = (y - 3.75) / (y + 3.75), lowest power first: Chebyshev
+# series, cut where the next term is below 5e-9 and 6e-17, and written in powers.
+ERFCX_MIDDLE = 3.75
+ERFCX_SINGLE = (
+    1.2375126300326993,
+    -0.1402406583213864,
+    0.00358549531406309,
+    0.08227841998347046,
+    -0.10880522754949953,
+    0.09229076959130378,
+    -0.05868544049363111,
+    0.02840925236412726,
+    -0.009770087183368234,
+    0.001675912217981131,
+    0.00033016745627228067,
+    -0.00022411674674416022,
+    2.2046718905694024e-05,
+)
+ERFCX_DOUBLE = (
+    1.2375126308378275,
+    -0.14024059858554697,
+    0.0035854154854644293,
+    0.0822767384901452,
+    -0.10880393014174886,
+    0.09230432116037748,
+    -0.05869339858963677,
+    0.028362277418956406,
+    -0.009746579558029276,
+    0.0017556258528952954,
+    0.0002937136655913448,
+    -0.0002901540805408417,
+    5.164909889268241e-05,
+    2.238423915508223e-05,
+    -1.1444146237700524e-05,
+    -9.73559896736775e-07,
+    1.751637648849062e-06,
+    -5.7218230603224086e-08,
+    -2.5866850716155884e-07,
+    2.3263508708859124e-08,
+    3.8675334242222354e-08,
+    -3.744210080962018e-09,
+    -5.1739902140113095e-09,
+    3.1114333809799254e-10,
+    4.2514714447963895e-10,
+)
+
+
+def _reduce(e: Emitter, x: Any) -> tuple[Any, Any, Any]:
+    """``x = n ln 2 + r``, |r| <= ln(2) / 2, for x <= 0: r, ``2**n``, and where x is so low that 2**x is no
+    normal number (x is then taken for the lowest that is).
+    """
+    b, single = e.builder, e.size == 4
+    integer = ir.VectorType(I32 if single else I64, e.lanes)
+    mantissa, bias, lowest = (23, 127, -87.0) if single else (52, 1023, -708.0)
+    # Adding 1.5 * 2**mantissa rounds to an integer that then stands in the lowest bits.
+    magic = e.constant(1.5 * 2.0**mantissa)
+    low = b.fcmp_ordered("<", x, e.constant(lowest))
+    x = b.select(low, e.constant(lowest), x)
+    shifted = e.fma(x, e.constant(1.4426950408889634), magic)
+    n = b.fsub(shifted, magic)
+    # ln 2 in two parts, the first with so few bits that n * part is exact.
+    high = 0.693359375 if single else 0.693147180369123816490
+    rest = -2.12194440054690583e-4 if single else 1.90821492927058770002e-10
+    r = e.fma(n, e.constant(-high), x)
+    r = e.fma(n, e.constant(-rest), r)
+    exponent = b.shl(b.bitcast(shifted, integer), ir.Constant(integer, [mantissa] * e.lanes))
+    power = b.add(exponent, ir.Constant(integer, [bias << mantissa] * e.lanes))
+    return r, b.bitcast(power, e.vector), low
+
+
+def _polynomial(e: Emitter, x: Any, coefficients: Any) -> Any:
+    """Sum of ``coefficients[k] * x**k``."""
+    value = e.constant(coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value = e.fma(value, x, e.constant(coefficient))
+    return value
+
+
+def write_exp(e: Emitter, x: Any) -> Any:
+    """exp(x) for x <= 0: ``x = n ln 2 + r``, Taylor's series in ``r`` (|r| <= ln(2) / 2), times ``2**n``.
+
+    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9 (float32), r**14 / 14! =
+    4e-18 (float64). Below the smallest normal number the result is 0. NaN stays NaN.
+    """
+    r, power, low = _reduce(e, x)
+    degree = 7 if e.size == 4 else 13
+    value = _polynomial(e, r, [1.0 / math.factorial(k) for k in range(degree + 1)])
+    return e.builder.select(low, e.constant(0.0), e.builder.fmul(value, power))
+
+
+def write_expm1(e: Emitter, x: Any) -> Any:
+    """exp(x) - 1 for x <= 0, exact to rounding near 0 too: ``2**n (exp(r) - 1) + (2**n - 1)``.
+
+    Reduction and series are those of `write_exp`. NaN stays NaN.
+    """
+    b = e.builder
+    r, power, _ = _reduce(e, x)
+    degree = 7 if e.size == 4 else 13
+    quotient = _polynomial(e, r, [1.0 / math.factorial(k) for k in range(1, degree + 1)])
+    return e.fma(b.fmul(r, quotient), power, b.fsub(power, e.constant(1.0)))
+
+
+def write_erfcx(e: Emitter, y: Any) -> Any:
+    """``exp(y**2) erfc(y)`` for y >= 0, relative error below 4 units: a polynomial over 1 + 2 y.
+
+    Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math.
+    Comp. 36 (1981): one series for all y; the coefficients are computed anew.
+    """
+    b, middle = e.builder, e.constant(ERFCX_MIDDLE)
+    t = b.fdiv(b.fsub(y, middle), b.fadd(y, middle))
+    series = _polynomial(e, t, ERFCX_SINGLE if e.size == 4 else ERFCX_DOUBLE)
+    return b.fdiv(series, e.fma(y, e.constant(2.0), e.constant(1.0)))
+
+
+def _log(e: Emitter, x: Any) -> Any:
+    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m + 1))``, ``1/sqrt(2)
+    <= m < sqrt(2)``.
+
+    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series left out is below
+    ``t**11 / 11 = 3.5e-10``
+    (float32) and ``t**23 / 23 = 1.1e-19`` (float64), relative to ``t``. NaN stays NaN.
+    """
+    b, single = e.builder, e.size == 4
+    scalar = I32 if single else I64
+    integer = ir.VectorType(scalar, e.lanes)
+    mantissa, terms = (23, 5) if single else (52, 11)
+
+    def constant(value: int) -> ir.Constant:
+        return ir.Constant(integer, [value] * e.lanes)
+
+    bits = b.bitcast(x, integer)
+    # Subtracting 1/sqrt(2)'s bits moves the border between two exponents there.
+    root = struct.unpack("<I" if single else "<Q", struct.pack("<f" if single else "<d", math.sqrt(0.5)))[0]
+    n = b.ashr(b.sub(bits, constant(root)), constant(mantissa))
+    m = b.bitcast(b.sub(bits, b.shl(n, constant(mantissa))), e.vector)
+    one = e.constant(1.0)
+    t = b.fdiv(b.fsub(m, one), b.fadd(m, one))
+    square = b.fmul(t, t)
+    series = e.constant(1.0 / (2 * terms - 1))
+    for k in range(terms - 2, -1, -1):
+        series = e.fma(series, square, e.constant(1.0 / (2 * k + 1)))
+    value = e.fma(b.sitofp(n, e.vector), e.constant(math.log(2.0)), b.fmul(b.fadd(t, t), series))
+    return b.select(b.fcmp_unordered("uno", x, x), x, value)
+
+
+exp = operation(1, write_exp)
+log = operation(1, _log)
