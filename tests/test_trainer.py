@@ -139,7 +139,7 @@ class TimedBackend(NumpyBackend):
         self.seconds, self.calls, self.now = seconds, [], 0.0
 
     def train_steps(
-        self, _network, _images, _labels, _order, _batch_size, rates, losses, correct, _distortion
+        self, _network, _images, _labels, _order, _batch_size, rates, losses, correct, _distortion=None
     ):
         self.calls.append(len(rates))
         self.now += self.seconds * len(rates)
@@ -279,7 +279,9 @@ class PoisonedBackend(NumpyBackend):
         super().__init__()
         self.call, self.where, self.calls = call, where, 0
 
-    def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct, _distortion):
+    def train_steps(
+        self, network, images, labels, order, batch_size, rates, losses, correct, _distortion=None
+    ):
         super().train_steps(network, images, labels, order, batch_size, rates, losses, correct)
         self.calls += 1
         if self.calls == self.call:
