@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .backends import make_backend
 from .datasets import Dataset
+from .datasets.mapped import blocks
 from .datasets.parts import Images
 from .errors import DataError, WeightsError
 from .inputs import BYTE_SCALE, DataSource, image_rows, test_data
@@ -215,17 +216,22 @@ def _logits(network: Network, images: Images, backend: str, name: str) -> NDArra
     is_byte = images.dtype == np.uint8
     if is_byte and network.input_scale == 1.0:
         raise DataError(f"{name}: images are bytes, but the network was trained on floats; expected floats")
-    if not is_byte and network.input_scale == BYTE_SCALE and 0 < images.max() <= 1:
+    if not is_byte and network.input_scale == BYTE_SCALE and 0 < (brightest := _maximum(images)) <= 1:
         raise DataError(
-            f"{name}: images are floats up to {images.max():g}, but the network was trained on 0..255; "
+            f"{name}: images are floats up to {brightest:g}, but the network was trained on 0..255; "
             "expected that range"
         )
     path = make_backend(backend)
     try:
         path.warm_up(network, images)
-        return path.logits(network, images)
+        parts = [path.logits(network, part) for part in blocks(images)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
     finally:
         path.close()
+
+
+def _maximum(images: Images) -> float:
+    return float(max(part.max() for part in blocks(images)))
 
 
 def _probabilities(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

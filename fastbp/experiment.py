@@ -92,7 +92,7 @@ def train(
 
     Parameters
     ----------
-    data : a name (``"mnist"``), a folder of IDX files, or a file; or a `Dataset`; or ``(images, labels)``:
+    data : a name (``"mnist"``), a folder, or a file; or a `Dataset`; or ``(images, labels)``:
         images (N, D) or (N, height, width), integers 0..255 or finite floats, and labels (N,), integers
         from 0
     hidden, batch_size, ... dtype : as in `fastbp.settings.Settings`, which gives their ranges

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import ConfigError, FastbpError
 
-__all__ = ["locked", "replace_file"]
+__all__ = ["locked", "replace_file", "writing"]
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -32,11 +33,35 @@ def replace_file(path: Path, content: str | bytes) -> None:
         raise FastbpError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Give a stream to write to; its file appears at ``path`` when the block ends without an exception.
+
+    Several of them in one block (or in an ``ExitStack``) appear together: none is renamed before all are
+    written. For content that is better not held in memory; see `replace_file` for the rest.
+
+    Raises
+    ------
+    FastbpError : the file cannot be written; whatever was at ``path`` is unchanged
+    """
+    try:
+        with _renamed(Path(os.path.realpath(path))) as file:
+            yield file
+    except OSError as error:
+        raise FastbpError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
 def _replace(path: Path, payload: bytes) -> None:
+    with _renamed(path) as file:
+        file.write(payload)
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".fastbp-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(payload)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

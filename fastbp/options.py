@@ -31,7 +31,7 @@ Data = Annotated[
     _option(
         "--data",
         "NAME|PATH",
-        "A name (mnist), a folder of IDX files, or a file: IDX, CSV (each plain or gzip) or npz.",
+        "A name (mnist), a folder of IDX, npy or PNG files, or a file: IDX, CSV, npz, npy, Parquet, Arrow.",
         DATA,
     ),
 ]
@@ -179,6 +179,16 @@ Out = Annotated[
 ]
 Force = Annotated[bool, _flag("--force", "Replace a run that is in --out.", RUN)]
 Live = Annotated[bool, _flag("--live", "Draw the curves of loss and accuracy in the terminal.", RUN)]
+Log = Annotated[
+    list[str] | None,
+    _option(
+        "--log",
+        "jsonl|tensorboard|mlflow",
+        "Also keep each epoch's figures as JSON lines in the run's folder, for TensorBoard, or in MLflow; "
+        "may be given several times.",
+        RUN,
+    ),
+]
 Quiet = Annotated[bool, _flag("--quiet", "Print the last line only.", RUN)]
 Json = Annotated[bool, _flag("--json", "Print JSON instead of tables.")]
 Weights = Annotated[

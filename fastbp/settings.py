@@ -33,7 +33,7 @@ class Settings:
 
     Attributes
     ----------
-    data : a name (``"mnist"``), a folder of IDX files, or a file
+    data : a name (``"mnist"``), a folder, or a file, as `fastbp.datasets.load_training` takes it
     hidden : units of each hidden layer, each >= 1; ``()`` trains a softmax regression. Text (``"100,100"``,
         ``"none"``) is understood too.
     batch_size : samples of a mini-batch, >= 1; one larger than the data makes one batch of all

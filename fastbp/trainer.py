@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .backends import Backend
 from .callbacks import Callback, ChunkRecord, EpochRecord
+from .datasets.mapped import release, samples_at_once
 from .distortions import Distortion
 from .dropout import make_dropout
 from .interrupt import InterruptFlag
@@ -258,6 +259,7 @@ class Trainer:
                 correct[part],
                 **more,
             )
+            release(self.images)
             self._pace.observe(part.stop - part.start, perf_counter() - began)
             self._check_finite(epoch, part, losses[part])
             self._samples += len(rows)
@@ -287,9 +289,10 @@ class Trainer:
 
     def _chunks(self) -> Iterator[slice]:
         """Yield the epoch's steps in slices of the present pace."""
+        most = max(1, samples_at_once(self.images) // self.batch_size)
         step = 0
         while step < self.steps:
-            stop = min(step + self._pace.steps, self.steps)
+            stop = min(step + min(self._pace.steps, most), self.steps)
             yield slice(step, stop)
             step = stop
 
@@ -342,10 +345,12 @@ def evaluate(
     """
     rows = np.arange(len(images), dtype=np.int64) if rows is None else rows
     at_once = max(1, int(EVALUATION_FLOP / (2 * network.parameter_count)))
+    at_once = min(at_once, samples_at_once(images))
     loss_sum, correct, seen = 0.0, 0, 0
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
         loss, accuracy = backend.evaluate(network, images, labels, part)
+        release(images)
         loss_sum += loss * len(part)
         correct += round(accuracy * len(part))
         seen += len(part)

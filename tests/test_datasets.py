@@ -67,11 +67,11 @@ def test_empty_file(tmp_path, load, name, pack):
     ("data", "says"),
     [
         (b"\x89PNG\r\n\x1a\n", "89 50 4e 47"),
-        (b"\x93NUMPY\x01\x00", "93 4e 55 4d"),
+        (b"\x7fELF\x02\x01\x01\x00", "7f 45 4c 46"),
         ("1,2,3\n".encode("utf-16"), "ff fe 31 00"),
         (gzip.compress(gzip.compress(b"1,2,3\n")), "gzip inside gzip"),
     ],
-    ids=["png", "npy", "utf-16", "gzip twice"],
+    ids=["png", "elf", "utf-16", "gzip twice"],
 )
 def test_another_format(tmp_path, load, data, says):
     (tmp_path / "x").write_bytes(data)

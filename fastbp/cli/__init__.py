@@ -7,13 +7,28 @@ at once. A new command is a new file here, named below.
 
 from __future__ import annotations
 
-from . import train, evaluate, predict, draw, show, compare, plot, robustness, study, augment, export, verify
+from . import (
+    train,
+    evaluate,
+    predict,
+    draw,
+    show,
+    compare,
+    plot,
+    robustness,
+    study,
+    augment,
+    data,
+    export,
+    verify,
+)
 from .app import app
 
 __all__ = [
     "app",
     "augment",
     "compare",
+    "data",
     "draw",
     "evaluate",
     "export",

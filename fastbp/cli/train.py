@@ -56,12 +56,14 @@ def train(
     out: options.Out = None,
     force: options.Force = False,
     live: options.Live = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a network, and keep it in a run folder."""
     with reporting():
         from ..datasets import load_training
         from ..experiment import run
+        from ..logs import find_log, open_logs
         from ..progress import show_progress
         from ..runs import RunFolder
         from ..tables import describe_training
@@ -100,14 +102,20 @@ def train(
                 "dtype": dtype,
             },
         )
+        kinds = [find_log(name) for name in dict.fromkeys(log or ())]
         training, testing = load_training(settings.data)
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
             screen = console()
             if not quiet:
                 describe_training(screen, settings, training, testing)
-            with show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress:
-                result = run(settings, training, testing, [progress])
+            with (
+                open_logs(kinds, folder.path, settings) as logs,
+                show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress,
+            ):
+                result = run(settings, training, testing, [progress, *logs])
+                for entry in logs:
+                    entry.finish(result)
             folder.write(result)
         finally:
             folder.release()

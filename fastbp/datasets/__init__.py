@@ -1,4 +1,4 @@
-"""Labelled images from a name, a folder of IDX files, or an IDX, CSV or npz file.
+"""Labelled images from a name, a folder, or a file: IDX, CSV, npz, npy, Parquet, Arrow, PNG.
 
 Formats are known by their content; names decide only where the content cannot. See ``load_training`` and
 ``load_test``.
@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from . import delimited, idx, mnist, npz
+from . import delimited, frames, idx, mnist, npy, npz, pictures
 from .parts import Images, Labels, Part
 from .source import GZIP_MAGIC, open_source, printable, reporting
 
-__all__ = ["Dataset", "load_test", "load_training"]
+__all__ = ["Dataset", "load_parts", "load_test", "load_training"]
 
 IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
+FORMATS = "IDX, CSV, npz, npy, Parquet or Arrow"
 TEXT_CONTROLS = b"\t\n\f\r"
 
 
@@ -79,9 +80,12 @@ def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
     Parameters
     ----------
     spec : a name (``"mnist"``, a str, or a Path where no such file exists); a folder of IDX files named like
-        MNIST's; or a file: IDX images with the labels file beside it, or CSV (its dialects are described in
-        ``fastbp.datasets.delimited``), each plain or gzip; or npz with the arrays ``x_train, y_train, x_test,
-        y_test``, or ``images, labels``, or ``x, y``, or ``X, y``
+        MNIST's, of npy files named like the arrays of an npz, or of PNG images (``LABEL/*.png``, see
+        ``fastbp.datasets.pictures``); or a file: IDX or npy images with the labels file beside it, CSV (its
+        dialects are described in ``fastbp.datasets.delimited``), Parquet or Arrow (see
+        ``fastbp.datasets.frames``), each plain or gzip; or npz with the arrays ``x_train, y_train, x_test,
+        y_test``, or ``images, labels``, or ``x, y``, or ``X, y``. The images of large, plain IDX and npy
+        files stay on the disk, read-only
 
     Returns
     -------
@@ -138,6 +142,30 @@ def load_test(spec: str | Path) -> Dataset:
     return _build(name, parts[key], labels.get(key), _count_classes(labels.values()))
 
 
+def load_parts(spec: str | Path) -> dict[str, Dataset]:
+    """Load all parts, labelled or not.
+
+    Parameters
+    ----------
+    spec : as for ``load_training``
+
+    Returns
+    -------
+    "train" and "test" in this order, as far as there are such; data of one part are all under "train". Their
+    classes count the labels of both
+
+    Raises
+    ------
+    DataError
+        Something is missing or damaged; one line that says where.
+    """
+    name, parts = _find(spec)
+    labels = _read_labels(parts)
+    classes = _count_classes(labels.values())
+    keys = (key for key in ("train", "test") if key in parts)
+    return {key: _build(name, parts[key], labels.get(key), classes) for key in keys}
+
+
 def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
     """Name of the data and its parts, under "train" and "test"."""
     path = Path(spec)
@@ -151,7 +179,16 @@ def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
             hint = "; a run on arrays from Python does not keep them" if str(spec) == "arrays" else ""
             raise DataError(f"{shown}: found no such file or folder, expected one or a name ({known}){hint}")
         name = printable(path.resolve().name)
-        return name, idx.find_folder(path) if path.is_dir() else _find_file(path)
+        return name, _find_folder(path) if path.is_dir() else _find_file(path)
+
+
+def _find_folder(path: Path) -> dict[str, Part]:
+    if parts := npy.find_folder(path) or idx.find_folder(path) or pictures.find_folder(path):
+        return parts
+    raise DataError(
+        f"{printable(path)}: found no IDX images in this folder, no npy arrays and no PNG images in folders "
+        "of its own, expected names like train-images-idx3-ubyte.gz, images.npy or 7/digit.png"
+    )
 
 
 def _find_file(path: Path) -> dict[str, Part]:
@@ -163,11 +200,15 @@ def _find_file(path: Path) -> dict[str, Part]:
     if head.startswith(b"\x00\x00") or IDX_NAME.fullmatch(path.name):
         return idx.find_file(path)
     if not head:
-        raise DataError(f"{name}: found an empty file, expected IDX, CSV or npz")
+        raise DataError(f"{name}: found an empty file, expected {FORMATS}")
+    if head.startswith(npy.MAGIC):
+        return npy.find_file(path)
+    if head.startswith(tuple(frames.MAGICS)):
+        return frames.find_file(path)
     if head.startswith(GZIP_MAGIC):
         raise DataError(f"{name}: found gzip inside gzip at byte 0 (unpacked), expected data packed once")
     if any(byte < 32 and byte not in TEXT_CONTROLS for byte in head):
-        raise DataError(f"{name}: found {head[:8].hex(' ')} at byte 0, expected IDX, CSV or npz")
+        raise DataError(f"{name}: found {head[:8].hex(' ')} at byte 0, expected {FORMATS}")
     return delimited.find_file(path)
 
 

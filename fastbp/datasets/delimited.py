@@ -22,7 +22,7 @@ from ..errors import DataError
 from .parts import MAX_CLASSES, Labels, Part
 from .source import open_source, printable, reporting
 
-__all__ = ["find_file"]
+__all__ = ["LABEL_NAMES", "find_file", "image_shape"]
 
 LABEL_NAMES = {"label", "class"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -120,10 +120,10 @@ def _layout(path: Path, number: int, line: bytes) -> Layout:
     pixels = len(fields) - (label is not None)
     if pixels == 0:
         raise DataError(f"{at}: found a label column and no pixel columns, expected at least one")
-    return Layout(len(fields), label, _shape(pixels, names[-1]), has_header)
+    return Layout(len(fields), label, image_shape(pixels, names[-1]), has_header)
 
 
-def _shape(pixels: int, last_name: str) -> tuple[int, ...]:
+def image_shape(pixels: int, last_name: str) -> tuple[int, ...]:
     """Rows and columns of an image, from a last column named like ``28x28`` or else from a square number."""
     if named := re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", last_name):
         rows, columns = int(named[1]), int(named[2])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .mapped import MAPPED_FROM, map_array
 from .parts import Images, Labels, Part, as_images, as_labels
 from .source import ByteSource, open_source, printable, reporting
 
@@ -35,12 +36,12 @@ def find_folder(folder: Path) -> dict[str, Part]:
 
     Returns
     -------
-    parts under ``"train"`` and ``"test"``; at least one of them
+    parts under ``"train"`` and ``"test"``; none if there are no IDX images
 
     Raises
     ------
     DataError
-        No images there, or more than one file for a part.
+        More than one file for a part.
     """
     names = _file_names(folder)
     parts: dict[str, str] = {}
@@ -54,11 +55,6 @@ def find_folder(folder: Path) -> dict[str, Part]:
                 f"{printable(name)}; expected one"
             )
         parts[key] = name
-    if not parts:
-        raise DataError(
-            f"{printable(folder)}: found no IDX images in this folder, expected a name like "
-            "train-images-idx3-ubyte.gz"
-        )
     return {key: _part(folder / name) for key, name in parts.items()}
 
 
@@ -151,6 +147,8 @@ def _read(source: ByteSource) -> tuple[NDArray[Any], int]:
     start = source.position
     expected = math.prod(shape) * dtype.itemsize
     sizes = " x ".join(map(str, shape))
+    if _can_be_mapped(source, dtype, start + expected):
+        return map_array(source.path, start, dtype, shape), start
     data = source.read(expected)
     if len(data) < expected:
         raise DataError(
@@ -164,6 +162,12 @@ def _read(source: ByteSource) -> tuple[NDArray[Any], int]:
             f"expected the end of the file after {sizes} values of {dtype.itemsize} bytes"
         )
     return np.frombuffer(data, dtype=dtype).reshape(shape), start
+
+
+def _can_be_mapped(source: ByteSource, dtype: np.dtype[Any], end: int) -> bool:
+    """Whether the values are many, plain, whole, and bytes, which need no other order."""
+    is_large = end >= MAPPED_FROM and not source.is_packed
+    return is_large and dtype == np.uint8 and source.path.stat().st_size == end
 
 
 def _read_header(source: ByteSource) -> tuple[np.dtype[Any], tuple[int, ...]]:

@@ -1,38 +1,23 @@
-"""npz: NumPy arrays in a zip file, under one of the key sets in ``LAYOUTS``.
-
-The arrays are read with NumPy's public header parser and bounded reads rather than ``numpy.load``, which
-allocates what a header claims before it looks at the data.
-"""
+"""npz: NumPy arrays in a zip file, under one of the key sets in ``npy.LAYOUTS``."""
 
 from __future__ import annotations
 
-import math
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .parts import Images, Labels, Part, as_images, as_labels
-from .source import printable, read_up_to, reporting
+from .npy import LAYOUTS, array_images, array_labels, read_array
+from .parts import Images, Labels, Part
+from .source import printable, reporting
 
 __all__ = ["find_file", "read_images", "read_labels"]
-
-# (part, images, labels): the first layout of which the images are there counts.
-LAYOUTS = (
-    (("train", "x_train", "y_train"), ("test", "x_test", "y_test")),
-    (("train", "images", "labels"),),
-    (("train", "x", "y"),),
-    (("train", "X", "y"),),
-)
 
 
 def find_file(path: Path) -> dict[str, Part]:
@@ -66,47 +51,13 @@ def _part(path: Path, images: str, labels: str, keys: set[str]) -> Part:
 
 
 def read_images(path: Path, key: str) -> tuple[Images, tuple[int, ...]]:
-    """Images of one array, (N, ...).
-
-    Returns
-    -------
-    images : (N, D), uint8 for integers, float32 or float64 for floats
-    shape : of one image, D in all
-
-    Raises
-    ------
-    DataError
-        The array is damaged, has fewer than 2 dimensions, or holds a pixel outside 0..255 or not finite.
-    """
-    values = _read(path, key)
-    origin = _origin(path, key)
-    if values.ndim < 2:
-        raise DataError(
-            f"{origin}: found {values.ndim} dimensions, expected images, "
-            "at least 2 with the number of images first"
-        )
-    shape = values.shape[1:]
-    size = math.prod(shape)
-    images = as_images(
-        values.reshape(len(values), size), origin, lambda i: f"row {i // size} (from 0), pixel {i % size}"
-    )
-    return images, shape
+    """Images of one array, as `npy.array_images`; DataError if it is damaged too."""
+    return array_images(_read(path, key), _origin(path, key))
 
 
 def read_labels(path: Path, key: str) -> Labels:
-    """Labels of one array, (N,) or (N, 1), as int64 (N,).
-
-    Raises
-    ------
-    DataError
-        The array is damaged or of another shape, or holds a label out of range.
-    """
-    values = _read(path, key)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1:
-        raise DataError(f"{_origin(path, key)}: found the shape {values.shape}, expected labels, 1 dimension")
-    return as_labels(values, _origin(path, key), lambda i: f"row {i} (from 0)")
+    """Labels of one array, as `npy.array_labels`; DataError if it is damaged too."""
+    return array_labels(_read(path, key), _origin(path, key))
 
 
 def _origin(path: Path, key: str) -> str:
@@ -133,36 +84,4 @@ def _read(path: Path, key: str) -> NDArray[Any]:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(f"{origin}: found zip method {info.compress_type}, expected stored or deflated")
         with archive.open(info) as member:
-            shape, is_fortran, dtype = _read_header(member, origin)
-            expected = math.prod(shape) * dtype.itemsize
-            data = read_up_to(member.read, expected)
-            if len(data) < expected:
-                raise DataError(
-                    f"{origin}: found the end after {len(data)} bytes of values, expected {expected} for "
-                    f"the shape {shape} of {dtype}"
-                )
-            # Reading on also makes zipfile compare its checksum.
-            if member.read(1):
-                raise DataError(
-                    f"{origin}: found more data after byte {expected} of the values, expected the end"
-                )
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
-
-
-def _read_header(member: IO[bytes], origin: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        version = npy.read_magic(member)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers of old writers are read all the same
-            shape, is_fortran, dtype = read(member)
-    except Exception as error:  # the header is a Python literal, and damaged text fails its parser in any way
-        raise DataError(
-            f"{origin}: found no npy header of plain numbers: {printable(error)[:200]}"
-        ) from error
-    if dtype.kind not in "uif":
-        kind = "pickled objects" if dtype.hasobject else f"dtype {dtype}"
-        raise DataError(f"{origin}: found {printable(kind)[:100]}, expected an array of integers or floats")
-    if len(shape) > 32 or any(size < 1 for size in shape):
-        raise DataError(f"{origin}: found the shape {printable(shape)[:100]}, expected sizes of at least 1")
-    return shape, is_fortran, dtype
+            return read_array(member, origin)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .mapped import release
 
 __all__ = ["MAX_CLASSES", "Images", "Labels", "Part", "as_images", "as_labels"]
 
@@ -17,6 +18,7 @@ Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 MAX_CLASSES = 65535
+PIXELS_AT_ONCE = 1 << 22  # checked for being finite, so that data larger than memory are not needed at once
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,23 @@ def as_images(values: NDArray[Any], origin: str, place: Callable[[int], str]) ->
                 pixels = np.ascontiguousarray(values, dtype=np.float64)
             else:
                 pixels = np.ascontiguousarray(values, dtype=np.float32)
-        finite = np.isfinite(pixels).reshape(-1)
-        if not finite.all():
-            i = int(finite.argmin())
-            raise DataError(f"{origin}: {place(i)}: found pixel {pixels.flat[i]}, expected a finite number")
+        _check_finite(pixels, origin, place)
         return pixels
     raise DataError(
         f"{origin}: found pixels of dtype {dtype}, expected uint8, integers 0..255 or float16/32/64"
     )
+
+
+def _check_finite(
+    pixels: NDArray[np.float32] | NDArray[np.float64], origin: str, place: Callable[[int], str]
+) -> None:
+    flat = pixels.reshape(-1)
+    for start in range(0, len(flat), PIXELS_AT_ONCE):
+        finite = np.isfinite(flat[start : start + PIXELS_AT_ONCE])
+        release(pixels)
+        if not finite.all():
+            i = start + int(finite.argmin())
+            raise DataError(f"{origin}: {place(i)}: found pixel {flat[i]}, expected a finite number")
 
 
 def as_labels(values: NDArray[Any], origin: str, place: Callable[[int], str]) -> Labels:

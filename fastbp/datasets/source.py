@@ -35,7 +35,7 @@ def reporting(path: Path) -> Iterator[None]:
         raise DataError(f"{printable(path)}: does not fit in memory") from error
 
 
-def read_up_to(read: Callable[[int], bytes], count: int | None = None) -> bytearray:
+def read_up_to(read: Callable[[int], bytes | bytearray], count: int | None = None) -> bytearray:
     """Read ``count`` bytes, or fewer where the stream ends before that; ``None`` reads to the end.
 
     The buffer grows with what arrives, so a count that a damaged header claims allocates nothing.
@@ -57,9 +57,14 @@ class ByteSource:
         self.position = 0
         self._stream = stream
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether the file is gzip."""
+        return isinstance(self._stream, gzip.GzipFile)
+
     def byte(self, position: int) -> str:
         """Name a position for a message: in a gzip file it counts unpacked bytes."""
-        return f"byte {position}" + (" (unpacked)" if isinstance(self._stream, gzip.GzipFile) else "")
+        return f"byte {position}" + (" (unpacked)" if self.is_packed else "")
 
     def read(self, count: int | None = None) -> bytearray:
         """Read ``count`` bytes, fewer at the end of the file, or all that is left."""
