@@ -88,6 +88,9 @@ class Trainer:
     callbacks : told about progress, in order
     distortion : of training images, uint8; each epoch gets its own from the seed. Validation sees them as
         they are
+    rows : those to train on and those for validation, (n,) and (m,), int64; by default the settings' part of
+        all, drawn by their seed
+    first_epoch : epochs that came before this run, by which the seed's shuffles go on
     """
 
     def __init__(
@@ -100,11 +103,13 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         *,
         distortion: Distortion | None = None,
+        rows: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+        first_epoch: int = 0,
     ) -> None:
-        self.distortion = distortion
+        self.distortion, self._first_epoch = distortion, first_epoch
         self.network, self.images, self.labels = network, images, labels
         self.settings, self.backend, self.callbacks = settings, backend, callbacks
-        self.train_rows, self.validation_rows = split(settings.seed, len(images), settings.validation)
+        self.train_rows, self.validation_rows = rows or split(settings.seed, len(images), settings.validation)
         self.batch_size = min(settings.batch_size, len(self.train_rows))
         self.steps = math.ceil(len(self.train_rows) / self.batch_size)  # of an epoch
         # Samples of each mini-batch: the last one may be smaller.
@@ -192,7 +197,8 @@ class Trainer:
         """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""
         start = perf_counter()
         settings, size = self.settings, self.batch_size
-        order = self.train_rows[shuffle(settings.seed, epoch - 1, len(self.train_rows))]
+        number = self._first_epoch + epoch - 1
+        order = self.train_rows[shuffle(settings.seed, number, len(self.train_rows))]
         rates = learning_rates(
             settings.schedule,
             settings.learning_rate,
@@ -202,7 +208,7 @@ class Trainer:
         )
         losses = np.empty(self.steps, dtype=np.float64)
         correct = np.empty(self.steps, dtype=np.int64)
-        distortion = self.distortion and self.distortion.at(settings.seed, epoch - 1)
+        distortion = self.distortion and self.distortion.at(settings.seed, number)
         loss_sum, correct_sum, samples = 0.0, 0, 0
         for part in self._chunks():
             rows = order[part.start * size : part.stop * size]
