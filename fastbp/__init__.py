@@ -5,7 +5,8 @@
 >>> result.test_accuracy  # doctest: +SKIP
 >>> probabilities = fastbp.predict(result.network, images)  # doctest: +SKIP
 
-Names are imported when they are first used: ``import fastbp`` by itself loads neither NumPy nor Numba.
+Names are imported when they are first used: ``import fastbp`` by itself loads neither NumPy nor Numba,
+nor scikit-learn, which only `MLPClassifier` needs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .callbacks import Callback, ChunkRecord, EpochRecord
     from .datasets import Dataset
     from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
+    from .estimators import MLPClassifier
     from .evaluation import Evaluation, load, predict, test, test_ensemble
     from .experiment import TrainingDivergedError, TrainingInterruptedError, train
     from .network import Network
@@ -35,6 +37,7 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "FastbpError",
+    "MLPClassifier",
     "Network",
     "Result",
     "Settings",
@@ -55,6 +58,7 @@ _HOME = {
     **dict.fromkeys(("Evaluation", "load", "predict", "test", "test_ensemble"), "evaluation"),
     **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "experiment"),
     "Dataset": "datasets",
+    "MLPClassifier": "estimators",
     "Network": "network",
     "Result": "runs",
     "Settings": "settings",

@@ -32,7 +32,7 @@ from .settings import Settings
 from .step_options import StepOptions
 from .stopping import Stop, Stopper
 
-__all__ = ["Status", "Trainer", "Training", "evaluate"]
+__all__ = ["Status", "Trainer", "Training", "evaluate", "make_optimizer"]
 
 Images = NDArray[np.uint8] | FloatArray
 Status = Literal["completed", "interrupted", "diverged"]
@@ -79,6 +79,20 @@ class _Pace:
         self.steps = max(1, min(int(wanted), most))
 
 
+def make_optimizer(network: Network, settings: Settings) -> Optimizer:
+    """Return the settings' update rule, with fresh state."""
+    return Optimizer(
+        network,
+        settings.optimizer,
+        l2=settings.l2,
+        weight_decay=settings.weight_decay,
+        clip_value=settings.clip_value,
+        clip_norm=settings.clip_norm,
+        max_norm=settings.max_norm,
+        average=settings.ema,
+    )
+
+
 class Trainer:
     """Trains one network on checked arrays.
 
@@ -95,6 +109,10 @@ class Trainer:
         they are
     sample_weights : (N,), what training multiplies the loss of each image by, beside the setting
         ``class_weight``
+    rows : those to train on and those for validation, (n,) and (m,), int64; by default the settings' part of
+        all, drawn by their seed
+    first_epoch : epochs that came before this run, by which the seed's shuffles go on
+    optimizer : update rule with its state, to go on with; by default a new one, as the settings say
 
     Raises
     ------
@@ -112,26 +130,20 @@ class Trainer:
         *,
         distortion: Distortion | None = None,
         sample_weights: NDArray[np.float64] | None = None,
+        rows: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+        first_epoch: int = 0,
+        optimizer: Optimizer | None = None,
     ) -> None:
-        self.distortion = distortion
+        self.distortion, self._first_epoch = distortion, first_epoch
         self.network, self.images, self.labels = network, images, labels
         self.settings, self.backend, self.callbacks = settings, backend, callbacks
-        self.train_rows, self.validation_rows = split(settings.seed, len(images), settings.validation)
+        self.train_rows, self.validation_rows = rows or split(settings.seed, len(images), settings.validation)
         self.batch_size = min(settings.batch_size, len(self.train_rows))
         self.steps = math.ceil(len(self.train_rows) / self.batch_size)  # of an epoch
         # Samples of each mini-batch: the last one may be smaller.
         self._sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
         self._sizes[-1] = len(self.train_rows) - (self.steps - 1) * self.batch_size
-        self._optimizer = Optimizer(
-            network,
-            settings.optimizer,
-            l2=settings.l2,
-            weight_decay=settings.weight_decay,
-            clip_value=settings.clip_value,
-            clip_norm=settings.clip_norm,
-            max_norm=settings.max_norm,
-            average=settings.ema,
-        )
+        self._optimizer = optimizer or make_optimizer(network, settings)
         self._weights = weights_of(
             settings.class_weight, labels, self.train_rows, network.classes, sample_weights
         )
@@ -222,7 +234,8 @@ class Trainer:
         """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""
         start = perf_counter()
         settings, size = self.settings, self.batch_size
-        order = self.train_rows[shuffle(settings.seed, epoch - 1, len(self.train_rows))]
+        number = self._first_epoch + epoch - 1
+        order = self.train_rows[shuffle(settings.seed, number, len(self.train_rows))]
         rates = learning_rates(
             settings.schedule,
             settings.learning_rate,
@@ -235,10 +248,10 @@ class Trainer:
         correct = np.empty(self.steps, dtype=np.int64)
         more: dict[str, Any] = {}  # what a plain run's backend need not know
         if self.distortion is not None:
-            more["distortion"] = self.distortion.at(settings.seed, epoch - 1)
+            more["distortion"] = self.distortion.at(settings.seed, number)
         options = StepOptions(
             optimizer=None if self._optimizer.is_plain else self._optimizer,
-            dropout=self._dropout and self._dropout.at(settings.seed, epoch - 1),
+            dropout=self._dropout and self._dropout.at(settings.seed, number),
             label_smoothing=settings.label_smoothing,
             sample_weights=self._weights,
         )

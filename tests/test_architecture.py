@@ -37,7 +37,7 @@ ROWS = [
     ["settings", "backends"],
     ["trainer", "verification", "options"],
     ["runs", "live"],
-    ["progress", "logs"],
+    ["progress", "logs", "estimators"],
     ["experiment", "evaluation", "exports", "description", "side_by_side"],
     ["comparison"],
     ["robustness"],

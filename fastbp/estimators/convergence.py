@@ -1,0 +1,67 @@
+"""When a fit ends before its last epoch, by scikit-learn's rules, and the weights that it keeps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..callbacks import Callback, EpochRecord
+from ..network import FloatArray, Network
+
+__all__ = ["ConvergedError", "Convergence", "Lines"]
+
+
+class ConvergedError(Exception):
+    """Leaves the training loop when nothing improves any more."""
+
+
+class Convergence(Callback):
+    """Follow the loss, or the validation score, epoch by epoch.
+
+    Parameters
+    ----------
+    network : that is trained; with ``by_score`` its best weights are kept
+    tol : by how much an epoch must be better than the best so far to count
+    patience : how many epochs in a row may count for nothing; one more ends the fit
+    by_score : look at the accuracy on the validation samples instead of the training loss
+    """
+
+    def __init__(self, network: Network, *, tol: float, patience: float, by_score: bool) -> None:
+        self._network, self._tol, self._patience, self._by_score = network, tol, patience, by_score
+        self._idle = 0
+        self._best_weights: FloatArray | None = None
+        self.losses: list[float] = []
+        self.scores: list[float] = []
+        self.best_loss, self.best_score = math.inf, -math.inf
+
+    def on_epoch_end(self, record: EpochRecord) -> None:
+        """Note the epoch; raise `ConvergedError` when it was one too many."""
+        self.losses.append(record.train_loss)
+        if self._by_score:
+            self.scores.append(record.validation_accuracy)
+            better = record.validation_accuracy >= self.best_score + self._tol
+            if record.validation_accuracy > self.best_score:
+                self.best_score = record.validation_accuracy
+                self._best_weights = self._network.parameters.copy()
+        else:
+            better = record.train_loss <= self.best_loss - self._tol
+        self.best_loss = min(self.best_loss, record.train_loss)
+        self._idle = 0 if better else self._idle + 1
+        if self._idle > self._patience:
+            raise ConvergedError
+
+    def restore(self) -> None:
+        """Give the network its best weights back, where the score was followed."""
+        if self._best_weights is not None:
+            np.copyto(self._network.parameters, self._best_weights)
+
+
+class Lines(Callback):
+    """Prints a line an epoch, as scikit-learn does."""
+
+    def on_epoch_end(self, record: EpochRecord) -> None:
+        """Print the loss, and the score if there is one."""
+        print(f"Iteration {record.epoch}, loss = {record.train_loss:.8f}")
+        if record.validation_accuracy == record.validation_accuracy:
+            print(f"Validation score: {record.validation_accuracy:f}")

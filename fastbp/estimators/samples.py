@@ -1,0 +1,55 @@
+"""Samples as the kernels take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.model_selection import train_test_split
+
+from ..network import FloatArray
+
+__all__ = ["dense", "hold_back"]
+
+Samples = tuple[FloatArray, NDArray[np.int64]]
+
+
+def dense(samples: Any) -> FloatArray:
+    """Return C-contiguous rows in native byte order."""
+    array: Any = samples.toarray() if sparse.issparse(samples) else samples
+    rows: FloatArray = np.ascontiguousarray(array)
+    return rows
+
+
+def hold_back(
+    samples: FloatArray,
+    targets: NDArray[np.int64],
+    given: Samples | None,
+    part: float,
+    seed: int,
+) -> tuple[FloatArray, NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Put samples for validation beside the others, or choose some of them, stratified.
+
+    Parameters
+    ----------
+    samples, targets : (N, D) and (N,)
+    given : samples for validation and their targets, if there are any
+    part : of the samples to choose otherwise, 0 for none
+    seed : of the choice
+
+    Returns
+    -------
+    samples, targets : those given follow the others
+    rows : to train on, and for validation, int64
+    """
+    every = np.arange(len(samples), dtype=np.int64)
+    if given is not None:
+        both = np.concatenate([samples, given[0].astype(samples.dtype, copy=False)])
+        held = np.arange(len(samples), len(both), dtype=np.int64)
+        return both, np.concatenate([targets, given[1]]), (every, held)
+    if part == 0:
+        return samples, targets, (every, every[:0])
+    training, held = train_test_split(every, test_size=part, random_state=seed, stratify=targets)
+    return samples, targets, (np.sort(training), np.sort(held))
