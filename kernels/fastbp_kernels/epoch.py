@@ -194,10 +194,39 @@ def _forward_layer(
         else:
             x, ldx = offset(pointer(space.outputs), space.output_at[layer - 1]), layout[layer - 1, 2]
         forward(x, ldx, w, ldw, bias, y, layout[layer, 0], fours, columns, floor, rows)
-    if not (is_relu or is_last):
-        slopes = offset(pointer(space.slopes), space.output_at[layer])
-        first, last = fours[0] * ROWS, fours[1] * ROWS
-        activate(space.activation, y, slopes, ldw, layout[layer, 1], first, last, columns)
+
+
+@njit
+def _activate_layer(layout: Any, layer: int, samples: Any, columns: Any, space: Any) -> None:
+    """Turn what the forward product of a hidden layer left into activations, and keep their slopes.
+
+    Apart from it: a branch at the end of a function that is inlined keeps Numba from seeing that the arrays
+    of its arguments need not be counted, at 5 % of a small step.
+    """
+    y = offset(pointer(space.outputs), space.output_at[layer])
+    slopes = offset(pointer(space.slopes), space.output_at[layer])
+    row, outputs = layout[layer, 2], layout[layer, 1]
+    activate(space.activation, y, slopes, row, outputs, samples[0], samples[1], columns)
+
+
+@njit
+def _multiply_slopes(layout: Any, layer: int, samples: int, space: Any, fours: Any) -> None:
+    """Multiply the derivatives by a layer's inputs, in the columns of some fours, by the slopes there."""
+    dx = offset(pointer(space.gradients), space.output_at[layer - 1])
+    slopes = offset(pointer(space.slopes), space.output_at[layer - 1])
+    multiply_rows(dx, slopes, layout[layer - 1, 2], samples, fours[0] * ROWS, fours[1] * ROWS)
+
+
+@njit
+def _owned_fours(layout: Any, layer: int, lanes: int, samples: int, thread: int, threads: int) -> Any:
+    """Fours of rows of W that a thread owns in backward and update."""
+    inputs, vectors = layout[layer, 0], (layout[layer, 1] + lanes - 1) // lanes
+    all_fours = (inputs + ROWS - 1) // ROWS
+    if vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS:
+        # By whole vectors of dx, so that who writes them has transposed and updates them.
+        owned, a_vector = share((inputs + lanes - 1) // lanes, thread, threads), lanes // ROWS
+        return owned[0] * a_vector, min(owned[1] * a_vector, all_fours)
+    return share(all_fours, thread, threads)
 
 
 @njit(inline=True)
@@ -241,15 +270,15 @@ def _backward_and_update(
     x = offset(pointer(space.outputs), space.output_at[layer - 1])
     dx = offset(pointer(space.gradients), space.output_at[layer - 1])
     lanes = width(params)
-    vectors, all_fours = (outputs + lanes - 1) // lanes, (inputs + ROWS - 1) // ROWS
-    fours = share(all_fours, thread, threads)
+    vectors, fours = (
+        (outputs + lanes - 1) // lanes,
+        _owned_fours(layout, layer, lanes, samples, thread, threads),
+    )
     is_relu = space.slopes.size == 0
     floor = space.outputs.dtype.type(0.0 if is_relu else -np.inf)
     is_narrow = vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
     if is_narrow:
-        # Rows are owned by whole vectors of dx, so that who writes them has transposed and updates them.
-        owned, a_vector = share((inputs + lanes - 1) // lanes, thread, threads), lanes // ROWS
-        fours = (owned[0] * a_vector, min(owned[1] * a_vector, all_fours))
+        owned = share((inputs + lanes - 1) // lanes, thread, threads)
         transposed = pointer(space.transposed)
         backward_narrow(dz, w, ldw, inputs, outputs, transposed, x, dx, ldx, samples, owned, floor, unused)
     # So many rows of W that they stay in the second level cache between their two uses.
@@ -260,9 +289,6 @@ def _backward_and_update(
             backward(dz, w, ldw, vectors, x, dx, ldx, samples, some, floor)
         update(x, ldx, dz, target_w, ldw, samples, some, (0, vectors), alpha, unused)
     update_bias(dz, ldw, bias, samples, share(vectors, thread, threads), alpha)
-    if not is_relu:
-        slopes = offset(pointer(space.slopes), space.output_at[layer - 1])
-        multiply_rows(dx, slopes, ldx, samples, fours[0] * ROWS, fours[1] * ROWS)
 
 
 @njit(inline=True)
@@ -338,6 +364,7 @@ def run_batches(
     p, one = pointer(params), params.dtype.type
     source, label, index, counter = pointer(images), pointer(labels), pointer(order), pointer(space.barrier)
     layers, inputs, lanes, n = len(layout), layout[0, 0], width(p), len(order)
+    keeps_slopes = space.slopes.size > 0
     drops_inputs, scale = regularizer.dropped.size > 0, one(input_scale)
     if drops_inputs:
         scale = one(input_scale * (65536.0 / (65536 - regularizer.thresholds[0])))
@@ -375,6 +402,9 @@ def run_batches(
             columns = _columns(layout, layer, lanes, thread if hidden else 0, threads if hidden else 1)
             _forward_layer(p, layout, layer, some, columns, space, own)
             if hidden:
+                if keeps_slopes:
+                    rows_of_batch = (some[0] * ROWS, some[1] * ROWS)
+                    _activate_layer(layout, layer, rows_of_batch, columns, space)
                 if regularizer.thresholds.size > 0 and regularizer.thresholds[layer + 1] > 0:
                     batch_rows = offset(index, first)
                     _drop_hidden(layout, layer, (0, samples), columns, batch_rows, space, regularizer)
@@ -419,6 +449,9 @@ def run_batches(
             for back in range(last):
                 layer = last - back
                 _backward_and_update(p, target, layout, layer, samples, alpha, space, unused, thread, threads)
+                if keeps_slopes:
+                    owned = _owned_fours(layout, layer, lanes, samples, thread, threads)
+                    _multiply_slopes(layout, layer, samples, space, owned)
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         following = first + samples
