@@ -11,6 +11,7 @@ import numpy as np
 from compiled import measured
 from fastbp_kernels import epoch as kernels
 from fastbp_kernels import make_batch_buffers, make_workspace
+from fastbp_kernels.layers import backward_and_update, forward_layer, update_first_layer
 from fastbp_kernels.loss import softmax_cross_entropy
 from fastbp_kernels.simd import offset, pointer, width
 from fastbp_kernels.tiles import ROWS
@@ -21,8 +22,7 @@ from fastbp.numba_backend import is_sparse, read_only
 
 __all__ = ["Stages"]
 
-_gather_batch, _forward_layer = kernels._gather_batch, kernels._forward_layer
-_backward_and_update, _update_first_layer = kernels._backward_and_update, kernels._update_first_layer
+_gather_batch = kernels._gather_batch
 
 
 @measured
@@ -49,7 +49,7 @@ def _forward(params: Any, layout: Any, batch: int, space: Any, own: Any, steps: 
     for _ in range(steps):
         for layer in range(len(layout)):
             fours, columns = (0, (batch + ROWS - 1) // ROWS), (0, (layout[layer, 1] + lanes - 1) // lanes)
-            _forward_layer(p, layout, layer, fours, columns, space, own)
+            forward_layer(p, layout, layer, fours, columns, space, own)
 
 
 @measured
@@ -92,9 +92,9 @@ def _backward(params: Any, layout: Any, batch: int, rate: float, space: Any, own
     unused = pointer(own.update_samples)
     for _ in range(steps):
         for layer in range(len(layout) - 1, 0, -1):
-            _backward_and_update(p, p, layout, layer, batch, alpha, space, unused, 0, 1)
+            backward_and_update(p, p, layout, layer, batch, alpha, space, unused, 0, 1)
         columns = (0, (layout[0, 1] + lanes - 1) // lanes)
-        _update_first_layer(p, layout, batch, columns, alpha, space, own)
+        update_first_layer(p, layout, batch, columns, alpha, space, own)
 
 
 class Stages:

@@ -17,22 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from .activations import activate, multiply_rows
 from .augment import distort
 from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
-from .dense import (
-    NARROW,
-    NARROW_SAMPLES,
-    backward,
-    backward_narrow,
-    forward,
-    forward_list,
-    share,
-    update,
-    update_bias,
-    update_list,
-)
+from .dense import share
 from .jit import njit
+from .layers import (
+    activate_layer,
+    backward_and_update,
+    columns_of,
+    forward_layer,
+    multiply_slopes,
+    owned_fours,
+    update_first_layer,
+)
 from .loss import softmax_cross_entropy, weighted_cross_entropy
 from .optimizers import (
     AVERAGE_GAIN,
@@ -49,15 +46,6 @@ from .team import barrier
 from .tiles import ROWS
 
 __all__ = ["run_batches"]
-
-ONE_PASS_BYTES = 65536
-"""Backward and update pass over W together, this much of it at a time."""
-
-
-@njit
-def _columns(layout: Any, layer: int, lanes: int, thread: int, threads: int) -> Any:
-    """Share out the vectors of a layer's outputs."""
-    return share((layout[layer, 1] + lanes - 1) // lanes, thread, threads)
 
 
 @njit
@@ -170,102 +158,6 @@ def _gather_batch(
 
 
 @njit(inline=True)
-def _forward_layer(
-    params: Any, layout: Any, layer: int, fours: Any, columns: Any, space: Any, own: Any
-) -> None:
-    """One layer for some samples and columns.
-
-    Hidden layers write their outputs; the last writes where its gradient will be.
-    """
-    ldw = layout[layer, 2]
-    w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
-    relu, linear = space.outputs.dtype.type(0.0), space.outputs.dtype.type(-np.inf)
-    is_last = layer == len(layout) - 1
-    is_relu = space.slopes.size == 0
-    floor = relu if is_relu and not is_last else linear
-    y = offset(pointer(space.gradients) if is_last else pointer(space.outputs), space.output_at[layer])
-    rows = pointer(own.forward_rows)
-    if layer == 0 and own.inputs.size == 0:
-        values, counts = pointer(own.forward_values), pointer(own.forward_counts)
-        forward_list(values, rows, counts, own.forward_capacity, w, ldw, bias, y, fours, columns, floor)
-    else:
-        if layer == 0:
-            x, ldx = pointer(own.inputs), own.input_row
-        else:
-            x, ldx = offset(pointer(space.outputs), space.output_at[layer - 1]), layout[layer - 1, 2]
-        forward(x, ldx, w, ldw, bias, y, layout[layer, 0], fours, columns, floor, rows)
-    if not (is_relu or is_last):
-        slopes = offset(pointer(space.slopes), space.output_at[layer])
-        first, last = fours[0] * ROWS, fours[1] * ROWS
-        activate(space.activation, y, slopes, ldw, layout[layer, 1], first, last, columns)
-
-
-@njit(inline=True)
-def _update_first_layer(
-    target: Any, layout: Any, samples: int, columns: Any, alpha: Any, space: Any, own: Any
-) -> None:
-    """Add ``alpha`` times the gradient of layer 0 to ``target``, laid out as the parameters; some columns."""
-    ldw = layout[0, 2]
-    w, bias = offset(target, layout[0, 3]), offset(target, layout[0, 4])
-    dz = offset(pointer(space.gradients), space.output_at[0])
-    fours = (0, (layout[0, 0] + ROWS - 1) // ROWS)
-    listed = pointer(own.update_samples)
-    if own.inputs.size > 0:
-        update(pointer(own.inputs), own.input_row, dz, w, ldw, samples, fours, columns, alpha, listed)
-    else:
-        values, counts = pointer(own.update_values), pointer(own.update_counts)
-        update_list(values, listed, counts, own.update_capacity, dz, w, ldw, fours, columns, alpha)
-    update_bias(dz, ldw, bias, samples, columns, alpha)
-
-
-@njit(inline=True)
-def _backward_and_update(
-    params: Any,
-    target: Any,
-    layout: Any,
-    layer: int,
-    samples: int,
-    alpha: Any,
-    space: Any,
-    unused: Any,
-    thread: int,
-    threads: int,
-) -> None:
-    """Gradient of a layer's inputs, then ``alpha`` times that of its weights, added to ``target``; for the
-    rows that a thread owns.
-    """
-    inputs, outputs, ldw, ldx = layout[layer, 0], layout[layer, 1], layout[layer, 2], layout[layer - 1, 2]
-    w, target_w = offset(params, layout[layer, 3]), offset(target, layout[layer, 3])
-    bias = offset(target, layout[layer, 4])
-    dz = offset(pointer(space.gradients), space.output_at[layer])
-    x = offset(pointer(space.outputs), space.output_at[layer - 1])
-    dx = offset(pointer(space.gradients), space.output_at[layer - 1])
-    lanes = width(params)
-    vectors, all_fours = (outputs + lanes - 1) // lanes, (inputs + ROWS - 1) // ROWS
-    fours = share(all_fours, thread, threads)
-    is_relu = space.slopes.size == 0
-    floor = space.outputs.dtype.type(0.0 if is_relu else -np.inf)
-    is_narrow = vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
-    if is_narrow:
-        # Rows are owned by whole vectors of dx, so that who writes them has transposed and updates them.
-        owned, a_vector = share((inputs + lanes - 1) // lanes, thread, threads), lanes // ROWS
-        fours = (owned[0] * a_vector, min(owned[1] * a_vector, all_fours))
-        transposed = pointer(space.transposed)
-        backward_narrow(dz, w, ldw, inputs, outputs, transposed, x, dx, ldx, samples, owned, floor, unused)
-    # So many rows of W that they stay in the second level cache between their two uses.
-    step = max(1, ONE_PASS_BYTES // (ROWS * ldw * space.outputs.itemsize))
-    for four in range(fours[0], fours[1], step):
-        some = (four, min(four + step, fours[1]))
-        if not is_narrow:
-            backward(dz, w, ldw, vectors, x, dx, ldx, samples, some, floor)
-        update(x, ldx, dz, target_w, ldw, samples, some, (0, vectors), alpha, unused)
-    update_bias(dz, ldw, bias, samples, share(vectors, thread, threads), alpha)
-    if not is_relu:
-        slopes = offset(pointer(space.slopes), space.output_at[layer - 1])
-        multiply_rows(dx, slopes, ldx, samples, fours[0] * ROWS, fours[1] * ROWS)
-
-
-@njit(inline=True)
 def _optimize(
     params: Any, layout: Any, updater: Any, step: int, row: Any, space: Any, thread: int, threads: int
 ) -> None:
@@ -279,7 +171,7 @@ def _optimize(
     barrier(counter, threads)
     if updater.table[step, MAX_NORM] < np.inf:
         for layer in range(len(layout)):
-            w, columns = offset(params, layout[layer, 3]), _columns(layout, layer, lanes, thread, threads)
+            w, columns = offset(params, layout[layer, 3]), columns_of(layout, layer, lanes, thread, threads)
             limit_columns(w, layout[layer, 2], layout[layer, 0], columns, row[MAX_NORM])
         barrier(counter, threads)
     if updater.average.size > 0:
@@ -339,6 +231,7 @@ def run_batches(
     p, one = pointer(params), params.dtype.type
     source, label, index, counter = pointer(images), pointer(labels), pointer(order), pointer(space.barrier)
     layers, inputs, lanes, n = len(layout), layout[0, 0], width(p), len(order)
+    keeps_slopes = space.slopes.size > 0
     drops_inputs, scale = regularizer.dropped.size > 0, one(input_scale)
     if drops_inputs:
         scale = one(input_scale * (65536.0 / (65536 - regularizer.thresholds[0])))
@@ -373,9 +266,12 @@ def run_batches(
             # Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
             hidden = layer < last
             some = (0, fours) if hidden else mine
-            columns = _columns(layout, layer, lanes, thread if hidden else 0, threads if hidden else 1)
-            _forward_layer(p, layout, layer, some, columns, space, own)
+            columns = columns_of(layout, layer, lanes, thread if hidden else 0, threads if hidden else 1)
+            forward_layer(p, layout, layer, some, columns, space, own)
             if hidden:
+                if keeps_slopes:
+                    rows_of_batch = (some[0] * ROWS, some[1] * ROWS)
+                    activate_layer(layout, layer, rows_of_batch, columns, space)
                 if regularizer.thresholds.size > 0 and regularizer.thresholds[layer + 1] > 0:
                     batch_rows = offset(index, first)
                     _drop_hidden(layout, layer, (0, samples), columns, batch_rows, space, regularizer)
@@ -419,14 +315,17 @@ def run_batches(
             unused = pointer(own.update_samples)
             for back in range(last):
                 layer = last - back
-                _backward_and_update(p, target, layout, layer, samples, alpha, space, unused, thread, threads)
+                backward_and_update(p, target, layout, layer, samples, alpha, space, unused, thread, threads)
+                if keeps_slopes:
+                    owned = owned_fours(layout, layer, lanes, samples, thread, threads)
+                    multiply_slopes(layout, layer, samples, space, owned)
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         following = first + samples
         ask_for(source, inputs, images.itemsize, label, index, following, min(following + batch, n))
         if rates.size > 0:
-            columns = _columns(layout, 0, lanes, thread, threads)
-            _update_first_layer(target, layout, samples, columns, alpha, space, own)
+            columns = columns_of(layout, 0, lanes, thread, threads)
+            update_first_layer(target, layout, samples, columns, alpha, space, own)
             if optimizes:
                 _optimize(p, layout, updater, step, pointer(own.coefficients), space, thread, threads)
             elif layers == 1:
