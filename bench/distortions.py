@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20, help="even")
     rounds = parser.parse_args().rounds
+    print("# What distortions cost\n\nWritten by `python bench/distortions.py`.\n")
     print("| distortion | fastbp, µs an image | NumPy path | scipy.ndimage | torchvision |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name in PRESETS:

@@ -50,7 +50,6 @@ COLUMNS = (
 RADIUS = 15
 """Of the Gaussian that smooths elastic fields, in pixels; its taps are in ``taps``."""
 MARGIN = 16
-BLUR_RADIUS = 3
 
 (
     ZOOM_LOW,
@@ -109,11 +108,12 @@ def make_distorter(
 ) -> Distorter:
     """Allocate what one thread needs besides the batch that it shares."""
     height, columns = shape
-    row = -(-columns // 16) * 16 + 2 * MARGIN
-    # One row more than the buffers have: what is cleared beside the last one ends there.
-    size = (5 * height + 2 * RADIUS + 2 * BLUR_RADIUS + 1) * row
+    # Zeros to the right of a row are those to the left of the next: all buffers together fit into a first
+    # level cache. One row more than they have: what is cleared beside the last one ends there.
+    row = -(-columns // 16) * 16 + MARGIN
+    size = (4 * height + 2 * RADIUS + 1) * row + MARGIN
     words = -(-(columns + 2) // PACKED) * PACKED
-    bits = np.zeros(height * -(-columns // 4), "<u8")
+    bits = np.zeros(height * -(-columns // 4) + 4, "<u8")  # whole vectors are read of the last row too
     return Distorter(
         plan=plan,
         taps=taps,
@@ -152,7 +152,8 @@ def _fill_field(
 ) -> None:
     """Write U(-1, 1), (height, columns), four numbers from each draw; row by row, ceil(columns / 4) a row.
 
-    ``parts`` are the bytes of ``words`` as 16-bit numbers: in two loops that LLVM makes vectors of.
+    ``parts`` are the bytes of ``words`` as 16-bit numbers: in two loops that LLVM makes vectors of. Rows are
+    filled to whole vectors with numbers that nobody looks at: single ones would take as long as the vectors.
     """
     scale, centre = np.float32(1.0 / 32768.0), np.float32(-1.0 + 0.5 / 32768.0)
     fours = (columns + 3) // 4
@@ -161,7 +162,7 @@ def _fill_field(
         words[i] = mix(start + np.uint64(i) * GOLDEN)
     for r in range(height):
         line, some = offset(out, r * row), offset(parts, 4 * r * fours)
-        for c in range(columns):
+        for c in range((columns + 15) // 16 * 16):
             line[c] = np.float32(np.int32(some[c])) * scale + centre
 
 
@@ -177,14 +178,21 @@ def _smooth(
     for r in range(0, height, 2):
         # Two rows at once, so that one sum's latency hides the other's; the last row may come twice.
         s = min(r + 1, height - 1)
+        # Along columns one side is beyond the image from here on, and 0.
+        both = radius if step == 1 else min(radius, s, height - 1 - r)
+        inwards = step if s <= height - 1 - r else -step
         for c in range(0, columns, lanes):
             a, b = r * row + c, s * row + c
             tap = splat(taps[0])
             first, second = multiply(tap, load(source, a)), multiply(tap, load(source, b))
-            for j in range(1, radius + 1):
+            for j in range(1, both + 1):
                 tap, away = splat(taps[j]), j * step
                 first = fma(tap, add(load(source, a - away), load(source, a + away)), first)
                 second = fma(tap, add(load(source, b - away), load(source, b + away)), second)
+            for j in range(both + 1, radius + 1):
+                tap, away = splat(taps[j]), j * inwards
+                first = fma(tap, load(source, a + away), first)
+                second = fma(tap, load(source, b + away), second)
             store(out, a, multiply(factor, first))
             store(out, b, multiply(factor, second))
 
@@ -313,7 +321,7 @@ def distort(image: Any, sample: int, label: int, d: Any, out: Any) -> None:
     out : pointer to (height * width), uint8, OUT
     """
     height, columns = d.height, d.width
-    row = (columns + 15) // 16 * 16 + 2 * MARGIN
+    row = (columns + 15) // 16 * 16 + MARGIN
     state = mix(d.key + (np.uint64(sample) + ONE) * GOLDEN)
     variant = int(_uniform(state, DRAW_VARIANT) * len(d.plan))
     p = offset(pointer(d.plan), variant * len(COLUMNS))
@@ -324,7 +332,7 @@ def distort(image: Any, sample: int, label: int, d: Any, out: Any) -> None:
     fields = offset(base, MARGIN)
     noise = offset(base, (2 * height + RADIUS) * row + MARGIN)
     middle = offset(base, (3 * height + 2 * RADIUS) * row + MARGIN)
-    result = offset(base, (4 * height + 2 * RADIUS + BLUR_RADIUS) * row + MARGIN)
+    result = noise  # which has been smoothed by then
     bent = p[ALPHA] != 0.0
     if bent:
         _bend(p, taps, state, d, row, fields, noise, middle)
@@ -375,7 +383,7 @@ def resample_rows(images: Any, matrices: Any, d: Any) -> None:
     d : Distorter whose ``distorted`` is (N, height * width), OUT
     """
     size, height, columns = d.height * d.width, d.height, d.width
-    row = (columns + 15) // 16 * 16 + 2 * MARGIN
+    row = (columns + 15) // 16 * 16 + MARGIN
     source, out, packed = pointer(images), pointer(d.distorted), pointer(d.packed)
     result = offset(pointer(d.scratch), MARGIN)
     for i in range(len(images)):

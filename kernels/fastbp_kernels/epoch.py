@@ -322,7 +322,10 @@ def run_batches(
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         following = first + samples
-        ask_for(source, inputs, images.itemsize, label, index, following, min(following + batch, n))
+        some = 0, min(batch, n - following)
+        if distorter is not None:  # of which this thread will read no others
+            some = share(some[1], thread, threads)
+        ask_for(source, inputs, images.itemsize, label, index, following + some[0], following + some[1])
         if rates.size > 0:
             columns = columns_of(layout, 0, lanes, thread, threads)
             update_first_layer(target, layout, samples, columns, alpha, space, own)
