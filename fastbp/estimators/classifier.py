@@ -72,9 +72,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     coefs_, intercepts_ : views of the weights, (D, H) and (H,) for each layer
     network_ : `fastbp.Network`
     loss_, best_loss_, loss_curve_ : training loss in nats per sample: of the last epoch, the best, all
-    validation_scores_, best_validation_score_ : accuracies, with ``early_stopping``; else None
-    n_iter_ : epochs that were trained
-    n_layers_, n_outputs_, out_activation_, t_ : as scikit-learn's
+    validation_scores_, best_validation_score_ : accuracies, with ``early_stopping``
+    n_iter_, n_layers_, n_outputs_, out_activation_, t_ : as scikit-learn's
 
     Notes
     -----
@@ -102,10 +101,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 1, None, closed="left"),
-        ],
+        "n_iter_no_change": [Interval(Real, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "warm_start": ["boolean"],
