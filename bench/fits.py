@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     seeds = parser.parse_args().seeds
     warnings.filterwarnings("ignore")
-    print("# Fits beside scikit-learn\n\nWritten by `python bench/fits.py`.\n")
+    print(f"# Fits beside scikit-learn\n\nWritten by `python bench/fits.py --seeds {seeds}`.\n")
     print(
         "| data | hidden | batch | epochs | scikit-learn, s | fastbp, s | times as fast "
         "| scikit-learn, % | fastbp, % |"

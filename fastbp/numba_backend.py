@@ -302,8 +302,7 @@ def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.fl
     """Return what the kernel takes for the next updates, which are counted."""
     if optimizer is None:
         return no_updater(network.dtype)
-    coefficients = optimizer.coefficients(rates)
-    table = np.column_stack([coefficients[name] for name in COLUMNS])
+    table = optimizer.table(rates, COLUMNS)
     gradient = np.zeros_like(network.parameters)
     return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -95,8 +95,18 @@ class Optimizer:
         """What part of the way to the parameters the mean goes after an update, counted from 1."""
         return 1.0 - min(self.average, (1 + update) / (10 + update))
 
-    def coefficients(self, rates: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Return what `fastbp_kernels.optimizers` computes with, for each of the next updates; count them."""
+    def table(self, rates: NDArray[np.float64], columns: Sequence[str]) -> NDArray[np.float64]:
+        """Return what `fastbp_kernels.optimizers` computes with; count the updates.
+
+        Parameters
+        ----------
+        rates : (n,), of the next updates
+        columns : what stands in each column
+
+        Returns
+        -------
+        (n, len(columns))
+        """
         numbers = self.updates + 1 + np.arange(len(rates))
         self.updates += len(rates)
         found: dict[str, Any] = {
@@ -131,6 +141,7 @@ class Optimizer:
             found |= {"first_decay": beta1, "first_gain": 1 - beta1, "epsilon": epsilon}
             found |= {"second_decay": beta2, "second_gain": 1 - beta2}
             found |= {"rate": rates / (1 - beta1**numbers), "root": 1 / np.sqrt(1 - beta2**numbers)}
-        return {
-            name: np.broadcast_to(np.asarray(value, np.float64), rates.shape) for name, value in found.items()
-        }
+        table = np.empty((len(rates), len(columns)))
+        for place, name in enumerate(columns):
+            table[:, place] = found[name]
+        return table

@@ -465,7 +465,7 @@ def test_the_command_writes_results_table_and_figures(here):
 
 def test_quick_says_so_and_goes_elsewhere(here):
     text = fastbp("study", "small.toml", "--quick").stdout
-    assert "Quick look: 1 of 4 epochs, 1 seeds" in text
+    assert "Quick look: 1 of 4 epochs, seeds: 1." in text
     assert "**Quick look" in (here / "studies/small-quick/table.md").read_text()
     assert len(read_results(here / "studies/small-quick")) == 3
     text = fastbp("study", "small.toml", "--epochs", 2, "--seeds", 1, "--out", "two").stdout

@@ -31,9 +31,9 @@ def show_study(
     wanted = study.quick_epochs if quick else epochs
     if wanted is not None and wanted != study.epochs:
         note = (
-            f"{'Quick look' if quick else 'Not the full study'}: {wanted} of {study.epochs} epochs, {seeds} "
-            "seeds. Its figures are not those of the full study, and the report's are beside them for their "
-            "place only."
+            f"{'Quick look' if quick else 'Not the full study'}: {wanted} of {study.epochs} epochs, seeds: "
+            f"{seeds}. Its figures are not those of the full study, and the report's are beside them for "
+            "their place only."
         )
         study = study.scaled(wanted)
     console.print(
