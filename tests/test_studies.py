@@ -469,7 +469,7 @@ def test_quick_says_so_and_goes_elsewhere(here):
     assert "**Quick look" in (here / "studies/small-quick/table.md").read_text()
     assert len(read_results(here / "studies/small-quick")) == 3
     text = fastbp("study", "small.toml", "--epochs", 2, "--seeds", 1, "--out", "two").stdout
-    assert "Not the full study: 2 of 4 epochs, 1 seeds" in text
+    assert "Not the full study: 2 of 4 epochs, seeds: 1." in text
     assert {run.epochs for run in read_results(here / "two").values()} == {2, 4}
 
 
