@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .distortions import Distortion
 from .errors import ConfigError
 from .network import Network
+from .reference_losses import Targets
 from .step_options import StepOptions
 
 __all__ = ["Backend", "make_backend"]
@@ -39,7 +40,7 @@ class Backend(Protocol):
         self,
         network: Network,
         images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
-        labels: NDArray[np.int64],
+        targets: Targets,
         order: NDArray[np.int64],
         batch_size: int,
         rates: NDArray[np.float64],
@@ -53,13 +54,15 @@ class Backend(Protocol):
         Parameters
         ----------
         images : (N, D), uint8 or float, C-contiguous
-        labels : (N,), int64, 0 <= label < C
+        targets : (N,), int64, 0 <= label < C, where ``network.output`` is softmax; (N, C), of the network's
+            type, C-contiguous, otherwise
         order : (n,), int64: rows of ``images``; batch ``s`` is ``order[s * batch_size : (s + 1) *
             batch_size]``
         rates : (steps,), float64, steps = ceil(n / batch_size): learning rate of each update
-        losses : (steps,), float64, OUT: mean loss of each batch, before its update, in nats
-        correct : (steps,), int64, OUT: how many samples of each batch were classified right, before its
-            update
+        losses : (steps,), float64, OUT: mean loss of each batch, before its update: in nats, or of squared
+            errors
+        correct : (steps,), int64, OUT: how many samples of each batch were answered right, before its
+            update; 0 where outputs are values
         distortion : what happens to the images before, which are uint8 then
         options : what is done beyond plain SGD; None for nothing
         """
@@ -69,16 +72,16 @@ class Backend(Protocol):
         self,
         network: Network,
         images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
-        labels: NDArray[np.int64],
+        targets: Targets,
         rows: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
-        """Mean loss (nats) and accuracy (0..1) over ``rows`` of the images, or all of them."""
+        """Mean loss and accuracy (0..1) over ``rows`` of the images, or all of them; see `train_steps`."""
         ...
 
     def logits(
         self, network: Network, images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
     ) -> NDArray[np.float32] | NDArray[np.float64]:
-        """Outputs before the softmax, (N, C)."""
+        """Outputs of the last layer's sums, before softmax or the logistic function, (N, C)."""
         ...
 
     def close(self) -> None:

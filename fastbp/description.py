@@ -22,7 +22,7 @@ class Layer:
 
     inputs: int
     units: int
-    activation: str  # of the last layer softmax, which makes probabilities of its outputs
+    activation: str  # of the last layer what makes answers of its sums, such as softmax
     parameters: int  # weights and biases
     flop: int  # of a sample, forward
 
@@ -63,6 +63,7 @@ class Description:
             "name": self.name,
             "sizes": list(network.sizes),
             "activation": network.activation,
+            "output": network.output,
             "dtype": network.dtype.name,
             "input_scale": network.input_scale,
             "parameters": network.parameter_count,
@@ -103,7 +104,7 @@ def describe(path: str | os.PathLike[str]) -> Description:
 
 
 def _layers(network: Network) -> list[Layer]:
-    kinds = [network.activation] * (len(network.weights) - 1) + ["softmax"]
+    kinds = [network.activation] * (len(network.weights) - 1) + [network.output]
     return [
         Layer(fan_in, fan_out, kind, (fan_in + 1) * fan_out, forward_flop((fan_in, fan_out)))
         for (fan_in, fan_out), kind in zip(pairwise(network.sizes), kinds, strict=True)

@@ -26,7 +26,8 @@ from .metrics import (
     top_accuracy,
 )
 from .network import Network
-from .runs import load_network
+from .reference_losses import OUTPUTS
+from .runs import check_classifies, load_classifier, load_network
 
 __all__ = ["Evaluation", "Mistake", "load", "predict", "test", "test_ensemble"]
 
@@ -97,7 +98,7 @@ def load(path: str | os.PathLike[str]) -> Network:
 
 
 def predict(network: Network, images: ArrayLike, *, backend: str = "numpy") -> NDArray[np.float64]:
-    """Compute the probability of each class for each image.
+    """Compute the probability of each class for each image, or what else the network's outputs stand for.
 
     Parameters
     ----------
@@ -108,13 +109,14 @@ def predict(network: Network, images: ArrayLike, *, backend: str = "numpy") -> N
 
     Returns
     -------
-    (N, C), each row sums to 1
+    (N, C): each row sums to 1 where the output is softmax; other outputs are probabilities by themselves, or
+    values
 
     Raises
     ------
     DataError : the images are of another size or kind
     """
-    return _probabilities(_logits(network, image_rows(images), backend, "images"))
+    return _answers(network, _logits(network, image_rows(images), backend, "images"))
 
 
 def test(
@@ -160,12 +162,15 @@ def test_ensemble(
 
 
 def _loaded(network: Network | str | os.PathLike[str]) -> Network:
-    return network if isinstance(network, Network) else load_network(network)
+    if not isinstance(network, Network):
+        return load_classifier(network)
+    check_classifies(network, "the network")
+    return network
 
 
 def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Evaluation:
     logits = [_logits(network, dataset.images, backend, dataset.name) for network in networks]
-    probabilities = np.mean([_probabilities(rows) for rows in logits], axis=0)
+    probabilities = np.mean([_answers(networks[0], rows) for rows in logits], axis=0)
     # Of one network the logits decide: probabilities of 1 can be equal where they are not.
     predicted = (logits[0] if len(logits) == 1 else probabilities).argmax(axis=1).astype(np.int64)
     confidence = probabilities[np.arange(len(predicted)), predicted]
@@ -234,9 +239,5 @@ def _maximum(images: Images) -> float:
     return float(max(part.max() for part in blocks(images)))
 
 
-def _probabilities(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    # The highest logit moves to 0 first, so that nothing overflows.
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
+def _answers(network: Network, logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    return np.asarray(OUTPUTS[network.output].answer(logits.astype(np.float64)))

@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from .errors import ConfigError, FastbpError, WeightsError
 from .files import replace_file
 from .reference_activations import ACTIVATIONS
+from .reference_losses import OUTPUTS
 
 __all__ = ["FloatArray", "Network"]
 
@@ -35,10 +36,13 @@ class Network:
 
     Parameters
     ----------
-    sizes : inputs, units of each hidden layer, classes; inputs and units >= 1, classes >= 2
+    sizes : inputs, units of each hidden layer, outputs; each >= 1, with softmax outputs >= 2
     dtype : float32 or float64, of all parameters
     activation : of the hidden layers, a name in `fastbp.reference_activations.ACTIVATIONS`; the last layer is
         linear (its outputs are logits)
+    output : what logits are turned into, and with which loss they are trained, a name in
+        `fastbp.reference_losses.OUTPUTS`: ``"softmax"``, classes that exclude each other; ``"logistic"``,
+        labels of which any number may apply; ``"identity"``, values
     input_scale : finite, > 0: what each pixel is multiplied by before the first layer
 
     Attributes
@@ -50,7 +54,7 @@ class Network:
 
     Raises
     ------
-    ConfigError : a size, dtype, activation or scale is out of its range, or memory is too small
+    ConfigError : a size, dtype, activation, output or scale is out of its range, or memory is too small
 
     Examples
     --------
@@ -65,9 +69,13 @@ class Network:
         *,
         dtype: DTypeLike = "float32",
         activation: str = "relu",
+        output: str = "softmax",
         input_scale: float = 1.0,
     ) -> None:
-        self.sizes = _checked_sizes(sizes)
+        if output not in OUTPUTS:
+            raise ConfigError(f"output is {output!r}; expected one of: {', '.join(OUTPUTS)}")
+        self.output = output
+        self.sizes = _checked_sizes(sizes, output)
         self.dtype = _checked_dtype(dtype)
         if activation not in ACTIVATIONS:
             raise ConfigError(f"activation is {activation!r}; expected one of: {', '.join(ACTIVATIONS)}")
@@ -83,13 +91,17 @@ class Network:
         self.weights, self.biases = self.views(self.parameters)
 
     @property
+    def _options(self) -> dict[str, Any]:
+        return {"activation": self.activation, "output": self.output, "input_scale": self.input_scale}
+
+    @property
     def inputs(self) -> int:
         """Length of a sample."""
         return self.sizes[0]
 
     @property
     def classes(self) -> int:
-        """Length of the output."""
+        """Length of the output, whatever it stands for."""
         return self.sizes[-1]
 
     @property
@@ -116,7 +128,7 @@ class Network:
 
     def astype(self, dtype: DTypeLike) -> Network:
         """Return a copy of another type, laid out for it; what is too large for it becomes infinite."""
-        other = Network(self.sizes, dtype=dtype, activation=self.activation, input_scale=self.input_scale)
+        other = Network(self.sizes, dtype=dtype, **self._options)
         with np.errstate(over="ignore"):
             for (_, target), (_, source) in zip(other.named_arrays(), self.named_arrays(), strict=True):
                 target[...] = source
@@ -135,7 +147,7 @@ class Network:
         ----------
         path : file to write, in an existing folder
         metadata : strings to store beside the network's own (``format``, ``fastbp_version``, ``sizes``,
-            ``activation``, ``input_scale``, ``classes``)
+            ``activation``, ``output``, ``input_scale``, ``classes``)
 
         Raises
         ------
@@ -150,6 +162,7 @@ class Network:
             "fastbp_version": _version(),
             "sizes": _joined(self.sizes),
             "activation": self.activation,
+            "output": self.output,
             "input_scale": repr(float(self.input_scale)),
             "classes": str(self.classes),
         }
@@ -171,8 +184,9 @@ class Network:
     def load(cls, path: str | os.PathLike[str]) -> Network:
         """Read a file that `save` or anyone else wrote, and check all of it.
 
-        A file without metadata will do: sizes come from the tensors, hidden layers are taken for ReLU, and
-        ``input_scale`` for 1/255 (set the attribute if the network was trained on numbers as they are).
+        A file without metadata will do: sizes come from the tensors, hidden layers are taken for ReLU, the
+        output for softmax, and ``input_scale`` for 1/255 (set the attribute if the network was trained on
+        numbers as they are).
 
         Raises
         ------
@@ -205,32 +219,32 @@ class Network:
         return network
 
     def __repr__(self) -> str:
-        return (
-            f"Network({self.sizes}, dtype={self.dtype.name!r}, activation={self.activation!r}, "
-            f"input_scale={self.input_scale!r})"
-        )
+        options = "".join(f", {name}={value!r}" for name, value in self._options.items())
+        return f"Network({self.sizes}, dtype={self.dtype.name!r}{options})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copied member by member, the views would no longer be views of the block.
-        return _rebuilt, (self.sizes, self.dtype.name, self.activation, self.input_scale, self.parameters)
+        return _rebuilt, (self.sizes, self.dtype.name, self._options, self.parameters)
 
 
-def _rebuilt(
-    sizes: tuple[int, ...], dtype: str, activation: str, input_scale: float, parameters: FloatArray
-) -> Network:
-    network = Network(sizes, dtype=dtype, activation=activation, input_scale=input_scale)
+def _rebuilt(sizes: tuple[int, ...], dtype: str, options: dict[str, Any], parameters: FloatArray) -> Network:
+    network = Network(sizes, dtype=dtype, **options)
     network.parameters[...] = parameters
     return network
 
 
-def _checked_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+def _checked_sizes(sizes: Iterable[int], output: str) -> tuple[int, ...]:
     given = tuple(sizes)
     try:
         checked = tuple(operator.index(size) for size in given)
     except TypeError:
         raise ConfigError(f"sizes are {given!r}; expected whole numbers") from None
-    if len(checked) < 2 or min(checked[:-1]) < 1 or checked[-1] < 2:
-        raise ConfigError(f"sizes are {given!r}; expected inputs >= 1, hidden units >= 1 ..., classes >= 2")
+    least = OUTPUTS[output].least
+    if len(checked) < 2 or min(checked[:-1]) < 1 or checked[-1] < least:
+        outputs = "classes" if output == "softmax" else "outputs"
+        raise ConfigError(
+            f"sizes are {given!r}; expected inputs >= 1, hidden units >= 1 ..., {outputs} >= {least}"
+        )
     return checked
 
 
@@ -331,8 +345,6 @@ def _chained_sizes(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[i
         if bias != shape[1:]:
             _refuse(path, f"layers.{layer}.bias has shape {bias}", f"{shape[1:]}, to match {name} {shape}")
         sizes = [*(sizes or shape[:1]), shape[1]]
-    if sizes[-1] < 2:
-        _refuse(path, f"the last layer has {sizes[-1]} output", "at least 2 classes")
     return tuple(sizes)
 
 
@@ -359,6 +371,11 @@ def _checked_metadata(path: Path, metadata: Mapping[str, str], sizes: tuple[int,
         _refuse(
             path, f"metadata activation is {_short(repr(activation))}", f"one of: {', '.join(ACTIVATIONS)}"
         )
+    output = metadata.get("output", "softmax")
+    if output not in OUTPUTS:
+        _refuse(path, f"metadata output is {_short(repr(output))}", f"one of: {', '.join(OUTPUTS)}")
+    if sizes[-1] < OUTPUTS[output].least:
+        _refuse(path, f"the last layer has {sizes[-1]} output", "at least 2 classes")
     text = metadata.get("input_scale", repr(FOREIGN_INPUT_SCALE))
     try:
         scale = float(text)
@@ -366,4 +383,4 @@ def _checked_metadata(path: Path, metadata: Mapping[str, str], sizes: tuple[int,
         scale = math.nan
     if not (math.isfinite(scale) and scale > 0):
         _refuse(path, f"metadata input_scale is {_short(repr(text))}", "a finite number above 0")
-    return {"activation": activation, "input_scale": scale}
+    return {"activation": activation, "output": output, "input_scale": scale}

@@ -15,6 +15,7 @@ from fastbp_kernels import (
     BITS,
     BatchBuffers,
     Distorter,
+    Objective,
     Regularizer,
     Team,
     Updater,
@@ -22,6 +23,7 @@ from fastbp_kernels import (
     compiled_count,
     make_batch_buffers,
     make_distorter,
+    make_objective,
     make_regularizer,
     make_updater,
     make_workspace,
@@ -31,6 +33,7 @@ from fastbp_kernels import (
     stamp_discs,
 )
 from fastbp_kernels.activations import ACTIVATIONS
+from fastbp_kernels.loss import LOSSES
 from fastbp_kernels.optimizers import COLUMNS
 from fastbp_kernels.tiles import ROWS
 from numpy.typing import NDArray
@@ -40,6 +43,7 @@ from .errors import DataError
 from .network import Network
 from .optimizers import Optimizer
 from .pace import ThreadChooser, available_cores
+from .reference_losses import Targets
 from .step_options import StepOptions
 
 __all__ = ["BITS", "NumbaBackend", "draw_discs", "resample"]
@@ -93,10 +97,10 @@ class NumbaBackend:
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
             needed = [None] if distortion is None else [None, *_distorters(distortion, 1, 1)]
             plain = no_updater(network.dtype), _regularizer(network, images, 1, StepOptions())
+            aim = make_objective(network.dtype)
+            batches = nothing, nothing, 1, np.zeros(0)
             for distorter in needed:  # validation and test see images as they are
-                _call(
-                    network, images, nothing, nothing, 1, np.zeros(0), space, own, distorter, *plain, *outputs
-                )
+                _call(network, images, *batches, space, own, distorter, *plain, aim, *outputs)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -104,7 +108,7 @@ class NumbaBackend:
         self,
         network: Network,
         images: Images,
-        labels: NDArray[np.int64],
+        targets: Targets,
         order: NDArray[np.int64],
         batch_size: int,
         rates: NDArray[np.float64],
@@ -124,6 +128,7 @@ class NumbaBackend:
         options = options or StepOptions()
         updater = _updater(network, options.optimizer, rates)
         regularizer = _regularizer(network, images, batch, options)
+        labels, objective = _objective(network, targets, options)
         drops = options.dropout is not None and bool(options.dropout.thresholds[1:].any())
 
         def part(threads: int, first: int, stop: int) -> None:
@@ -148,6 +153,7 @@ class NumbaBackend:
                     distorters[thread],
                     step_updater,
                     regularizer,
+                    objective,
                     *outputs,
                     thread,
                     threads,
@@ -171,22 +177,22 @@ class NumbaBackend:
         self,
         network: Network,
         images: Images,
-        labels: NDArray[np.int64],
+        targets: Targets,
         rows: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
-        """Mean loss (nats) and accuracy; see ``Backend.evaluate``. DataError for no rows."""
+        """Mean loss and accuracy; see ``Backend.evaluate``. DataError for no rows."""
         order = np.arange(len(images)) if rows is None else rows
         if len(order) == 0:
             raise DataError("no samples to evaluate; expected at least one")
         with self._lock:
-            losses, right = self._infer(network, images, labels, order, None)
+            losses, right = self._infer(network, images, targets, order, None)
         return float(losses.mean(dtype=np.float64)), float(right.mean(dtype=np.float64))
 
     def logits(self, network: Network, images: Images) -> NDArray[np.float32] | NDArray[np.float64]:
-        """Outputs before the softmax, (N, C)."""
+        """Sums of the last layer, (N, C); see ``Backend.logits``."""
         out = np.empty((len(images), network.sizes[-1]), network.dtype)
         with self._lock:
-            self._infer(network, images, np.zeros(0, np.int64), np.arange(len(images)), out)
+            self._infer(network, images, None, np.arange(len(images)), out)
         return out
 
     def close(self) -> None:
@@ -231,7 +237,7 @@ class NumbaBackend:
         self,
         network: Network,
         images: Images,
-        labels: NDArray[np.int64],
+        targets: Targets | None,
         order: NDArray[np.int64],
         logits: NDArray[Any] | None,
     ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
@@ -243,15 +249,16 @@ class NumbaBackend:
         listed = self._lists(network, images, order)
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
-        no_rates = np.zeros(0)
-        plain = no_updater(network.dtype), _regularizer(network, images, batch, StepOptions())
+        no_rates, nothing = np.zeros(0), StepOptions()
+        plain = no_updater(network.dtype), _regularizer(network, images, batch, nothing)
+        labels, objective = _objective(network, targets, nothing)
 
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
             batches = order[some], batch, no_rates
             space, buffers = spaces[thread], own[thread]
-            _call(network, images, labels, *batches, space, buffers, None, *plain, *outputs)
+            _call(network, images, labels, *batches, space, buffers, None, *plain, objective, *outputs)
 
         self._team.run(share, threads)
         return losses, right
@@ -269,6 +276,7 @@ def _call(
     distorter: Distorter | None,
     updater: Updater,
     regularizer: Regularizer,
+    objective: Objective,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
     logits: NDArray[Any],
@@ -290,6 +298,7 @@ def _call(
         distorter,
         updater,
         regularizer,
+        objective,
         losses,
         right,
         logits,
@@ -311,14 +320,22 @@ def _regularizer(network: Network, images: Images, batch: int, options: StepOpti
     """Return what the kernel takes of these options; the batch without dropped inputs is shared."""
     dropout = options.dropout
     return make_regularizer(
-        network.dtype,
         images.dtype,
         dropout.thresholds if dropout else None,
         dropout.keys if dropout else None,
         batch * network.inputs,
-        options.label_smoothing,
-        options.sample_weights,
     )
+
+
+def _objective(
+    network: Network, targets: Targets | None, options: StepOptions
+) -> tuple[NDArray[np.int64], Objective]:
+    """Return the classes, none where there are other targets, and what the kernel takes of these."""
+    kind, more = LOSSES[network.output], (options.label_smoothing, options.sample_weights)
+    if targets is None or network.output == "softmax":
+        labels = np.zeros(0, np.int64) if targets is None else targets
+        return labels.astype(np.int64, copy=False), make_objective(network.dtype, kind, None, *more)
+    return np.zeros(0, np.int64), make_objective(network.dtype, kind, targets, *more)
 
 
 def _distorters(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter | None]:

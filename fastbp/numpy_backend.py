@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from .network import FloatArray, Network
 from .optimizers import Optimizer
 from .reference_activations import ACTIVATIONS
 from .reference_dropout import kept
+from .reference_losses import OUTPUTS, Targets
 from .step_options import StepOptions
 
 __all__ = ["NumpyBackend"]
@@ -52,7 +54,7 @@ class NumpyBackend:
         self,
         network: Network,
         images: NDArray[np.uint8] | FloatArray,
-        labels: NDArray[np.int64],
+        targets: Targets,
         order: NDArray[np.int64],
         batch_size: int,
         rates: NDArray[np.float64],
@@ -65,17 +67,20 @@ class NumpyBackend:
         options = options or StepOptions()
         dropout, weights = options.dropout, options.sample_weights
         scale = network.input_scale * (dropout.input_factor if dropout else 1.0)
+        labels: Any = targets  # of softmax, the only one that the lesson and distortions by class are for
         batches = images, labels, order, batch_size, rates, scale
         given = network.weights, network.biases, *batches, losses, correct
         # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
         # each operation on the way would only bury its message.
         with self._settings():
-            if network.activation == "relu" and distortion is None and options.is_plain:
+            lesson = network.activation == "relu" and network.output == "softmax"
+            if lesson and distortion is None and options.is_plain:
                 reference.train_steps(*given)
                 return
             reference_learning.train_steps(
                 *given,
                 ACTIVATIONS[network.activation],
+                OUTPUTS[network.output],
                 partial(update, network, options.optimizer or Optimizer(network)),
                 partial(_distorted, images, labels, distortion) if distortion else None,
                 partial(_factors, network, dropout) if dropout else None,
@@ -87,10 +92,10 @@ class NumpyBackend:
         self,
         network: Network,
         images: NDArray[np.uint8] | FloatArray,
-        labels: NDArray[np.int64],
+        targets: Targets,
         rows: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
-        """Compute mean loss (nats) and accuracy (0..1) over ``rows`` of the images, or all of them.
+        """Compute mean loss and accuracy over ``rows`` of the images, or all; see ``Backend.evaluate``.
 
         Raises
         ------
@@ -100,14 +105,15 @@ class NumpyBackend:
         if len(rows) == 0:
             raise DataError("no samples to evaluate; expected at least one")
         with self._settings():
-            return reference.evaluate(
+            return reference_learning.evaluate(
                 network.weights,
                 network.biases,
                 images,
-                labels,
+                targets,
                 rows,
                 network.input_scale,
-                activate=ACTIVATIONS[network.activation].value,
+                ACTIVATIONS[network.activation],
+                OUTPUTS[network.output],
             )
 
     def logits(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> FloatArray:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 __all__ = [
     "backward",
-    "evaluate",
     "forward",
     "gather",
     "log_sum_exp",
@@ -269,25 +268,3 @@ def predict_logits(
         x = gather(images, rows, input_scale, weights[0].dtype)
         logits[rows] = forward(weights, biases, x, activate)[1]
     return logits
-
-
-def evaluate(
-    weights: Sequence[Floats],
-    biases: Sequence[Floats],
-    images: Images,
-    labels: Integers,
-    rows: Integers,
-    input_scale: float,
-    chunk: int = CHUNK,
-    activate: Callable[[Floats], Floats] = relu,
-) -> tuple[float, float]:
-    """Compute mean loss (nats) and accuracy (0..1) over one or more ``rows`` of the images."""
-    total, correct = 0.0, 0
-    for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        x = gather(images, part, input_scale, weights[0].dtype)
-        _, logits = forward(weights, biases, x, activate)
-        loss, _ = softmax_cross_entropy(logits, labels[part])
-        total += loss * len(part)
-        correct += int(np.count_nonzero(logits.argmax(axis=1) == labels[part]))
-    return total / len(rows), correct / len(rows)

@@ -11,10 +11,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .reference import Floats, Images, Integers, gather, log_sum_exp
+from .reference import CHUNK, Floats, Images, Integers, gather, predict_logits
 from .reference_activations import Activation
+from .reference_losses import Output, Targets
 
-__all__ = ["Masks", "backward", "cross_entropy", "forward", "train_steps"]
+__all__ = ["Masks", "backward", "evaluate", "forward", "train_steps"]
 
 Masks: TypeAlias = Callable[[int, Integers], Floats | None]
 """Of a layer and rows of the data: what its inputs are multiplied by, (B, D), or None for nothing."""
@@ -52,36 +53,6 @@ def forward(
     return activations, slopes, activations[-1] @ weights[-1] + biases[-1]
 
 
-def cross_entropy(
-    logits: Floats, labels: Integers, smoothing: float, weights: Floats | None
-) -> tuple[float, Floats]:
-    """Compute the mean of w_n * -sum_c t_c log p_c, where p = softmax(z), and its derivative by the logits.
-
-    Parameters
-    ----------
-    logits : (B, C)
-    labels : (B,)
-    smoothing : 0 <= smoothing < 1; t is (1 - smoothing) onehot(label) + smoothing / C. Szegedy et al.,
-        "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
-    weights : (B,), w; None for 1. The mean is over samples, not over weights, so that a sample counts as much
-        whatever batch it is in
-
-    Returns
-    -------
-    loss : in nats
-    d_logits : (B, C), w_n (p - t) / B
-    """
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_p = shifted - log_sum_exp(shifted)
-    target = np.full_like(logits, smoothing / logits.shape[1])
-    target[np.arange(len(labels)), labels] += 1 - smoothing
-    w = np.ones(len(labels), logits.dtype) if weights is None else weights
-    # Where the target is 0 the logarithm does not count, even if it is minus infinity.
-    terms = np.where(target > 0, target * log_p, 0).sum(axis=1)
-    loss = float(np.mean(-w * terms, dtype=np.float64))
-    return loss, (np.exp(log_p) - target) * (w / len(labels))[:, None]
-
-
 def backward(
     weights: Sequence[Floats], activations: Sequence[Floats], slopes: Sequence[Floats], d_logits: Floats
 ) -> tuple[list[Floats], list[Floats]]:
@@ -106,7 +77,7 @@ def train_steps(
     weights: Sequence[Floats],
     biases: Sequence[Floats],
     images: Images,
-    labels: Integers,
+    targets: Targets,
     order: Integers,
     batch_size: int,
     rates: NDArray[np.float64],
@@ -114,6 +85,7 @@ def train_steps(
     losses: NDArray[np.float64],
     correct: Integers,
     activation: Activation,
+    output: Output,
     update: Callable[[list[Floats], list[Floats], float], None],
     distort: Callable[[Integers], Images] | None = None,
     masks: Masks | None = None,
@@ -124,11 +96,13 @@ def train_steps(
 
     Parameters
     ----------
+    targets : of all images, (N,) or (N, C), as ``output`` takes them
     activation : of hidden layers
+    output : of the last one, with its loss
     update : given the derivatives by weights and biases, and the rate, moves the parameters
     distort : what to take for some rows of the images, None for the images as they are
     masks : of dropout; ``input_scale`` has the factor of inputs that are kept, whose masks are 0 and 1
-    smoothing, sample_weights : of `cross_entropy`; the weights are of all images, (N,)
+    smoothing, sample_weights : of the loss; the weights are of all images, (N,)
     """
     for step, rate in enumerate(rates.tolist()):
         rows = order[step * batch_size : (step + 1) * batch_size]
@@ -141,7 +115,28 @@ def train_steps(
             x = x * factors[0]
         activations, slopes, logits = forward(weights, biases, x, activation, factors)
         of_rows = None if sample_weights is None else sample_weights[rows]
-        losses[step], d_logits = cross_entropy(logits, labels[rows], smoothing, of_rows)
-        correct[step] = np.count_nonzero(logits.argmax(axis=1) == labels[rows])
+        losses[step], d_logits = output.loss(logits, targets[rows], smoothing, of_rows)
+        correct[step] = output.right(logits, targets[rows])
         d_weights, d_biases = backward(weights, activations, slopes, d_logits)
         update(d_weights, d_biases, rate)
+
+
+def evaluate(
+    weights: Sequence[Floats],
+    biases: Sequence[Floats],
+    images: Images,
+    targets: Targets,
+    rows: Integers,
+    input_scale: float,
+    activation: Activation,
+    output: Output,
+    chunk: int = CHUNK,
+) -> tuple[float, float]:
+    """Compute mean loss and accuracy (0..1) over one or more ``rows`` of the images, ``chunk`` at a time."""
+    total, right = 0.0, 0
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk]
+        logits = predict_logits(weights, biases, images[part], input_scale, chunk, activation.value)
+        total += output.loss(logits, targets[part], 0.0, None)[0] * len(part)
+        right += output.right(logits, targets[part])
+    return total / len(rows), right / len(rows)

@@ -35,7 +35,9 @@ from .trainer import Training
 __all__ = [
     "Result",
     "RunFolder",
+    "check_classifies",
     "cpu_name",
+    "load_classifier",
     "load_network",
     "read_history",
     "read_result",
@@ -274,6 +276,22 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     if path.is_dir() and not (path / WEIGHTS).exists():
         raise WeightsError(f"{path}: holds no {WEIGHTS}; expected a run folder or a safetensors file")
     return Network.load(path / WEIGHTS if path.is_dir() else path)
+
+
+def load_classifier(path: str | os.PathLike[str]) -> Network:
+    """Load a network as `load_network` does; WeightsError too if it has no classes."""
+    network = load_network(path)
+    check_classifies(network, os.fspath(path))
+    return network
+
+
+def check_classifies(network: Network, name: str) -> None:
+    """Raise WeightsError if the outputs are not probabilities of classes that exclude each other."""
+    if network.output != "softmax":
+        raise WeightsError(
+            f"{name}: its outputs are {network.output}; expected softmax, probabilities of classes "
+            "(fastbp.predict takes any network)"
+        )
 
 
 def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def checked(weights: ArrayLike, samples: int) -> NDArray[np.float64]:
 
 def weights_of(
     spec: str,
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     rows: NDArray[np.int64],
     classes: int,
     sample_weights: NDArray[np.float64] | None,
@@ -68,7 +68,7 @@ def weights_of(
     Parameters
     ----------
     spec : as `canonical` gives it
-    labels : (N,)
+    labels : (N,), classes; ``"none"`` takes other targets too
     rows : those that are trained on, by which classes are counted
     sample_weights : (N,), further factors; None for 1
 

@@ -26,6 +26,7 @@ from .interrupt import InterruptFlag
 from .network import FloatArray, Network
 from .optimizers import Optimizer
 from .random import shuffle, split
+from .reference_losses import Targets
 from .sample_weights import weights_of
 from .schedules import learning_rates
 from .settings import Settings
@@ -100,7 +101,7 @@ class Trainer:
     ----------
     network : trained in place
     images : (N, D), uint8 or float, C-contiguous
-    labels : (N,), int64, 0 <= label < C
+    targets : (N,), int64, 0 <= label < C, of a network whose output is softmax; (N, C) of its type, otherwise
     settings : epochs, batch size, rates, seed and validation part count here. Epoch e (from 1) visits the
         training rows in the order ``shuffle(seed, e - 1, n)``.
     backend : runs the arithmetic
@@ -123,7 +124,7 @@ class Trainer:
         self,
         network: Network,
         images: Images,
-        labels: NDArray[np.int64],
+        targets: Targets,
         settings: Settings,
         backend: Backend,
         callbacks: Sequence[Callback] = (),
@@ -135,7 +136,7 @@ class Trainer:
         optimizer: Optimizer | None = None,
     ) -> None:
         self.distortion, self._first_epoch = distortion, first_epoch
-        self.network, self.images, self.labels = network, images, labels
+        self.network, self.images, self.targets = network, images, targets
         self.settings, self.backend, self.callbacks = settings, backend, callbacks
         self.train_rows, self.validation_rows = rows or split(settings.seed, len(images), settings.validation)
         self.batch_size = min(settings.batch_size, len(self.train_rows))
@@ -145,7 +146,7 @@ class Trainer:
         self._sizes[-1] = len(self.train_rows) - (self.steps - 1) * self.batch_size
         self._optimizer = optimizer or make_optimizer(network, settings)
         self._weights = weights_of(
-            settings.class_weight, labels, self.train_rows, network.classes, sample_weights
+            settings.class_weight, targets, self.train_rows, network.classes, sample_weights
         )
         self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
         # What is validated and kept, with its weights as they are or their running mean.
@@ -264,7 +265,7 @@ class Trainer:
             self.backend.train_steps(
                 self.network,
                 self.images,
-                self.labels,
+                self.targets,
                 rows,
                 size,
                 rates[part],
@@ -313,7 +314,7 @@ class Trainer:
         if len(self.validation_rows) == 0:
             return math.nan, math.nan
         loss, accuracy = evaluate(
-            self.backend, self._judged_now(), self.images, self.labels, self.validation_rows, flag
+            self.backend, self._judged_now(), self.images, self.targets, self.validation_rows, flag
         )
         self._check_flag(epoch, flag, "during validation")
         if not math.isfinite(loss):
@@ -347,12 +348,11 @@ def evaluate(
     backend: Backend,
     network: Network,
     images: Images,
-    labels: NDArray[np.int64],
+    targets: Targets,
     rows: NDArray[np.int64] | None = None,
     flag: InterruptFlag | None = None,
 ) -> tuple[float, float]:
-    """Mean loss (nats) and accuracy (0..1) over ``rows`` of the images, or all, in parts that Ctrl-C can
-    part.
+    """Mean loss and accuracy (0..1) over ``rows`` of the images, or all, in parts that Ctrl-C can part.
 
     Returns early, with the means over a part of the rows, once ``flag`` is pressed.
     """
@@ -362,7 +362,7 @@ def evaluate(
     loss_sum, correct, seen = 0.0, 0, 0
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
-        loss, accuracy = backend.evaluate(network, images, labels, part)
+        loss, accuracy = backend.evaluate(network, images, targets, part)
         release(images)
         loss_sum += loss * len(part)
         correct += round(accuracy * len(part))

@@ -65,6 +65,7 @@ class Run:
     rule : name and numbers of the update: ("momentum", 0.9)
     drop : probabilities of the inputs of each layer, multiples of 1 / 65536, and a key for each
     sample_weights : of all images
+    output : of the last layer, with its loss
     """
 
     def __init__(
@@ -83,7 +84,9 @@ class Run:
         smoothing=0.0,
         sample_weights=None,
         drop=None,
+        output="softmax",
     ):
+        self.output = output
         self.smoothing, self.sample_weights, self.drop = smoothing, sample_weights, drop
         self.weights = [np.array(weight, np.float64) for weight in weights]
         self.biases = [np.array(bias, np.float64) for bias in biases]
@@ -119,14 +122,9 @@ class Run:
     def gradients(self, x, labels, rows):
         """Loss, derivatives by weights and biases, right answers."""
         inputs, slopes, logits = self.forward(x, [int(row) for row in rows])
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        classes = logits.shape[1]
-        target = (1 - self.smoothing) * np.eye(classes)[labels] + self.smoothing / classes
         w = np.ones(len(labels)) if self.sample_weights is None else self.sample_weights[rows]
-        loss = -(w[:, None] * target * np.log(p)).sum() / len(labels)
-        correct = int((logits.argmax(axis=1) == labels).sum())
-        delta = w[:, None] * (p - target) / len(labels)
+        losses, delta, correct = getattr(self, self.output)(logits, labels)
+        loss, delta = (w * losses).sum() / len(labels), w[:, None] * delta / len(labels)
         d_weights, d_biases = [], []
         for layer in range(len(self.weights) - 1, -1, -1):
             d_weights.insert(0, inputs[layer].T @ delta)
@@ -134,6 +132,23 @@ class Run:
             if layer:
                 delta = (delta @ self.weights[layer].T) * slopes[layer - 1]
         return loss, d_weights, d_biases, correct
+
+    def softmax(self, logits, labels):
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        classes = logits.shape[1]
+        target = (1 - self.smoothing) * np.eye(classes)[labels] + self.smoothing / classes
+        correct = int((logits.argmax(axis=1) == labels).sum())
+        return -(target * np.log(p)).sum(axis=1), p - target, correct
+
+    def logistic(self, logits, targets):
+        p = elementwise(logistic)(logits)
+        target = (1 - self.smoothing) * targets + self.smoothing / 2
+        correct = sum(all((p[n] > 0.5) == (targets[n] > 0.5)) for n in range(len(p)))
+        return -(target * np.log(p) + (1 - target) * np.log(1 - p)).sum(axis=1), p - target, correct
+
+    def identity(self, values, targets):
+        return ((values - targets) ** 2).sum(axis=1) / 2, values - targets, 0
 
     def train(self, images, labels, order, batch_size, rates, input_scale):
         """Losses and right answers of each step; the parameters change in place."""

@@ -34,7 +34,7 @@ def same(first, second):
     """Whether two networks are alike in all but memory."""
     alike = all(
         getattr(first, name) == getattr(second, name)
-        for name in ("sizes", "dtype", "activation", "input_scale")
+        for name in ("sizes", "dtype", "activation", "output", "input_scale")
     )
     return alike and first.parameters.tobytes() == second.parameters.tobytes()
 
@@ -99,7 +99,10 @@ def test_properties():
     assert (network.sizes, network.inputs, network.classes) == ((6, 4, 3), 6, 3)
     assert all(type(size) is int for size in network.sizes)
     assert (network.dtype, network.activation, network.input_scale) == (np.float64, "relu", 0.5)
-    assert repr(network) == "Network((6, 4, 3), dtype='float64', activation='relu', input_scale=0.5)"
+    assert (
+        repr(network)
+        == "Network((6, 4, 3), dtype='float64', activation='relu', output='softmax', input_scale=0.5)"
+    )
     assert [name for name, _ in network.named_arrays()] == [
         f"layers.{layer}.{kind}" for layer in (0, 1) for kind in ("weight", "bias")
     ]
@@ -148,6 +151,8 @@ def test_astype():
         ((5, 0, 3), {}, "sizes are"),
         ((5, -1, 3), {}, "sizes are"),
         ((5, 1), {}, "classes >= 2"),
+        ((5, 0), {"output": "identity"}, "outputs >= 1"),
+        ((5, 3), {"output": "sigmoid"}, "output is 'sigmoid'; expected one of: softmax, logistic, identity"),
         ((5.0, 3), {}, "whole numbers"),
         ("53", {}, "whole numbers"),
         ((5, 3), {"dtype": "float16"}, "dtype is 'float16'"),
@@ -195,6 +200,7 @@ def test_round_trip(tmp_path, sizes, dtype):
         "format": "fastbp",
         "sizes": ",".join(map(str, sizes)),
         "activation": "relu",
+        "output": "softmax",
         "input_scale": repr(1 / 255),
         "classes": str(sizes[-1]),
         "seed": "3",
@@ -331,6 +337,7 @@ METADATA = {
     "classes": ({"classes": "10"}, "metadata classes is '10'; expected '3'"),
     "format": ({"format": "pt"}, "metadata format is 'pt'; expected 'fastbp'"),
     "activation": ({"activation": "swish"}, "metadata activation is 'swish'; expected one of: relu"),
+    "output": ({"output": "elu"}, "metadata output is 'elu'; expected one of: softmax, logistic, identity"),
     "input_scale": ({"input_scale": "bright"}, "metadata input_scale is 'bright'"),
     "input_scale nan": ({"input_scale": "nan"}, "metadata input_scale is 'nan'"),
     "input_scale 0": ({"input_scale": "0"}, "metadata input_scale is '0'"),

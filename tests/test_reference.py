@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from gradients import MARGIN, check_gradients, gradients_by_step, preactivations, problem
 
-from fastbp import reference
+from fastbp import reference, reference_learning
 from fastbp.errors import DataError
 from fastbp.initializers import initialize
 from fastbp.metrics import log_loss_from_logits
 from fastbp.network import Network
 from fastbp.numpy_backend import NumpyBackend
+from fastbp.reference_activations import ACTIVATIONS
+from fastbp.reference_losses import OUTPUTS
 
 # Ones, primes, whole vectors, one more and one less; no hidden layer up to four; one sample; two classes.
 SHAPES = [
@@ -226,7 +228,8 @@ def test_of_equal_logits_the_first_counts():
     _, correct = reference.sgd_step(weights, biases, np.ones((4, 2)), np.array([0, 0, 1, 2]), 0.0)
     assert correct == 2
     rows = np.arange(4)
-    _, accuracy = reference.evaluate(weights, biases, np.ones((4, 2)), np.array([0, 0, 0, 2]), rows, 1.0)
+    arguments = np.ones((4, 2)), np.array([0, 0, 0, 2]), rows, 1.0, ACTIVATIONS["relu"], OUTPUTS["softmax"]
+    _, accuracy = reference_learning.evaluate(weights, biases, *arguments)
     assert accuracy == 3 / 4
 
 
@@ -252,7 +255,8 @@ def test_chunks_do_not_matter(chunk):
     whole = reference.forward(network.weights, network.biases, images / 255)[1]
     np.testing.assert_allclose(reference.predict_logits(*arguments, 1 / 255, chunk), whole, rtol=1e-12)
     rows = np.array([3, 1, 4, 1, 5])
-    loss, accuracy = reference.evaluate(*arguments, labels, rows, 1 / 255, chunk)
+    layers = ACTIVATIONS["relu"], OUTPUTS["softmax"]
+    loss, accuracy = reference_learning.evaluate(*arguments, labels, rows, 1 / 255, *layers, chunk)
     assert loss == pytest.approx(log_loss_from_logits(whole[rows], labels[rows]), rel=1e-12)
     assert accuracy == np.mean(whole[rows].argmax(axis=1) == labels[rows])
     assert reference.predict_logits(*arguments[:2], images[:0], 1 / 255, chunk).shape == (0, 3)

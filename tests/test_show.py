@@ -65,6 +65,7 @@ def test_json_says_all_of_a_run(here):
         "name": "run",
         "sizes": [20, 16, 4],
         "activation": "relu",
+        "output": "softmax",
         "dtype": "float32",
         "input_scale": 1 / 255,
         "parameters": 404,

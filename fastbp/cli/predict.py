@@ -43,12 +43,12 @@ def predict_pictures(
 ) -> None:
     """Say which digit a picture shows: the three likeliest classes, a line for each file."""
     with reporting():
-        from ..evaluation import load
         from ..pictures import read_digit
+        from ..runs import load_classifier
 
         if as_json and as_csv:
             raise ConfigError("--json and --csv exclude each other; expected one of them")
-        network = load(weights)
+        network = load_classifier(weights)
         _check_inputs(network, weights)
         rows: list[dict[str, Any]] = []
         failed = False

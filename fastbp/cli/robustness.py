@@ -31,21 +31,20 @@ def robustness(
     """Measure accuracy under shift, rotation, zoom, blur, noise and more, and on digits drawn anew."""
     with reporting():
         from ..datasets.source import printable
-        from ..evaluation import load
         from ..files import replace_file
         from ..inputs import test_data
         from ..plots import picture_kind
         from ..plots.robustness import robustness_figure
         from ..plots.style import render, styled
         from ..robustness import check_pictures, measure
-        from ..runs import read_run_settings
+        from ..runs import load_classifier, read_run_settings
         from ..tables import print_robustness
 
         kind = picture_kind(out, "a figure", ("svg", "png", "pdf")) if out is not None else ""
         if out is not None:
             with styled():  # is there a matplotlib, before work is put in?
                 pass
-        networks = {printable(path): load(path) for path in weights}
+        networks = {printable(path): load_classifier(path) for path in weights}
         sources = {data or read_run_settings(path).get("data", RECIPE.data) for path in weights}
         if len(sources) > 1:
             raise ConfigError(

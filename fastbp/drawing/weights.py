@@ -17,7 +17,7 @@ from ..inputs import byte_scale, test_data
 from ..network import Network
 from ..preprocess import SIDE
 from ..progress import percent
-from ..runs import load_network, read_run_settings
+from ..runs import load_classifier, read_run_settings
 from ..settings import Settings
 
 __all__ = ["LIMIT", "Packed", "Shown", "pack", "read_shown"]
@@ -79,7 +79,7 @@ def read_shown(path: Path) -> Shown:
     ------
     WeightsError : there is none, or it takes other images than 28x28
     """
-    network = load_network(path)
+    network = load_classifier(path)
     if network.inputs != SIDE * SIDE:
         raise WeightsError(
             f"{printable(path)}: takes {network.inputs} numbers; expected a network for drawings, "

@@ -12,7 +12,7 @@ from ..evaluation import test
 from ..files import replace_file
 from ..inputs import test_data
 from ..network import Network
-from ..runs import load_network, read_run_settings
+from ..runs import load_classifier, read_run_settings
 from ..settings import Settings
 from .confusion import confusion_figure
 from .history import history_figure, read_run
@@ -95,7 +95,7 @@ def draw(runs: Sequence[Path], kind: str, data: str | None = None) -> Figure:
         return history_figure([read_run(run) for run in runs])
     if kind == "signals":
         return _signals(runs, data)
-    network = load_network(runs[0])
+    network = load_classifier(runs[0])
     dataset = test_data(data or _spec(runs[0]))
     if kind == "weights":
         return weights_figure(network, dataset.shape)
@@ -148,7 +148,7 @@ def _signals(runs: Sequence[Path], data: str | None) -> Figure:
     training, _ = load_training(specs.pop())
     if training.labels is None:
         raise DataError(f"{training.name}: has no labels, which signals needs")
-    networks = [load_network(run) for run in runs]
+    networks = [load_classifier(run) for run in runs]
     for run, network in zip(runs, networks, strict=True):
         if (network.inputs, network.classes) < (training.images.shape[1], training.classes) or (
             network.inputs != training.images.shape[1]

@@ -16,7 +16,7 @@ from ..initializers import initialize
 from ..inputs import test_data
 from ..network import Network
 from ..progress import percent
-from ..runs import load_network, read_result
+from ..runs import load_classifier, read_result
 from ..settings import Settings, format_hidden
 from .confusion import confusion_figure
 from .history import history_figure, read_run
@@ -65,7 +65,7 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     """
     folder = Path(folder)
     run = read_run(folder)
-    network = load_network(folder)
+    network = load_classifier(folder)
     spec = data or (run.settings or Settings()).data
     testing = test_data(spec)
     evaluation = test(network, testing)

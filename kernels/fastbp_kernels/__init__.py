@@ -7,6 +7,7 @@ given. The ledger in kernels/README.md says what each kernel computes, what it c
 from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
+from .loss import Objective, make_objective
 from .optimizers import Updater, make_updater, no_updater
 from .pen import stamp_discs
 from .regularize import Regularizer, make_regularizer
@@ -18,6 +19,7 @@ __all__ = [
     "BITS",
     "BatchBuffers",
     "Distorter",
+    "Objective",
     "Regularizer",
     "Team",
     "Updater",
@@ -27,6 +29,7 @@ __all__ = [
     "distort_rows",
     "make_batch_buffers",
     "make_distorter",
+    "make_objective",
     "make_regularizer",
     "make_updater",
     "make_workspace",

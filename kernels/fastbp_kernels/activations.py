@@ -29,7 +29,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from .elementary import write_erfcx, write_exp, write_expm1
+from .elementary import write_erfcx, write_exp, write_expm1, write_logistics, write_size
 from .jit import intrinsic, njit
 from .simd import Emitter, width
 
@@ -40,10 +40,6 @@ FARTHEST = 40.0
 """Beyond it, exp(-z**2 / 2) is zero in both types; its square is far from overflow."""
 
 Written = tuple[Any, Any]
-
-
-def _size(e: Emitter, z: Any) -> Any:
-    return e.call(f"llvm.fabs.{e.suffix}", e.vector, z)
 
 
 def _relu(e: Emitter, z: Any) -> Written:
@@ -62,36 +58,26 @@ def _leaky_relu(e: Emitter, z: Any) -> Written:
 
 def _tanh(e: Emitter, z: Any) -> Written:
     b = e.builder
-    m = write_expm1(e, b.fmul(_size(e, z), e.constant(-2.0)))
+    m = write_expm1(e, b.fmul(write_size(e, z), e.constant(-2.0)))
     size = b.fdiv(m, b.fsub(e.constant(-2.0), m))
     value = e.call(f"llvm.copysign.{e.suffix}", e.vector, size, z)
     return value, e.fma(b.fmul(size, e.constant(-1.0)), size, e.constant(1.0))
 
 
-def _logistics(e: Emitter, z: Any) -> Written:
-    """``s(z)`` and ``1 - s(z) = s(-z)``, each with all its digits."""
-    b, one = e.builder, e.constant(1.0)
-    power = write_exp(e, b.fmul(_size(e, z), e.constant(-1.0)))
-    large = b.fdiv(one, b.fadd(one, power))
-    small = b.fmul(power, large)
-    negative = b.fcmp_ordered("<", z, e.constant(0.0))
-    return b.select(negative, small, large), b.select(negative, large, small)
-
-
 def _logistic(e: Emitter, z: Any) -> Written:
-    value, rest = _logistics(e, z)
+    value, rest = write_logistics(e, z)
     return value, e.builder.fmul(value, rest)
 
 
 def _silu(e: Emitter, z: Any) -> Written:
     b = e.builder
-    s, rest = _logistics(e, z)
+    s, rest = write_logistics(e, z)
     return b.fmul(z, s), e.fma(b.fmul(z, rest), s, s)
 
 
 def _gelu(e: Emitter, z: Any) -> Written:
     b = e.builder
-    size, farthest = _size(e, z), e.constant(FARTHEST)
+    size, farthest = write_size(e, z), e.constant(FARTHEST)
     a = b.select(b.fcmp_ordered(">", size, farthest), farthest, size)
     # exp(-a^2 / 2), with what was lost in rounding the square.
     square = b.fmul(a, a)

@@ -1,6 +1,6 @@
 """Elementary functions on whole vectors: series after an exact reduction, right to a few last-place units.
 
-The `Emitter` functions write the instructions; ``exp`` and ``log`` are the same for compiled code.
+The `Emitter` functions write the instructions; those of the last lines are for compiled code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,17 @@ from llvmlite import ir
 
 from .simd import Emitter, operation
 
-__all__ = ["exp", "log", "write_erfcx", "write_exp", "write_expm1"]
+__all__ = [
+    "exp",
+    "log",
+    "log1p_exp",
+    "logistic",
+    "write_erfcx",
+    "write_exp",
+    "write_expm1",
+    "write_logistics",
+    "write_size",
+]
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
@@ -119,6 +129,39 @@ def write_expm1(e: Emitter, x: Any) -> Any:
     return e.fma(b.fmul(r, quotient), power, b.fsub(power, e.constant(1.0)))
 
 
+def write_size(e: Emitter, x: Any) -> Any:
+    """|x|."""
+    return e.call(f"llvm.fabs.{e.suffix}", e.vector, x)
+
+
+def write_logistics(e: Emitter, z: Any) -> tuple[Any, Any]:
+    """``s(z) = 1 / (1 + exp(-z))`` and ``1 - s(z) = s(-z)``, each with all its digits. NaN stays NaN."""
+    b, one = e.builder, e.constant(1.0)
+    power = write_exp(e, b.fmul(write_size(e, z), e.constant(-1.0)))
+    large = b.fdiv(one, b.fadd(one, power))
+    small = b.fmul(power, large)
+    negative = b.fcmp_ordered("<", z, e.constant(0.0))
+    return b.select(negative, small, large), b.select(negative, large, small)
+
+
+def _artanh(e: Emitter, t: Any, terms: int) -> Any:
+    """``2 artanh(t)``, by so many terms of ``2 (t + t**3 / 3 + t**5 / 5 + ...)``."""
+    b = e.builder
+    series = _polynomial(e, b.fmul(t, t), [1.0 / (2 * k + 1) for k in range(terms)])
+    return b.fmul(b.fadd(t, t), series)
+
+
+def _log1p_exp(e: Emitter, z: Any) -> Any:
+    """``log(1 + exp(-|z|)) = 2 artanh(x / (2 + x))`` of x = exp(-|z|), with all its digits where x is small.
+
+    The argument is at most 1/3: the first term left out is below ``3**-16 / 17 = 1.4e-9`` (float32) and
+    ``3**-34 / 35 = 1.8e-18`` (float64), relative to it. NaN stays NaN.
+    """
+    b = e.builder
+    x = write_exp(e, b.fmul(write_size(e, z), e.constant(-1.0)))
+    return _artanh(e, b.fdiv(x, b.fadd(x, e.constant(2.0))), 8 if e.size == 4 else 17)
+
+
 def write_erfcx(e: Emitter, y: Any) -> Any:
     """``exp(y**2) erfc(y)`` for y >= 0, relative error below 4 units: a polynomial over 1 + 2 y.
 
@@ -154,13 +197,11 @@ def _log(e: Emitter, x: Any) -> Any:
     m = b.bitcast(b.sub(bits, b.shl(n, constant(mantissa))), e.vector)
     one = e.constant(1.0)
     t = b.fdiv(b.fsub(m, one), b.fadd(m, one))
-    square = b.fmul(t, t)
-    series = e.constant(1.0 / (2 * terms - 1))
-    for k in range(terms - 2, -1, -1):
-        series = e.fma(series, square, e.constant(1.0 / (2 * k + 1)))
-    value = e.fma(b.sitofp(n, e.vector), e.constant(math.log(2.0)), b.fmul(b.fadd(t, t), series))
+    value = e.fma(b.sitofp(n, e.vector), e.constant(math.log(2.0)), _artanh(e, t, terms))
     return b.select(b.fcmp_unordered("uno", x, x), x, value)
 
 
 exp = operation(1, write_exp)
 log = operation(1, _log)
+log1p_exp = operation(1, _log1p_exp)
+logistic = operation(1, lambda e, z: write_logistics(e, z)[0])

@@ -30,7 +30,7 @@ from .layers import (
     owned_fours,
     update_first_layer,
 )
-from .loss import softmax_cross_entropy, weighted_cross_entropy
+from .loss import losses_of_targets, softmax_cross_entropy, weighted_cross_entropy
 from .optimizers import (
     AVERAGE_GAIN,
     CLIP_NORM,
@@ -193,6 +193,7 @@ def run_batches(
     distorter: Any,
     updater: Any,
     regularizer: Any,
+    objective: Any,
     losses: Any,
     right: Any,
     logits: Any,
@@ -208,7 +209,8 @@ def run_batches(
     params : flat block, float32 or float64, IN OUT; layer l as ``layout[l]`` says
     layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset
     images : (N, D), uint8, float32 or float64
-    labels : (N,), int64; or empty: no loss and no update
+    labels : (N,), int64; or empty: no classes, and where the objective has no targets either, no loss and
+        no update
     order : (n,), int64: rows of ``images``; batch s is ``order[s * batch : (s + 1) * batch]``, the last may
         be smaller
     rates : (steps,), float64: learning rate of each SGD update; or empty: no update
@@ -217,9 +219,10 @@ def run_batches(
     distorter : Distorter of this thread, images are uint8 then; or None, which Numba compiles for itself and
         without what distorting takes: most runs need not wait for that
     updater : Updater, empty for plain SGD; otherwise its table has a row for each step
-    regularizer : Regularizer, empty for no dropout, smoothing and weights
-    losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update, in nats
-    right : (n,), uint8, OUT: 1 where it was classified right
+    regularizer : Regularizer, empty for no dropout
+    objective : Objective, empty for classes without smoothing and weights
+    losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update
+    right : (n,), uint8, OUT: 1 where it was answered right
     logits : (n, C), of the parameters' type, OUT; or empty
     thread, threads : which of how many
 
@@ -281,7 +284,21 @@ def run_batches(
             for b in range(rows[0], rows[1]):
                 for c in range(layout[last, 1]):
                     logits[first + b, c] = z[b * z_row + c]
-        if labels.size > 0 and (regularizer.smoothing > 0 or regularizer.weights.size > 0):
+        if objective.targets.size > 0:
+            losses_of_targets(
+                z,
+                z_row,
+                layout[last, 1],
+                offset(index, first),
+                rows[0],
+                rows[1],
+                one(1.0 / samples),
+                offset(pointer(losses), first),
+                offset(pointer(right), first),
+                one(objective.smoothing),
+                objective,
+            )
+        elif labels.size > 0 and (objective.smoothing > 0 or objective.weights.size > 0):
             weighted_cross_entropy(
                 z,
                 z_row,
@@ -293,8 +310,8 @@ def run_batches(
                 one(1.0 / samples),
                 offset(pointer(losses), first),
                 offset(pointer(right), first),
-                one(regularizer.smoothing),
-                regularizer.weights,
+                one(objective.smoothing),
+                objective.weights,
             )
         elif labels.size > 0:
             softmax_cross_entropy(

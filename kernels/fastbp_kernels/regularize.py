@@ -1,4 +1,4 @@
-"""Dropout, and the options of the loss: what changes inputs, outputs and loss of a training step.
+"""Dropout: which inputs and outputs a training step leaves out.
 
 Whether an input of a layer is dropped is a pure function of (the layer's key, sample, input): 16 bits of a
 hash, four inputs a word. So the bits do not depend on threads, batches, or how the inputs are gathered.
@@ -23,7 +23,7 @@ FOUR = 4
 
 
 class Regularizer(NamedTuple):
-    """What a step takes besides; empty arrays and a smoothing of 0 mean that nothing is done."""
+    """What dropout takes; empty arrays mean that nothing is left out."""
 
     thresholds: NDArray[np.int64]
     """(L,): an input of layer l is dropped where its 16 bits are below."""
@@ -31,19 +31,13 @@ class Regularizer(NamedTuple):
     """(L,), of seed, epoch and layer."""
     dropped: NDArray[Any]
     """(B, D) of the images' type, shared by the threads: the batch without dropped inputs."""
-    smoothing: float
-    weights: NDArray[Any]
-    """(N,), of the parameters' type: of each sample."""
 
 
 def make_regularizer(
-    dtype: DTypeLike,
     image_dtype: DTypeLike,
     thresholds: NDArray[np.int64] | None = None,
     keys: NDArray[np.uint64] | None = None,
     inputs: int = 0,
-    smoothing: float = 0.0,
-    weights: NDArray[Any] | None = None,
 ) -> Regularizer:
     """Allocate for ``inputs`` = B * D inputs of a batch, where any are dropped."""
     drops = thresholds is not None and thresholds[0] > 0
@@ -51,8 +45,6 @@ def make_regularizer(
         thresholds=np.zeros(0, np.int64) if thresholds is None else thresholds,
         keys=np.zeros(0, np.uint64) if keys is None else keys,
         dropped=np.zeros(inputs if drops else 0, image_dtype),
-        smoothing=float(smoothing),
-        weights=np.zeros(0, dtype) if weights is None else weights.astype(dtype),
     )
 
 
