@@ -251,7 +251,7 @@ def test_the_best_weights_come_back():
     assert training.restored_epoch == best + 1 < len(watch.kept)
     assert (trainer.network.parameters == watch.kept[best]).all()
     rows = trainer.validation_rows
-    loss, _ = evaluate(trainer.backend, trainer.network, trainer.images[rows], trainer.labels[rows])
+    loss, _ = evaluate(trainer.backend, trainer.network, trainer.images[rows], trainer.targets[rows])
     assert loss == pytest.approx(watch.losses[best], rel=1e-12)
 
 
