@@ -60,7 +60,9 @@ Schedule = Annotated[
     _option(
         "--schedule",
         "|".join(forms(schedules.PARAMETERS)),
-        "How the rate goes on, with every update; linear falls to zero.",
+        "How the rate goes on, with every update; linear falls to zero. plateau multiplies it by FACTOR "
+        "(0.2) when PATIENCE (2) epochs have not lowered the loss, of validation if there is any, by TOL "
+        "(0.0001), and ends the run where it would fall below LEAST (1e-6).",
         TRAINING,
     ),
 ]

@@ -33,6 +33,11 @@ def _constant(t: Shares, _total: int) -> Shares:
     return np.ones(len(t))
 
 
+def _plateau(t: Shares, _total: int, _factor: float, _patience: float, _tol: float, _least: float) -> Shares:
+    # The rate itself falls, in `fastbp.plateau`, and with it what these are shares of.
+    return np.ones(len(t))
+
+
 def _linear(t: Shares, total: int) -> Shares:
     return 1.0 - t / total
 
@@ -76,6 +81,15 @@ SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
         "inverse": Schedule(_inverse, (Parameter("POWER", 0.5),)),
         "cosine": Schedule(_cosine),
         "one-cycle": Schedule(_one_cycle),
+        "plateau": Schedule(
+            _plateau,
+            (
+                Parameter("FACTOR", 0.2, below=1),
+                Parameter("PATIENCE", 2, whole=True),
+                Parameter("TOL", 1e-4),
+                Parameter("LEAST", 1e-6),
+            ),
+        ),
     }
 )
 
@@ -109,6 +123,9 @@ def learning_rates(
           warm restarts", ICLR 2017, eq. 5, without restarts
         - ``"one-cycle"``: half a cosine from 1/25 up to 1 in the first 0.3 of the run, another down to
           1/250,000 in the rest. Smith & Topin, "Super-convergence", SPIE 11006 (2019)
+        - ``"plateau[:FACTOR[,PATIENCE[,TOL[,LEAST]]]]"``: 1, of a rate that is multiplied by FACTOR (0.2)
+          whenever PATIENCE (2) epochs in a row have not lowered the loss by TOL (0.0001), as
+          `fastbp.plateau.PlateauRate` has it; the run ends where the rate would fall below LEAST (1e-6)
     rate : > 0, the highest
     first, count : >= 0, first + count <= total
     total : updates of the whole run

@@ -58,7 +58,8 @@ class Settings:
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
     validation : part of the training samples that is kept back, 0 <= validation < 1
     stop : criteria that end the run before its last epoch, the first to be met does; texts as in
-        `fastbp.stopping.canonical`. A schedule that falls with the updates is cut short by them.
+        `fastbp.stopping.canonical`. A schedule that falls with the updates is cut short by them. The schedule
+        ``plateau`` may end a run too.
     restore_best : keep the weights of the epoch with the lowest validation loss, not those of the last
     augment : what happens to training images, each epoch anew: ``"none"``, a preset or a TOML file, as
         `fastbp.distortions.read_variants` takes it

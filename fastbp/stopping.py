@@ -25,7 +25,7 @@ __all__ = ["CRITERIA", "Criterion", "Parameter", "Stop", "Stopper", "canonical",
 class Stop:
     """Which criterion ended a run, and when."""
 
-    criterion: str  # as in the settings, such as "early:5"
+    criterion: str  # as in the settings, such as "early:5", or "schedule plateau"
     epoch: int  # from 1, the last one that was trained
     reason: str  # a clause with the numbers
 

@@ -25,6 +25,7 @@ from .dropout import make_dropout
 from .interrupt import InterruptFlag
 from .network import FloatArray, Network
 from .optimizers import Optimizer
+from .plateau import PlateauRate
 from .random import shuffle, split
 from .reference_losses import Targets
 from .sample_weights import weights_of
@@ -153,6 +154,7 @@ class Trainer:
         self._judged = network.copy() if settings.ema else network
         self._kept = network.parameters.copy()  # the judged ones when this epoch began
         self._stopper = Stopper(settings.stop)
+        self._plateau = PlateauRate(settings.schedule, settings.learning_rate, settings.warmup)
         self._best = network.parameters.copy() if settings.restore_best else None
         self._best_loss, self._best_epoch = math.inf, 0
         self._stop: Stop | None = None
@@ -224,12 +226,13 @@ class Trainer:
             callback.on_epoch_end(record)
 
     def _judge(self, record: EpochRecord) -> None:
-        """Show the epoch to every criterion, the first to be met ends the run; keep the best weights."""
+        """Show the epoch to every criterion and to the rate, each may end the run; keep the best weights."""
         if record.validation_loss < self._best_loss:
             self._best_loss, self._best_epoch = record.validation_loss, record.epoch
             if self._best is not None:
                 np.copyto(self._best, self._judged_now().parameters)
-        self._stop = self._stopper.observe(record)
+        bottom = self._plateau.observe(record)
+        self._stop = self._stopper.observe(record) or bottom
 
     def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
         """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""
@@ -239,7 +242,7 @@ class Trainer:
         order = self.train_rows[shuffle(settings.seed, number, len(self.train_rows))]
         rates = learning_rates(
             settings.schedule,
-            settings.learning_rate,
+            self._plateau.rate,
             (epoch - 1) * self.steps,
             self.steps,
             settings.epochs * self.steps,

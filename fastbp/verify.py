@@ -41,6 +41,7 @@ from .datasets import Dataset, load_training
 from .errors import ConfigError, DivergenceError
 from .experiment import new_network
 from .network import FloatArray, Network
+from .plateau import falls_on_plateaus
 from .random import shuffle
 from .rounding import LIMIT
 from .settings import Settings
@@ -95,6 +96,8 @@ def verify_paths(
         found, plain = getattr(settings, name), getattr(_DEFAULT, name)
         if found != plain:
             raise ConfigError(f"{name} is {found!r}; expected {plain!r}, of which the bounds are known")
+    if falls_on_plateaus(settings.schedule):
+        raise ConfigError(f"schedule is {settings.schedule!r}; expected one that does not follow the loss")
     if samples is not None and samples < 1:
         raise ConfigError(f"samples is {samples}; expected 1 or more")
     training, testing = load_training(settings.data)

@@ -29,7 +29,7 @@ ROWS = [
     ["reference_dropout", "reference_learning"],
     ["files", "metrics", "random", "sample_weights", "specs", "stopping", "datasets"],
     ["schedules"],
-    ["distortions", "dropout", "preprocess", "dataio"],
+    ["distortions", "dropout", "plateau", "preprocess", "dataio"],
     ["network"],
     ["initializers", "optimizers", "cost", "inputs", "pictures"],
     ["step_options"],

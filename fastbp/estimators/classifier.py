@@ -49,7 +49,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
     batch_size : samples of a mini-batch, >= 1; ``"auto"`` is min(200, samples)
     learning_rate_init : rate of the first update, > 0
-    schedule : how the rate goes on, a name in `fastbp.schedules.SCHEDULES`
+    schedule : how the rate goes on, as in `fastbp.schedules.learning_rates`; ``"plateau"`` is "adaptive"
     max_iter : epochs, >= 1
     random_state : seed of weights, split and shuffles
     momentum, nesterovs_momentum : of ``"sgd"``, 0 <= momentum < 1
@@ -58,9 +58,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     label_smoothing : part of each label's probability that is spread over all classes, below 1
     class_weight : weights by class, ``"balanced"``, or None for 1
     tol : by how much the loss (the score, with ``early_stopping``) must improve to count, >= 0
-    n_iter_no_change : epochs without such an improvement that are borne, >= 1
-    early_stopping : keep samples back, or take those given to ``fit``, and keep the weights that
-        score best on them
+    n_iter_no_change : epochs without such an improvement that are borne, >= 1; falls on plateaus restart it
+    early_stopping : keep samples back, or take those given to ``fit``; keep the weights that are best on them
     validation_fraction : part of the samples that is kept back, stratified, 0 < part < 1
     warm_start : go on from the weights of the last fit
     verbose : print a line an epoch
@@ -290,11 +289,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.best_loss_: float | None = np.inf
         self.best_validation_score_: float | None = None
         self.n_iter_, self.t_ = 0, 0
-        self.n_layers_, self.n_outputs_, self.out_activation_ = (
-            len(self.network_.sizes),
-            len(classes),
-            "softmax",
-        )
+        self.n_layers_, self.n_outputs_ = len(self.network_.sizes), len(classes)
+        self.out_activation_ = "softmax"
 
     def _weights(
         self, samples: FloatArray, targets: NDArray[Any], sample_weight: ArrayLike | None
@@ -336,10 +332,13 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self._optimizer is None or not partial:
             self._optimizer = make_optimizer(self.network_, settings)
         convergence = Convergence(
-            self.network_, tol=self.tol, patience=float(self.n_iter_no_change), by_score=len(rows[1]) > 0
+            self.network_,
+            settings.schedule,
+            tol=self.tol,
+            patience=float(self.n_iter_no_change),
+            by_score=len(rows[1]) > 0,
         )
         backend = make_backend("numba", settings.threads)
-        converged = False
         try:
             trainer = Trainer(
                 self.network_,
@@ -356,6 +355,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             training = trainer.run()
             if training.status == "diverged":
                 raise ValueError(f"Solver produced non-finite parameter weights: {training.message}")
+            converged = training.stop is not None
         except ConvergedError:
             converged = True
         finally:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..callbacks import Callback, EpochRecord
 from ..network import FloatArray, Network
+from ..plateau import falls_on_plateaus
 
 __all__ = ["ConvergedError", "Convergence", "Lines"]
 
@@ -22,12 +23,17 @@ class Convergence(Callback):
     Parameters
     ----------
     network : that is trained; with ``by_score`` its best weights are kept
+    schedule : of the rate. One that falls on plateaus starts the count anew with each fall, as scikit-learn's
+        does: the smaller rate has to be tried
     tol : by how much an epoch must be better than the best so far to count
     patience : how many epochs in a row may count for nothing; one more ends the fit
     by_score : look at the accuracy on the validation samples instead of the training loss
     """
 
-    def __init__(self, network: Network, *, tol: float, patience: float, by_score: bool) -> None:
+    def __init__(
+        self, network: Network, schedule: str, *, tol: float, patience: float, by_score: bool
+    ) -> None:
+        self._falls, self._rate = falls_on_plateaus(schedule), 0.0
         self._network, self._tol, self._patience, self._by_score = network, tol, patience, by_score
         self._idle = 0
         self._best_weights: FloatArray | None = None
@@ -47,6 +53,9 @@ class Convergence(Callback):
         else:
             better = record.train_loss <= self.best_loss - self._tol
         self.best_loss = min(self.best_loss, record.train_loss)
+        if self._falls and record.learning_rate < self._rate:
+            self._idle = 0
+        self._rate = record.learning_rate
         self._idle = 0 if better else self._idle + 1
         if self._idle > self._patience:
             raise ConvergedError
