@@ -6,7 +6,7 @@
 >>> probabilities = fastbp.predict(result.network, images)  # doctest: +SKIP
 
 Names are imported when they are first used: ``import fastbp`` by itself loads neither NumPy nor Numba,
-nor scikit-learn, which only `MLPClassifier` needs.
+nor scikit-learn, which only `MLPClassifier` and `MLPRegressor` need.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .callbacks import Callback, ChunkRecord, EpochRecord
     from .datasets import Dataset
     from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
-    from .estimators import MLPClassifier
+    from .estimators import MLPClassifier, MLPRegressor
     from .evaluation import Evaluation, load, predict, test, test_ensemble
     from .experiment import TrainingDivergedError, TrainingInterruptedError, train
     from .network import Network
@@ -38,6 +38,7 @@ __all__ = [
     "Evaluation",
     "FastbpError",
     "MLPClassifier",
+    "MLPRegressor",
     "Network",
     "Result",
     "Settings",
@@ -59,6 +60,7 @@ _HOME = {
     **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "experiment"),
     "Dataset": "datasets",
     "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "Network": "network",
     "Result": "runs",
     "Settings": "settings",

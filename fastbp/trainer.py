@@ -115,6 +115,7 @@ class Trainer:
         all, drawn by their seed
     first_epoch : epochs that came before this run, by which the seed's shuffles go on
     optimizer : update rule with its state, to go on with; by default a new one, as the settings say
+    shuffles : visit the samples in the seed's order of each epoch; otherwise as they stand in ``rows``
 
     Raises
     ------
@@ -135,8 +136,9 @@ class Trainer:
         rows: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
         first_epoch: int = 0,
         optimizer: Optimizer | None = None,
+        shuffles: bool = True,
     ) -> None:
-        self.distortion, self._first_epoch = distortion, first_epoch
+        self.distortion, self._first_epoch, self._shuffles = distortion, first_epoch, shuffles
         self.network, self.images, self.targets = network, images, targets
         self.settings, self.backend, self.callbacks = settings, backend, callbacks
         self.train_rows, self.validation_rows = rows or split(settings.seed, len(images), settings.validation)
@@ -239,7 +241,9 @@ class Trainer:
         start = perf_counter()
         settings, size = self.settings, self.batch_size
         number = self._first_epoch + epoch - 1
-        order = self.train_rows[shuffle(settings.seed, number, len(self.train_rows))]
+        order = self.train_rows
+        if self._shuffles:
+            order = order[shuffle(settings.seed, number, len(order))]
         rates = learning_rates(
             settings.schedule,
             self._plateau.rate,
@@ -296,7 +300,11 @@ class Trainer:
                 callback.on_chunk(chunk)
             self._check_flag(epoch, flag, f"at step {part.stop} of {self.steps}")
         loss = float(np.average(losses, weights=self._sizes))
-        return loss, correct_sum / samples, float(rates[0])
+        return loss, self._accuracy(correct_sum / samples), float(rates[0])
+
+    def _accuracy(self, found: float) -> float:
+        """Return it, NaN where outputs are values, which are not right or wrong."""
+        return math.nan if self.network.output == "identity" else found
 
     def _judged_now(self) -> Network:
         """Return the network that counts: as it is, or with the running mean of its parameters."""
@@ -322,7 +330,7 @@ class Trainer:
         self._check_flag(epoch, flag, "during validation")
         if not math.isfinite(loss):
             raise self._diverged(f"after epoch {epoch}", f"the validation loss is {loss}")
-        return loss, accuracy
+        return loss, self._accuracy(accuracy)
 
     def _check_finite(self, epoch: int, part: slice, losses: NDArray[np.float64]) -> None:
         finite = np.isfinite(losses)

@@ -1,4 +1,4 @@
-"""MLPClassifier: scikit-learn's own checks, and what its users lean on."""
+"""The estimators by scikit-learn's own checks, and what users of MLPClassifier lean on."""
 
 import pickle
 import subprocess
@@ -23,13 +23,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastbp
-from fastbp import MLPClassifier
+from fastbp import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([MLPClassifier(max_iter=100, n_threads=1)])
+@parametrize_with_checks([kind(max_iter=100, n_threads=1) for kind in (MLPClassifier, MLPRegressor)])
 def test_scikit_learn_s_checks(estimator, check):
     check(estimator)
 
@@ -134,7 +134,7 @@ def test_partial_fit_goes_on():
     X, y = iris()
     model = MLPClassifier((16,), learning_rate_init=0.02, random_state=0)
     scores = [model.partial_fit(X, y, classes=[0, 1, 2]).score(X, y) for _ in range(150)]
-    assert model.n_iter_ == 150
+    assert (model.n_iter_, model.t_, len(model.loss_curve_)) == (1, 150 * 150, 150)
     assert scores[-1] > 0.94 > scores[0]
     with pytest.raises(ValueError, match="is not the same as on last call to partial_fit"):
         model.partial_fit(X, y, classes=[0, 1])
@@ -147,7 +147,7 @@ def test_warm_start_goes_on():
     model = MLPClassifier((8,), max_iter=5, warm_start=True, random_state=0).fit(X, y)
     first = model.loss_
     assert model.fit(X, y).loss_ < first
-    assert model.n_iter_ == 10
+    assert (model.n_iter_, len(model.loss_curve_)) == (5, 10)
 
 
 def test_weights_of_samples_and_classes():
@@ -204,5 +204,5 @@ def test_a_mistake_is_a_value_error():
             MLPClassifier(max_iter=2, **{name: value}).fit(X, y)
 
 
-def test_the_name_is_the_package_s():
-    assert "MLPClassifier" in fastbp.__all__
+def test_the_names_are_the_package_s():
+    assert {"MLPClassifier", "MLPRegressor"} <= set(fastbp.__all__)

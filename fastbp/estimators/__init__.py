@@ -11,5 +11,6 @@ except ImportError as error:  # pragma: no cover
     raise ImportError("fastbp's estimators need scikit-learn: pip install 'fastbp[sklearn]'") from error
 
 from .classifier import MLPClassifier
+from .regressor import MLPRegressor
 
-__all__ = ["MLPClassifier"]
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from ..callbacks import Callback, EpochRecord
 from ..network import FloatArray, Network
@@ -22,43 +25,65 @@ class Convergence(Callback):
 
     Parameters
     ----------
-    network : that is trained; with ``by_score`` its best weights are kept
+    network : that is trained; with ``score`` its best weights are kept
     schedule : of the rate. One that falls on plateaus starts the count anew with each fall, as scikit-learn's
         does: the smaller rate has to be tried
     tol : by how much an epoch must be better than the best so far to count
     patience : how many epochs in a row may count for nothing; one more ends the fit
-    by_score : look at the accuracy on the validation samples instead of the training loss
+    score : of an epoch, on the validation samples; None to look at the training loss
+    scale : what the trainer's loss is multiplied by
     """
 
     def __init__(
-        self, network: Network, schedule: str, *, tol: float, patience: float, by_score: bool
+        self,
+        network: Network,
+        schedule: str,
+        *,
+        tol: float,
+        patience: float,
+        score: Callable[[EpochRecord], float] | None,
+        scale: float,
     ) -> None:
         self._falls, self._rate = falls_on_plateaus(schedule), 0.0
-        self._network, self._tol, self._patience, self._by_score = network, tol, patience, by_score
-        self._idle = 0
+        self._network, self._tol, self._patience, self._score = network, tol, patience, score
+        self._scale = scale
         self._best_weights: FloatArray | None = None
+        self.idle = 0
         self.losses: list[float] = []
         self.scores: list[float] = []
         self.best_loss, self.best_score = math.inf, -math.inf
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Note the epoch; raise `ConvergedError` when it was one too many."""
-        self.losses.append(record.train_loss)
-        if self._by_score:
-            self.scores.append(record.validation_accuracy)
-            better = record.validation_accuracy >= self.best_score + self._tol
-            if record.validation_accuracy > self.best_score:
-                self.best_score = record.validation_accuracy
+        loss = self._scale * record.train_loss
+        self.losses.append(loss)
+        if self._score is not None:
+            score = self._score(record)
+            self.scores.append(score)
+            better = score >= self.best_score + self._tol
+            if score > self.best_score:
+                self.best_score = score
                 self._best_weights = self._network.parameters.copy()
         else:
-            better = record.train_loss <= self.best_loss - self._tol
-        self.best_loss = min(self.best_loss, record.train_loss)
+            better = loss <= self.best_loss - self._tol
+        self.best_loss = min(self.best_loss, loss)
         if self._falls and record.learning_rate < self._rate:
-            self._idle = 0
+            self.idle = 0
         self._rate = record.learning_rate
-        self._idle = 0 if better else self._idle + 1
-        if self._idle > self._patience:
+        self.idle = 0 if better else self.idle + 1
+        if self.idle > self._patience:
             raise ConvergedError
+
+    def diverged(self, message: str) -> None:
+        """Warn where there are weights to go back to; ValueError where there are none."""
+        if self._best_weights is None:
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and "
+                f"need to be preprocessed. Here {message}."
+            )
+        warnings.warn(f"{message}; the weights of the best epoch are kept", ConvergenceWarning, stacklevel=5)
+        self.losses.append(math.nan)
+        self.scores.append(math.nan)
 
     def restore(self) -> None:
         """Give the network its best weights back, where the score was followed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..errors import ConfigError
@@ -15,13 +16,15 @@ def settings_of(estimator: Any, batch: int, epochs: int, weight: float) -> Setti
 
     Raises
     ------
-    ValueError : a name or a number is not one of fastbp's
+    ValueError : a name or a number is not one of fastbp's, or two parameters contradict each other
     """
     network = estimator.network_
+    momentum = "nesterov" if estimator.nesterovs_momentum else "momentum"
     rules = {
         "adam": f"adamw:{estimator.beta_1!r},{estimator.beta_2!r},{estimator.epsilon!r}",
         "rmsprop": "rmsprop",
-        "sgd": f"{'nesterov' if estimator.nesterovs_momentum else 'momentum'}:{estimator.momentum!r}",
+        "sgd": f"{momentum}:{estimator.momentum!r}" if estimator.momentum else "sgd",
+        "lbfgs": "sgd",  # which has no steps
     }
     try:
         return Settings(
@@ -29,14 +32,12 @@ def settings_of(estimator: Any, batch: int, epochs: int, weight: float) -> Setti
             batch_size=batch,
             epochs=epochs,
             learning_rate=float(estimator.learning_rate_init),
-            schedule=estimator.schedule,
+            schedule=_schedule(estimator),
             activation=estimator.activation,
-            optimizer="sgd"
-            if estimator.solver == "sgd" and estimator.momentum == 0
-            else rules[estimator.solver],
+            optimizer=rules[estimator.solver],
             l2=float(estimator.alpha) / (batch * weight),
             dropout=float(estimator.dropout),
-            label_smoothing=float(estimator.label_smoothing),
+            label_smoothing=float(getattr(estimator, "label_smoothing", 0.0)),
             init=estimator.init,
             seed=estimator._seed,
             dtype=network.dtype.name,
@@ -44,3 +45,19 @@ def settings_of(estimator: Any, batch: int, epochs: int, weight: float) -> Setti
         )
     except ConfigError as error:
         raise ValueError(str(error)) from error
+
+
+def _schedule(estimator: Any) -> str:
+    """Return the schedule's text; scikit-learn's names count with SGD only, as there."""
+    name = estimator.learning_rate
+    if estimator.schedule is not None:
+        if name != "constant":
+            raise ValueError(
+                f"learning_rate is {name!r} and schedule {estimator.schedule!r}; expected one of them"
+            )
+        return str(estimator.schedule)
+    if estimator.solver == "sgd" and name == "invscaling":
+        return f"inverse:{estimator.power_t!r}"
+    if estimator.solver == "sgd" and name == "adaptive" and math.isfinite(estimator.n_iter_no_change):
+        return f"plateau:0.2,{math.floor(estimator.n_iter_no_change) + 1},{estimator.tol!r},1e-6"
+    return "constant"

@@ -10,10 +10,9 @@ from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from ..network import FloatArray
+from ..reference_losses import Targets
 
 __all__ = ["dense", "hold_back"]
-
-Samples = tuple[FloatArray, NDArray[np.int64]]
 
 
 def dense(samples: Any) -> FloatArray:
@@ -25,24 +24,30 @@ def dense(samples: Any) -> FloatArray:
 
 def hold_back(
     samples: FloatArray,
-    targets: NDArray[np.int64],
-    given: Samples | None,
+    targets: Targets,
+    given: tuple[FloatArray, Targets] | None,
     part: float,
     seed: int,
-) -> tuple[FloatArray, NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Put samples for validation beside the others, or choose some of them, stratified.
+    stratify: bool,
+) -> tuple[FloatArray, Targets, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Put samples for validation beside the others, or choose some of them.
 
     Parameters
     ----------
-    samples, targets : (N, D) and (N,)
+    samples, targets : (N, D), and (N,) or (N, C)
     given : samples for validation and their targets, if there are any
     part : of the samples to choose otherwise, 0 for none
     seed : of the choice
+    stratify : choose the same part of each class
 
     Returns
     -------
     samples, targets : those given follow the others
     rows : to train on, and for validation, int64
+
+    Raises
+    ------
+    ValueError : fewer than two samples would be chosen, or a class has fewer than two
     """
     every = np.arange(len(samples), dtype=np.int64)
     if given is not None:
@@ -51,5 +56,11 @@ def hold_back(
         return both, np.concatenate([targets, given[1]]), (every, held)
     if part == 0:
         return samples, targets, (every, every[:0])
-    training, held = train_test_split(every, test_size=part, random_state=seed, stratify=targets)
+    training, held = train_test_split(
+        every, test_size=part, random_state=seed, stratify=targets if stratify else None
+    )
+    if len(held) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+        )
     return samples, targets, (np.sort(training), np.sort(held))

@@ -1,0 +1,340 @@
+"""What classifier and regressor share: parameters in scikit-learn's names, and a fit by the trainer."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ..backends import Backend, make_backend
+from ..callbacks import Callback, EpochRecord
+from ..errors import ConfigError
+from ..initializers import initialize
+from ..network import FloatArray, Network
+from ..optimizers import Optimizer
+from ..reference_activations import ACTIVATIONS
+from ..reference_losses import Targets
+from ..trainer import Trainer, make_optimizer
+from .convergence import ConvergedError, Convergence, Lines
+from .options import settings_of
+from .quasi_newton import minimize_loss
+from .samples import dense, hold_back
+
+__all__ = ["FLOATS", "Perceptron"]
+
+FLOATS = (np.float64, np.float32)
+AUTO_BATCH = 200
+Score = Callable[[EpochRecord], float]
+
+
+class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
+    """Multilayer perceptron behind scikit-learn's interface; see the classes that can be used."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"adam", "sgd", "rmsprop", "lbfgs"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "init": [str],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "schedule": [str, None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Real, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_threads": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] | int = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 1e-4,
+        init: str = "xavier-uniform",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        schedule: str | None = None,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        n_threads: int | Literal["auto"] = "auto",
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.init = init
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.schedule = schedule
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.n_threads = n_threads
+
+    @property
+    def coefs_(self) -> list[FloatArray]:
+        """Weights of each layer, (D, H)."""
+        return list(self.network_.weights)
+
+    @property
+    def intercepts_(self) -> list[FloatArray]:
+        """Biases of each layer, (H,)."""
+        return list(self.network_.biases)
+
+    @property
+    def _loss_scale(self) -> float:
+        """What the trainer's loss, a sum over outputs, is multiplied by."""
+        return 1.0
+
+    @abstractmethod
+    def _score_of(self, backend: Backend, samples: FloatArray, targets: Targets) -> Score:
+        """Return what an epoch is judged by on these samples, with ``early_stopping``."""
+
+    def _start(self, samples: FloatArray, outputs: int, output: str) -> None:
+        """Make a network of these sizes, and forget what an earlier fit has shown."""
+        hidden = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).ravel().tolist()
+        try:
+            sizes = samples.shape[1], *hidden, outputs
+            self.network_ = Network(sizes, dtype=samples.dtype, activation=self.activation, output=output)
+            self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            initialize(self.network_, self.init, self._seed)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        self._optimizer: Optimizer | None = None
+        self._epochs = 0
+        self.n_layers_, self.n_outputs_, self.out_activation_ = len(sizes), outputs, output
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        self.best_loss_: float | None = None if self.early_stopping else np.inf
+        self.best_validation_score_: float | None = None
+        self.t_ = 0
+
+    def _weights(self, samples: FloatArray, sample_weight: ArrayLike | None) -> NDArray[np.float64] | None:
+        """Return each sample's factor, None if all are 1."""
+        if sample_weight is None:
+            return None
+        weights = np.asarray(_check_sample_weight(sample_weight, samples, dtype=np.float64))
+        if weights.min() < 0 or weights.sum() == 0:
+            raise ValueError("sample_weight must be 0 or more, and not all 0")
+        return weights
+
+    def _train(
+        self,
+        samples: FloatArray,
+        targets: Targets,
+        *,
+        epochs: int,
+        weights: NDArray[np.float64] | None,
+        validation: tuple[FloatArray, Targets] | None = None,
+        stratify: bool = False,
+        callbacks: Sequence[Callback] = (),
+        partial: bool = False,
+    ) -> None:
+        if samples.shape[1] != self.network_.inputs:
+            raise ValueError(f"X has {samples.shape[1]} features, the network {self.network_.inputs}")
+        samples = samples.astype(self.network_.dtype, copy=False)
+        part = self.validation_fraction if self.early_stopping else 0.0
+        samples, targets, rows = hold_back(samples, targets, validation, part, self._seed, stratify)
+        mean, count = 1.0, len(rows[0])
+        if weights is not None:
+            # So that a weight of 2 is the sample twice: mean loss and penalty are by the sum of weights.
+            mean = float(weights.mean())
+            weights = np.concatenate([weights / mean, np.ones(len(samples) - len(weights))])
+        if self.solver == "lbfgs":
+            self._minimize(samples[rows[0]], targets[rows[0]], weights, mean)
+            return
+        settings = settings_of(self, self._batch(count), epochs, mean)
+        if self._optimizer is None or not partial:
+            self._optimizer = make_optimizer(self.network_, settings)
+        backend = make_backend("numba", settings.threads)
+        held = rows[1]
+        convergence = Convergence(
+            self.network_,
+            settings.schedule,
+            tol=self.tol,
+            patience=float(self.n_iter_no_change) if self._ends_on_plateaus else math.inf,
+            score=self._score_of(backend, samples[held], targets[held]) if len(held) else None,
+            scale=self._loss_scale,
+        )
+        try:
+            training = Trainer(
+                self.network_,
+                samples,
+                targets,
+                settings,
+                backend,
+                [*callbacks, *([Lines()] if self.verbose else []), convergence],
+                sample_weights=weights,
+                rows=rows,
+                first_epoch=self._epochs,
+                optimizer=self._optimizer,
+                shuffles=self.shuffle,
+            ).run()
+            converged = training.stop is not None
+            if training.status == "diverged":
+                convergence.diverged(training.message)
+            elif training.status == "interrupted":
+                warnings.warn("Training interrupted by user.", stacklevel=4)
+                converged = True
+        except ConvergedError:
+            converged = True
+        finally:
+            backend.close()
+        convergence.restore()
+        self._note(convergence, count)
+        if not converged and not partial:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    @property
+    def _ends_on_plateaus(self) -> bool:
+        """Whether a loss that stands still ends the fit; with an adaptive rate the rate falls instead."""
+        return not (self.learning_rate == "adaptive" and self.solver == "sgd" and self.schedule is None)
+
+    def _batch(self, count: int) -> int:
+        if self.batch_size == "auto":
+            return min(AUTO_BATCH, count)
+        if self.batch_size > count:
+            warnings.warn(
+                f"batch_size is {self.batch_size}, more than the {count} samples: it is taken for {count}",
+                stacklevel=4,
+            )
+        return min(int(self.batch_size), count)
+
+    def _minimize(
+        self, samples: FloatArray, targets: Targets, weights: NDArray[np.float64] | None, mean: float
+    ) -> None:
+        """Fit by L-BFGS, which sees all samples at once."""
+        settings = settings_of(self, len(samples), self.max_iter, mean)
+        found = minimize_loss(
+            self.network_,
+            samples,
+            targets,
+            None if weights is None else weights[: len(samples)],
+            l2=settings.l2,
+            smoothing=settings.label_smoothing,
+            max_iter=self.max_iter,
+            max_fun=self.max_fun,
+            tol=self.tol,
+        )
+        self.loss_, self.n_iter_ = self._loss_scale * found.loss, found.iterations
+        if not self.network_.is_finite():
+            raise ValueError("Solver produced non-finite parameter weights: expected smaller values in X")
+        if not found.converged:
+            warnings.warn(
+                f"lbfgs failed to converge: {found.message} Expected larger max_iter, max_fun, or scaled X.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _note(self, convergence: Convergence, count: int) -> None:
+        """Keep what the fit has shown."""
+        self.loss_curve_ = [*self.loss_curve_, *convergence.losses]
+        self.n_iter_ = len(convergence.losses)
+        self._epochs += self.n_iter_
+        self.t_ += self.n_iter_ * count
+        self._no_improvement_count = convergence.idle
+        if convergence.losses:
+            self.loss_ = self.loss_curve_[-1]
+        if convergence.scores:
+            self.validation_scores_ = [*(self.validation_scores_ or []), *convergence.scores]
+            self.best_validation_score_ = max(convergence.best_score, self.best_validation_score_ or -np.inf)
+        if self.best_loss_ is not None:
+            self.best_loss_ = min(self.best_loss_, convergence.best_loss)
+
+    def _check_validation(
+        self, X: ArrayLike | None, y: ArrayLike | None, check: Callable[..., tuple[FloatArray, Any]]
+    ) -> tuple[FloatArray, Any] | None:
+        """Return validation samples and what ``check`` makes of them, None for none."""
+        if X is None and y is None:
+            return None
+        if X is None or y is None or not self.early_stopping:
+            raise ValueError("X_val needs y_val, and early_stopping=True")
+        return check(X, y, reset=False)
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError("partial_fit needs a solver by mini-batches, which lbfgs is not")
+        return True
+
+    def _check_partial(self) -> None:
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+
+    def _logits(self, X: ArrayLike) -> FloatArray:
+        check_is_fitted(self, "network_")
+        samples = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, order="C", reset=False)
+        backend = make_backend("numba", self.n_threads)
+        try:
+            rows = dense(samples).astype(self.network_.dtype, copy=False)
+            return backend.logits(self.network_, rows)
+        finally:
+            backend.close()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
