@@ -221,7 +221,7 @@ def kernels(problem: Problem) -> dict[str, tuple[Callable[[int], None], int]]:
             images,
             labels,
             order[: 4 * batch],
-            batch,
+            np.arange(0, 5 * batch, batch),
             np.full(4, 1e-3),
             network.input_scale,
             space,

@@ -48,6 +48,7 @@ class Backend(Protocol):
         correct: NDArray[np.int64],
         distortion: Distortion | None = None,
         options: StepOptions | None = None,
+        epoch_samples: int | None = None,
     ) -> None:
         """Run one update for each mini-batch of ``order``, in place on ``network.parameters``.
 
@@ -65,6 +66,7 @@ class Backend(Protocol):
             update; 0 where outputs are values
         distortion : what happens to the images before, which are uint8 then
         options : what is done beyond plain SGD; None for nothing
+        epoch_samples : of several epochs in ``order``, whose batches each begin anew; None for a part of one
         """
         ...
 

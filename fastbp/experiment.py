@@ -25,7 +25,8 @@ from .network import Network
 from .runs import Result
 from .sample_weights import checked
 from .settings import Settings
-from .trainer import Trainer, evaluate
+from .trainer import Trainer
+from .validation import evaluate
 
 __all__ = [
     "TrainingDivergedError",

@@ -98,7 +98,7 @@ class NumbaBackend:
             needed = [None] if distortion is None else [None, *_distorters(distortion, 1, 1)]
             plain = no_updater(network.dtype), _regularizer(network, images, 1, StepOptions())
             aim = make_objective(network.dtype)
-            batches = nothing, nothing, 1, np.zeros(0)
+            batches = nothing, nothing, np.zeros(1, np.int64), np.zeros(0)
             for distorter in needed:  # validation and test see images as they are
                 _call(network, images, *batches, space, own, distorter, *plain, aim, *outputs)
         self.compiled_now = compiled_count() > before
@@ -116,11 +116,13 @@ class NumbaBackend:
         correct: NDArray[np.int64],
         distortion: Distortion | None = None,
         options: StepOptions | None = None,
+        epoch_samples: int | None = None,
     ) -> None:
         """Run one update for each mini-batch; see ``Backend.train_steps``."""
         if not len(order):
             return
-        batch = min(batch_size, len(order))
+        batch = min(batch_size, epoch_samples or len(order))
+        bounds = _bounds(len(order), batch, epoch_samples or len(order))
         sample_losses, right = np.empty(len(order), network.dtype), np.empty(len(order), np.uint8)
 
         nothing = np.zeros((0, 0), network.dtype)
@@ -132,17 +134,16 @@ class NumbaBackend:
         drops = options.dropout is not None and bool(options.dropout.thresholds[1:].any())
 
         def part(threads: int, first: int, stop: int) -> None:
-            some = slice(first * batch, stop * batch)
             space = self._space(network, batch, drops=drops)
             space.barrier[:] = 0
             own = [self._own(network, images, batch, listed, thread) for thread in range(threads)]
             distorters = _distorters(distortion, batch, threads)
-            outputs = sample_losses[some], right[some], nothing
+            outputs = sample_losses, right, nothing
             step_updater = updater._replace(table=updater.table[first:stop])
             step_rates = rates[first:stop]
 
             def share(thread: int) -> None:
-                batches = order[some], batch, step_rates
+                batches = order, bounds[first : stop + 1], step_rates
                 _call(
                     network,
                     images,
@@ -168,10 +169,8 @@ class NumbaBackend:
                 chooser = self._chooser(network, batch, images, distortion)
                 chooser.run(len(rates), part)
                 self.threads = chooser.choice
-        starts = np.arange(0, len(order), batch)
-        counts = np.diff(np.append(starts, len(order)))
-        losses[:] = np.add.reduceat(sample_losses, starts, dtype=np.float64) / counts
-        correct[:] = np.add.reduceat(right, starts, dtype=np.int64)
+        losses[:] = np.add.reduceat(sample_losses, bounds[:-1], dtype=np.float64) / np.diff(bounds)
+        correct[:] = np.add.reduceat(right, bounds[:-1], dtype=np.int64)
 
     def evaluate(
         self,
@@ -256,7 +255,7 @@ class NumbaBackend:
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
-            batches = order[some], batch, no_rates
+            batches = order[some], _bounds(some.stop - some.start, batch), no_rates
             space, buffers = spaces[thread], own[thread]
             _call(network, images, labels, *batches, space, buffers, None, *plain, objective, *outputs)
 
@@ -269,7 +268,7 @@ def _call(
     images: Images,
     labels: NDArray[np.int64],
     order: NDArray[np.int64],
-    batch: int,
+    bounds: NDArray[np.int64],
     rates: NDArray[np.float64],
     space: Workspace,
     own: BatchBuffers,
@@ -290,7 +289,7 @@ def _call(
         read_only(images),
         read_only(labels),
         read_only(order),
-        batch,
+        bounds,
         rates,
         network.input_scale,
         space,
@@ -305,6 +304,14 @@ def _call(
         thread,
         threads,
     )
+
+
+def _bounds(samples: int, batch: int, epoch: int | None = None) -> NDArray[np.int64]:
+    """Where batches begin, and the last one ends; they begin anew with each epoch of so many samples."""
+    if not samples:
+        return np.zeros(1, np.int64)
+    starts = np.arange(0, samples, epoch or samples)[:, None] + np.arange(0, epoch or samples, batch)
+    return np.append(starts.ravel(), samples)
 
 
 def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.float64]) -> Updater:

@@ -62,8 +62,17 @@ class NumpyBackend:
         correct: NDArray[np.int64],
         distortion: Distortion | None = None,
         options: StepOptions | None = None,
+        epoch_samples: int | None = None,
     ) -> None:
         """Run one update for each mini-batch of ``order``, in place, as `Backend` specifies."""
+        if epoch_samples is not None and epoch_samples < len(order):
+            steps = math.ceil(epoch_samples / batch_size)
+            for epoch in range(len(order) // epoch_samples):
+                rows = order[epoch * epoch_samples : (epoch + 1) * epoch_samples]
+                some = slice(epoch * steps, (epoch + 1) * steps)
+                figures = rates[some], losses[some], correct[some]
+                self.train_steps(network, images, targets, rows, batch_size, *figures, distortion, options)
+            return
         options = options or StepOptions()
         dropout, weights = options.dropout, options.sample_weights
         scale = network.input_scale * (dropout.input_factor if dropout else 1.0)

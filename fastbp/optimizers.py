@@ -91,6 +91,16 @@ class Optimizer:
             and self.clip_value == self.clip_norm == self.max_norm == math.inf
         )
 
+    def state(self) -> tuple[Any, ...]:
+        """Return a copy of what updates change, for `restore`."""
+        return self.first.copy(), self.second.copy(), self.mean.copy(), self.updates
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Go back to a state."""
+        *blocks, self.updates = state
+        for block, kept in zip((self.first, self.second, self.mean), blocks, strict=True):
+            np.copyto(block, kept)
+
     def mean_gain(self, update: int) -> float:
         """What part of the way to the parameters the mean goes after an update, counted from 1."""
         return 1.0 - min(self.average, (1 + update) / (10 + update))

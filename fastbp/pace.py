@@ -1,4 +1,7 @@
-"""How many threads train fastest, found out by trying: results have the same bits for any number."""
+"""What is found out by trying: how many threads train fastest, and how many steps take how long.
+
+Results do not depend on either.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import os
 from collections.abc import Callable
 from time import perf_counter
 
-__all__ = ["ThreadChooser", "available_cores"]
+__all__ = ["StepPace", "ThreadChooser", "available_cores"]
 
 PROBE_SECONDS = 0.004  # of work for one measurement: a hundred times what waking a team costs
 KEEP_SECONDS = 2.0  # before looking again: other programs come and go
 SMALLEST_FLOP = 4e6  # of a step; below it the barriers alone cost more than a second thread can save
+CHUNK_SECONDS = 0.1  # of work for the backend at once; machines slow down, so aim well below the 0.2 allowed
 
 
 def available_cores() -> int:
@@ -62,3 +66,21 @@ class ThreadChooser:
             self._next_look = perf_counter() + KEEP_SECONDS
         self._probe_steps = min(wanted, 8 * self._probe_steps)
         return done
+
+
+class StepPace:
+    """How many steps take about `CHUNK_SECONDS`, from how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    def observe(self, steps: int, seconds: float, unit: int = 1) -> None:
+        """Note that so many steps took so long. Growth is bounded: one lucky measurement costs little.
+
+        Fewer than the pace allows are no reason to try more, such as those at the end of an epoch; unless
+        they are all that fit into it of a unit of so many steps, such as an epoch.
+        """
+        wanted = steps * CHUNK_SECONDS / max(seconds, 1e-6)
+        is_full = steps == self.steps // unit * unit or steps == unit > self.steps // 2
+        most = 8 * self.steps if is_full else self.steps
+        self.steps = max(1, min(int(wanted), most))

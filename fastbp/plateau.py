@@ -36,20 +36,21 @@ class PlateauRate:
     Attributes
     ----------
     rate : for the next epoch
+    is_active : whether the schedule looks at the loss
     """
 
     def __init__(self, schedule: str, rate: float, warmup: float) -> None:
         self.rate, self._schedule, self._first_rate = rate, schedule, rate
         self._warmup = math.ceil(warmup)
-        self._active = falls_on_plateaus(schedule)
-        if self._active:
+        self.is_active = falls_on_plateaus(schedule)
+        if self.is_active:
             values = specs.parse("schedule", schedule, PARAMETERS)[1]
             self._factor, self._patience, self._tol, self._least = values
         self._best, self._idle, self._falls = math.inf, 0, 0
 
     def observe(self, record: EpochRecord) -> Stop | None:
         """See an epoch, each once and in order; return why the run should end, or None. NaN is idle."""
-        if not self._active or record.epoch <= self._warmup:
+        if not self.is_active or record.epoch <= self._warmup:
             return None
         validated = not math.isnan(record.validation_loss)
         loss = record.validation_loss if validated else record.train_loss

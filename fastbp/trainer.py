@@ -25,6 +25,7 @@ from .dropout import make_dropout
 from .interrupt import InterruptFlag
 from .network import FloatArray, Network
 from .optimizers import Optimizer
+from .pace import StepPace
 from .plateau import PlateauRate
 from .random import shuffle, split
 from .reference_losses import Targets
@@ -33,14 +34,12 @@ from .schedules import learning_rates
 from .settings import Settings
 from .step_options import StepOptions
 from .stopping import Stop, Stopper
+from .validation import evaluate
 
-__all__ = ["Status", "Trainer", "Training", "evaluate", "make_optimizer"]
+__all__ = ["Status", "Trainer", "Training", "make_optimizer"]
 
 Images = NDArray[np.uint8] | FloatArray
 Status = Literal["completed", "interrupted", "diverged"]
-
-CHUNK_SECONDS = 0.1  # of work for the backend at once; machines slow down, so aim well below the 0.2 allowed
-EVALUATION_FLOP = 2e9  # at once, 0.2 s at 10 GFLOP/s; not timed, so that sums do not depend on speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +64,6 @@ class _StoppedError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-
-
-class _Pace:
-    """How many steps take about `CHUNK_SECONDS`, from how long the last ones took."""
-
-    def __init__(self) -> None:
-        self.steps = 1
-
-    def observe(self, steps: int, seconds: float) -> None:
-        """Note that so many steps took so long. Growth is bounded: one lucky measurement costs little."""
-        wanted = steps * CHUNK_SECONDS / max(seconds, 1e-6)
-        # The end of an epoch is no reason to try more than was wished for.
-        most = 8 * self.steps if steps == self.steps else self.steps
-        self.steps = max(1, min(int(wanted), most))
 
 
 def make_optimizer(network: Network, settings: Settings) -> Optimizer:
@@ -163,7 +148,7 @@ class Trainer:
         self._samples = 0
         self._history: list[EpochRecord] = []
         self._seconds = self._validation_seconds = 0.0
-        self._pace = _Pace()
+        self._pace = StepPace()
 
     def run(self) -> Training:
         """Train, until done, Ctrl-C, or divergence.
@@ -176,10 +161,13 @@ class Trainer:
         message = ""
         with InterruptFlag() as flag:
             try:
-                for epoch in range(1, self.settings.epochs + 1):
-                    self._run_epoch(epoch, flag)
-                    if self._stop is not None:
-                        break
+                epoch = 1
+                while epoch <= self.settings.epochs and self._stop is None:
+                    count = self._epochs_at_once(epoch)
+                    if count == 1 or not self._run_epochs(epoch, count, flag):
+                        self._run_epoch(epoch, flag)
+                        count = 1
+                    epoch += count
             except _StoppedError as stopped:
                 status, message = stopped.status, stopped.message
         if status != "diverged":
@@ -199,6 +187,57 @@ class Trainer:
             best_epoch=self._best_epoch or None,
             restored_epoch=restored,
         )
+
+    def _epochs_at_once(self, epoch: int) -> int:
+        """How many epochs nobody needs to look into before they are done; 1 unless they are short."""
+        settings = self.settings
+        looks = len(self.validation_rows) or settings.stop or settings.restore_best
+        draws = self.distortion is not None or self._dropout is not None or self._plateau.is_active
+        if looks or draws:
+            return 1
+        ahead = min((callback.epochs_ahead() for callback in self.callbacks), default=math.inf)
+        return int(min(ahead, settings.epochs + 1 - epoch, max(1, self._pace.steps // self.steps)))
+
+    def _run_epochs(self, epoch: int, count: int, flag: InterruptFlag) -> bool:
+        """Train several epochs in one call of the backend, to the same figures as one by one.
+
+        False, and nothing has happened, if they do not end well: then one by one they will say where.
+        """
+        began, size = perf_counter(), len(self.train_rows)
+        before = self.network.parameters.copy(), self._optimizer.state()
+        orders = [self._order(epoch + number) for number in range(count)]
+        rates = self._rates(epoch, count)
+        losses, correct = np.empty(count * self.steps), np.empty(count * self.steps, dtype=np.int64)
+        self.backend.train_steps(
+            self.network,
+            self.images,
+            self.targets,
+            np.concatenate(orders),
+            self.batch_size,
+            rates,
+            losses,
+            correct,
+            epoch_samples=size,
+            **self._options(epoch),
+        )
+        if not (np.isfinite(losses).all() and self.network.is_finite()):
+            np.copyto(self.network.parameters, before[0])
+            self._optimizer.restore(before[1])
+            self._pace = StepPace()
+            return False
+        seconds = perf_counter() - began
+        self._pace.observe(count * self.steps, seconds, self.steps)
+        self._seconds += seconds
+        self._samples += count * size
+        rows = losses.reshape(count, self.steps), correct.reshape(count, self.steps).sum(axis=1)
+        means = np.average(rows[0], axis=1, weights=self._sizes).tolist()
+        for number, (loss, right) in enumerate(zip(means, rows[1].tolist(), strict=True)):
+            accuracy, rate = self._accuracy(right / size), float(rates[number * self.steps])
+            self._note(
+                EpochRecord(epoch + number, loss, accuracy, math.nan, math.nan, rate, seconds / count, 0.0)
+            )
+        self._check_flag(epoch + count - 1, flag, "at its end")
+        return True
 
     def _run_epoch(self, epoch: int, flag: InterruptFlag) -> None:
         np.copyto(self._kept, self._judged_now().parameters)
@@ -222,6 +261,9 @@ class Trainer:
         record = EpochRecord(
             epoch, loss, accuracy, validation_loss, validation_accuracy, rate, seconds, validation_seconds
         )
+        self._note(record)
+
+    def _note(self, record: EpochRecord) -> None:
         self._history.append(record)
         self._judge(record)
         for callback in self.callbacks:
@@ -240,31 +282,10 @@ class Trainer:
         """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""
         start = perf_counter()
         settings, size = self.settings, self.batch_size
-        number = self._first_epoch + epoch - 1
-        order = self.train_rows
-        if self._shuffles:
-            order = order[shuffle(settings.seed, number, len(order))]
-        rates = learning_rates(
-            settings.schedule,
-            self._plateau.rate,
-            (epoch - 1) * self.steps,
-            self.steps,
-            settings.epochs * self.steps,
-            round(settings.warmup * self.steps),
-        )
+        order, rates = self._order(epoch), self._rates(epoch, 1)
         losses = np.empty(self.steps, dtype=np.float64)
         correct = np.empty(self.steps, dtype=np.int64)
-        more: dict[str, Any] = {}  # what a plain run's backend need not know
-        if self.distortion is not None:
-            more["distortion"] = self.distortion.at(settings.seed, number)
-        options = StepOptions(
-            optimizer=None if self._optimizer.is_plain else self._optimizer,
-            dropout=self._dropout and self._dropout.at(settings.seed, number),
-            label_smoothing=settings.label_smoothing,
-            sample_weights=self._weights,
-        )
-        if not options.is_plain:
-            more["options"] = options
+        more = self._options(epoch)
         loss_sum, correct_sum, samples = 0.0, 0, 0
         for part in self._chunks():
             rows = order[part.start * size : part.stop * size]
@@ -281,7 +302,8 @@ class Trainer:
                 **more,
             )
             release(self.images)
-            self._pace.observe(part.stop - part.start, perf_counter() - began)
+            steps = part.stop - part.start
+            self._pace.observe(steps, perf_counter() - began, self.steps if steps == self.steps else 1)
             self._check_finite(epoch, part, losses[part])
             self._samples += len(rows)
             samples += len(rows)
@@ -301,6 +323,40 @@ class Trainer:
             self._check_flag(epoch, flag, f"at step {part.stop} of {self.steps}")
         loss = float(np.average(losses, weights=self._sizes))
         return loss, self._accuracy(correct_sum / samples), float(rates[0])
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the rows that an epoch visits, in order."""
+        rows = self.train_rows
+        if not self._shuffles:
+            return rows
+        return rows[shuffle(self.settings.seed, self._first_epoch + epoch - 1, len(rows))]
+
+    def _rates(self, epoch: int, count: int) -> NDArray[np.float64]:
+        """Return the rates of the updates of some epochs."""
+        return learning_rates(
+            self.settings.schedule,
+            self._plateau.rate,
+            (epoch - 1) * self.steps,
+            count * self.steps,
+            self.settings.epochs * self.steps,
+            round(self.settings.warmup * self.steps),
+        )
+
+    def _options(self, epoch: int) -> dict[str, Any]:
+        """Return what a plain run's backend need not know."""
+        seed, number = self.settings.seed, self._first_epoch + epoch - 1
+        more: dict[str, Any] = {}
+        if self.distortion is not None:
+            more["distortion"] = self.distortion.at(seed, number)
+        options = StepOptions(
+            optimizer=None if self._optimizer.is_plain else self._optimizer,
+            dropout=self._dropout and self._dropout.at(seed, number),
+            label_smoothing=self.settings.label_smoothing,
+            sample_weights=self._weights,
+        )
+        if not options.is_plain:
+            more["options"] = options
+        return more
 
     def _accuracy(self, found: float) -> float:
         """Return it, NaN where outputs are values, which are not right or wrong."""
@@ -353,31 +409,3 @@ class Trainer:
             raise _StoppedError(
                 "interrupted", f"interrupted in epoch {epoch} of {self.settings.epochs}, {place}"
             )
-
-
-def evaluate(
-    backend: Backend,
-    network: Network,
-    images: Images,
-    targets: Targets,
-    rows: NDArray[np.int64] | None = None,
-    flag: InterruptFlag | None = None,
-) -> tuple[float, float]:
-    """Mean loss and accuracy (0..1) over ``rows`` of the images, or all, in parts that Ctrl-C can part.
-
-    Returns early, with the means over a part of the rows, once ``flag`` is pressed.
-    """
-    rows = np.arange(len(images), dtype=np.int64) if rows is None else rows
-    at_once = max(1, int(EVALUATION_FLOP / (2 * network.parameter_count)))
-    at_once = min(at_once, samples_at_once(images))
-    loss_sum, correct, seen = 0.0, 0, 0
-    for start in range(0, len(rows), at_once):
-        part = rows[start : start + at_once]
-        loss, accuracy = backend.evaluate(network, images, targets, part)
-        release(images)
-        loss_sum += loss * len(part)
-        correct += round(accuracy * len(part))
-        seen += len(part)
-        if flag is not None and flag.pressed:
-            break
-    return loss_sum / seen, correct / seen

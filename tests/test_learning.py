@@ -12,7 +12,8 @@ from fastbp.numba_backend import NumbaBackend
 from fastbp.numpy_backend import NumpyBackend
 from fastbp.sample_weights import canonical, checked, weights_of
 from fastbp.settings import Settings
-from fastbp.trainer import Trainer, evaluate
+from fastbp.trainer import Trainer
+from fastbp.validation import evaluate
 
 EVERYTHING = {
     "activation": "silu",

@@ -12,7 +12,8 @@ from fastbp.experiment import new_network
 from fastbp.numpy_backend import NumpyBackend
 from fastbp.settings import Settings
 from fastbp.stopping import CRITERIA, Stopper, canonical, needs_validation
-from fastbp.trainer import Trainer, evaluate
+from fastbp.trainer import Trainer
+from fastbp.validation import evaluate
 
 NAN = math.nan
 

@@ -8,7 +8,7 @@ import clusters
 import numpy as np
 import pytest
 
-from fastbp import reference, trainer
+from fastbp import pace, reference, validation
 from fastbp.backends import make_backend
 from fastbp.callbacks import Callback
 from fastbp.experiment import new_network
@@ -16,7 +16,8 @@ from fastbp.network import Network
 from fastbp.numpy_backend import NumpyBackend
 from fastbp.random import shuffle, split
 from fastbp.settings import Settings
-from fastbp.trainer import Trainer, evaluate
+from fastbp.trainer import Trainer
+from fastbp.validation import evaluate
 
 SETTINGS = Settings(hidden=(11, 7), batch_size=8, epochs=3, learning_rate=0.3, validation=0.1, seed=5)
 
@@ -108,7 +109,7 @@ def test_history_and_weights_are_those_of_a_loop_by_hand(backend):
 def test_chunks_change_no_bit(monkeypatch, backend):
     results = []
     for seconds in (0.0, 1e9):  # a chunk a step; then chunks that grow by 8 until an epoch is one
-        monkeypatch.setattr(trainer, "CHUNK_SECONDS", seconds)
+        monkeypatch.setattr(pace, "CHUNK_SECONDS", seconds)
         network, run = prepare(clusters.dataset(203), backend=backend)
         watch = Recorder()
         run.callbacks = [watch]
@@ -160,7 +161,7 @@ class TimedBackend(NumpyBackend):
 )
 def test_chunks_take_a_tenth_of_a_second(monkeypatch, seconds, calls):
     backend = TimedBackend(seconds)
-    monkeypatch.setattr(trainer, "perf_counter", lambda: backend.now)
+    monkeypatch.setattr("fastbp.trainer.perf_counter", lambda: backend.now)
     settings = Settings(hidden=(), batch_size=1, epochs=1, validation=0)
     prepare(clusters.dataset(150), settings, backend)[1].run()
     assert backend.calls == calls
@@ -204,7 +205,7 @@ class Pressing(Callback):
 
 
 def test_ctrl_c_stops_after_the_chunk_and_keeps_what_was_learnt(monkeypatch):
-    monkeypatch.setattr(trainer, "CHUNK_SECONDS", 0.0)  # a chunk a step
+    monkeypatch.setattr(pace, "CHUNK_SECONDS", 0.0)  # a chunk a step
     before = signal.getsignal(signal.SIGINT)
     network, run = prepare(callbacks=[Pressing(epoch=2)])
     start = network.parameters.copy()
@@ -234,7 +235,7 @@ def test_ctrl_c_during_validation_stops_too(monkeypatch):
             self.rows += len(rows)
             return super().evaluate(network, images, labels, rows)
 
-    monkeypatch.setattr(trainer, "EVALUATION_FLOP", 1.0)  # a row at a time
+    monkeypatch.setattr(validation, "EVALUATION_FLOP", 1.0)  # a row at a time
     backend = PressingBackend()
     training = prepare(backend=backend)[1].run()
     assert training.message == "interrupted in epoch 1 of 3, during validation"
@@ -307,7 +308,7 @@ class PoisonedBackend(NumpyBackend):
     ],
 )
 def test_later_divergence_keeps_the_epochs_before_it(monkeypatch, call, where, message):
-    monkeypatch.setattr(trainer, "CHUNK_SECONDS", 0.0)  # a call a step
+    monkeypatch.setattr(pace, "CHUNK_SECONDS", 0.0)  # a call a step
     watch = Recorder()
     network, run = prepare(backend=PoisonedBackend(call, where), callbacks=[watch])
     kept = []
@@ -329,14 +330,14 @@ def test_evaluation_in_parts_gives_the_same(monkeypatch, backend):
     rows = np.array([3, 50, 7, 100, 1, 2, 99], dtype=np.int64)
     whole = evaluate(backend, network, data.images, data.labels)
     some = evaluate(backend, network, data.images, data.labels, rows)
-    monkeypatch.setattr(trainer, "EVALUATION_FLOP", 2 * network.parameter_count * 3)  # 3 rows at once
+    monkeypatch.setattr(validation, "EVALUATION_FLOP", 2 * network.parameter_count * 3)  # 3 rows at once
     assert evaluate(backend, network, data.images, data.labels) == pytest.approx(whole, rel=1e-6)
     assert evaluate(backend, network, data.images, data.labels, rows) == pytest.approx(some, rel=1e-6)
     assert some[0] != pytest.approx(whole[0], rel=1e-3)
 
 
 def test_large_network_is_evaluated_a_row_at_a_time(monkeypatch):
-    monkeypatch.setattr(trainer, "EVALUATION_FLOP", 1.0)
+    monkeypatch.setattr(validation, "EVALUATION_FLOP", 1.0)
     data = clusters.dataset(5)
     loss, accuracy = evaluate(NumpyBackend(), Network((20, 4), input_scale=1 / 255), data.images, data.labels)
     assert loss == pytest.approx(math.log(4))
@@ -344,9 +345,9 @@ def test_large_network_is_evaluated_a_row_at_a_time(monkeypatch):
 
 
 def test_the_pace_does_not_grow_by_epochs_that_are_shorter_than_a_chunk():
-    pace = trainer._Pace()
+    found = pace.StepPace()
     for _ in range(1000):
-        pace.observe(min(pace.steps, 20), 1e-4)
-    assert 20 <= pace.steps <= 8 * 20
-    pace.observe(20, 10.0)
-    assert pace.steps == 1
+        found.observe(min(found.steps, 20), 1e-4)
+    assert 20 <= found.steps <= 8 * 20
+    found.observe(20, 10.0)
+    assert found.steps == 1

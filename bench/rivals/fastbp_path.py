@@ -74,7 +74,7 @@ class Fastbp(Rival):
             read_only(data.images),
             read_only(np.zeros(0, np.int64)),
             read_only(order),
-            1,
+            np.arange(rows + 1),
             np.zeros(0),
             network.input_scale,
             make_workspace(network.layout, network.dtype, 1),

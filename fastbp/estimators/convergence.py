@@ -53,6 +53,10 @@ class Convergence(Callback):
         self.scores: list[float] = []
         self.best_loss, self.best_score = math.inf, -math.inf
 
+    def epochs_ahead(self) -> float:
+        """Return after how many epochs the fit may end, or 1 where weights may be kept."""
+        return self._patience - self.idle + 1 if self._score is None else 1
+
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Note the epoch; raise `ConvergedError` when it was one too many."""
         loss = self._scale * record.train_loss
@@ -93,6 +97,10 @@ class Convergence(Callback):
 
 class Lines(Callback):
     """Prints a line an epoch, as scikit-learn does."""
+
+    def epochs_ahead(self) -> float:
+        """Return infinity: lines do not depend on what comes later."""
+        return math.inf
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Print the loss, and the score if there is one."""

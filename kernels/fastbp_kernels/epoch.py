@@ -185,7 +185,7 @@ def run_batches(
     images: Any,
     labels: Any,
     order: Any,
-    batch: int,
+    bounds: Any,
     rates: Any,
     input_scale: float,
     space: Any,
@@ -200,7 +200,7 @@ def run_batches(
     thread: int,
     threads: int,
 ) -> None:
-    """Forward, and one update for each mini-batch of ``order``.
+    """Forward, and one update for each mini-batch.
 
     Every thread of a team calls this with the same arrays, but for its own ``own``.
 
@@ -211,11 +211,12 @@ def run_batches(
     images : (N, D), uint8, float32 or float64
     labels : (N,), int64; or empty: no classes, and where the objective has no targets either, no loss and
         no update
-    order : (n,), int64: rows of ``images``; batch s is ``order[s * batch : (s + 1) * batch]``, the last may
-        be smaller
+    order : (n,), int64: rows of ``images``
+    bounds : (steps + 1,), int64: batch s is ``order[bounds[s] : bounds[s + 1]]``, so that they may be of
+        several epochs, each of which ends in a smaller one
     rates : (steps,), float64: learning rate of each SGD update; or empty: no update
     input_scale : what an input is multiplied with
-    space, own : Workspace for this batch size, and BatchBuffers of this thread
+    space, own : Workspace for the largest batch, and BatchBuffers of this thread
     distorter : Distorter of this thread, images are uint8 then; or None, which Numba compiles for itself and
         without what distorting takes: most runs need not wait for that
     updater : Updater, empty for plain SGD; otherwise its table has a row for each step
@@ -233,7 +234,7 @@ def run_batches(
     """
     p, one = pointer(params), params.dtype.type
     source, label, index, counter = pointer(images), pointer(labels), pointer(order), pointer(space.barrier)
-    layers, inputs, lanes, n = len(layout), layout[0, 0], width(p), len(order)
+    layers, inputs, lanes, steps = len(layout), layout[0, 0], width(p), len(bounds) - 1
     keeps_slopes = space.slopes.size > 0
     drops_inputs, scale = regularizer.dropped.size > 0, one(input_scale)
     if drops_inputs:
@@ -241,9 +242,9 @@ def run_batches(
     last, optimizes = layers - 1, updater.gradient.size > 0
     target = pointer(updater.gradient) if optimizes else p
     z, z_row = offset(pointer(space.gradients), space.output_at[last]), layout[last, 2]
-    for step in range((n + batch - 1) // batch):
-        first = step * batch
-        samples = min(batch, n - first)
+    for step in range(steps):
+        first = bounds[step]
+        samples = bounds[step + 1] - first
         fours = (samples + ROWS - 1) // ROWS
         mine = share(fours, thread, threads)
         if distorter is not None:
@@ -339,7 +340,7 @@ def run_batches(
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         following = first + samples
-        some = 0, min(batch, n - following)
+        some = 0, bounds[min(step + 2, steps)] - following
         if distorter is not None:  # of which this thread will read no others
             some = share(some[1], thread, threads)
         ask_for(source, inputs, images.itemsize, label, index, following + some[0], following + some[1])
