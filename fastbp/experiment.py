@@ -6,7 +6,6 @@ Settings and data are checked on the way here; the trainer and the backends chec
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Literal
@@ -20,7 +19,7 @@ from .datasets import Dataset
 from .distortions import Distortion, make_distortion, read_variants
 from .errors import DataError, DivergenceError
 from .initializers import initialize
-from .inputs import BYTE_SCALE, DataSource, training_data
+from .inputs import BYTE_SCALE, DataSource, spec_of, training_data
 from .network import Network
 from .runs import Result
 from .sample_weights import checked
@@ -121,7 +120,7 @@ def train(
     given = locals()
     values = {field.name: given[field.name] for field in fields(Settings) if field.name != "data"}
     # Settings first: a slip in them should not wait for the data.
-    settings = Settings(data="arrays" if isinstance(data, Dataset | tuple) else os.fspath(data), **values)
+    settings = Settings(data=spec_of(data), **values)
     training, testing = training_data(data)
     result = run(settings, training, testing, callbacks, sample_weight=sample_weight)
     if result.status == "diverged":

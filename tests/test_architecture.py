@@ -27,7 +27,7 @@ ROWS = [
     ],
     ["reference_distortions", "reference_losses"],
     ["reference_dropout", "reference_learning"],
-    ["files", "metrics", "random", "sample_weights", "specs", "stopping", "datasets"],
+    ["columns", "files", "metrics", "random", "sample_weights", "specs", "stopping", "datasets"],
     ["schedules"],
     ["distortions", "dropout", "plateau", "preprocess", "dataio"],
     ["network"],
