@@ -7,7 +7,7 @@ given. The ledger in kernels/README.md says what each kernel computes, what it c
 from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
-from .optimizers import Updater, make_updater, no_updater
+from .optimizers import Updater, make_updater, no_updater, scratch_size
 from .pen import stamp_discs
 from .regularize import Regularizer, make_regularizer
 from .simd import BITS
@@ -33,5 +33,6 @@ __all__ = [
     "no_updater",
     "resample_rows",
     "run_batches",
+    "scratch_size",
     "stamp_discs",
 ]
