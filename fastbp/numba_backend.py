@@ -30,6 +30,7 @@ from fastbp_kernels import (
     no_updater,
     resample_rows,
     run_batches,
+    scratch_size,
     stamp_discs,
 )
 from fastbp_kernels.activations import ACTIVATIONS
@@ -129,6 +130,7 @@ class NumbaBackend:
         listed = self._lists(network, images, order)
         options = options or StepOptions()
         updater = _updater(network, options.optimizer, rates)
+        scratch = scratch_size(network.layout, network.dtype) if options.optimizer else 0
         regularizer = _regularizer(network, images, batch, options)
         labels, objective = _objective(network, targets, options)
         drops = options.dropout is not None and bool(options.dropout.thresholds[1:].any())
@@ -136,7 +138,7 @@ class NumbaBackend:
         def part(threads: int, first: int, stop: int) -> None:
             space = self._space(network, batch, drops=drops)
             space.barrier[:] = 0
-            own = [self._own(network, images, batch, listed, thread) for thread in range(threads)]
+            own = [self._own(network, images, batch, listed, thread, scratch) for thread in range(threads)]
             distorters = _distorters(distortion, batch, threads)
             outputs = sample_losses, right, nothing
             step_updater = updater._replace(table=updater.table[first:stop])
@@ -223,12 +225,14 @@ class NumbaBackend:
             self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind, drops=drops)
         return self._spaces[key]
 
-    def _own(self, network: Network, images: Images, batch: int, listed: bool, thread: int) -> BatchBuffers:
-        key = (network.inputs, network.dtype, images.dtype, batch, listed, thread)
+    def _own(
+        self, network: Network, images: Images, batch: int, listed: bool, thread: int, scratch: int = 0
+    ) -> BatchBuffers:
+        key = (network.inputs, network.dtype, images.dtype, batch, listed, thread, scratch)
         if key not in self._buffers:
             _make_room(self._buffers)
             self._buffers[key] = make_batch_buffers(
-                network.inputs, network.dtype, images.dtype, batch, listed
+                network.inputs, network.dtype, images.dtype, batch, listed, scratch
             )
         return self._buffers[key]
 
@@ -319,7 +323,9 @@ def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.fl
     if optimizer is None:
         return no_updater(network.dtype)
     table = optimizer.table(rates, COLUMNS)
-    gradient = np.zeros_like(network.parameters)
+    # Only the norm of the whole gradient needs it as a whole.
+    clips = math.isfinite(optimizer.clip_norm)
+    gradient = np.zeros(len(network.parameters) if clips else 0, network.dtype)
     return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
 
 

@@ -8,7 +8,7 @@ from .augment import Distorter, distort_rows, make_distorter, resample_rows
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
 from .loss import Objective, make_objective
-from .optimizers import Updater, make_updater, no_updater
+from .optimizers import Updater, make_updater, no_updater, scratch_size
 from .pen import stamp_discs
 from .regularize import Regularizer, make_regularizer
 from .simd import BITS
@@ -36,5 +36,6 @@ __all__ = [
     "no_updater",
     "resample_rows",
     "run_batches",
+    "scratch_size",
     "stamp_discs",
 ]

@@ -35,10 +35,15 @@ from .optimizers import (
     AVERAGE_GAIN,
     CLIP_NORM,
     MAX_NORM,
+    SCALE,
     add_squares,
     average,
+    clip_scale,
     limit_columns,
+    read_coefficients,
+    rule_of,
     update_parameters,
+    without_kinds,
 )
 from .regularize import drop_inputs, drop_outputs
 from .simd import offset, pointer, width
@@ -157,25 +162,36 @@ def _gather_batch(
         )
 
 
-@njit(inline=True)
-def _optimize(
-    params: Any, layout: Any, updater: Any, step: int, row: Any, space: Any, thread: int, threads: int
+@njit
+def _update_clipped(
+    params: Any, layout: Any, updater: Any, rule: Any, step: int, counter: Any, thread: int, threads: int
 ) -> None:
-    """Make of all gradients an update, once every thread has written its own."""
-    lanes, counter, elements = width(params), pointer(space.barrier), len(updater.gradient)
+    """Make of the whole gradient an update, once every thread has written its own."""
+    gradient = pointer(updater.gradient)
     barrier(counter, threads)
-    if updater.table[step, CLIP_NORM] < np.inf:
-        add_squares(pointer(updater.gradient), elements, pointer(updater.squares), thread, threads)
-        barrier(counter, threads)
-    update_parameters(params, layout, updater, step, row, thread, threads)
+    add_squares(gradient, len(updater.gradient), pointer(updater.squares), thread, threads)
     barrier(counter, threads)
-    if updater.table[step, MAX_NORM] < np.inf:
-        for layer in range(len(layout)):
-            w, columns = offset(params, layout[layer, 3]), columns_of(layout, layer, lanes, thread, threads)
-            limit_columns(w, layout[layer, 2], layout[layer, 0], columns, row[MAX_NORM])
-        barrier(counter, threads)
-    if updater.average.size > 0:
-        average(pointer(updater.average), params, elements // lanes, row[AVERAGE_GAIN], thread, threads)
+    rule.row[SCALE] = clip_scale(updater.squares, updater.table[step, CLIP_NORM])
+    update_parameters(params, layout, gradient, rule, thread, threads)
+    barrier(counter, threads)
+
+
+@njit
+def _limit(params: Any, layout: Any, updater: Any, row: Any, thread: int, threads: int) -> None:
+    """Limit the norms of a thread's columns, and take the mean of what is left.
+
+    Without a barrier: all rows of hidden layers are updated before the first layer is, and no thread reads
+    other columns before the next barrier.
+    """
+    lanes = width(params)
+    for layer in range(len(layout)):
+        ldw, columns = layout[layer, 2], columns_of(layout, layer, lanes, thread, threads)
+        w_at, bias_at = layout[layer, 3], layout[layer, 4]
+        limit_columns(offset(params, w_at), ldw, layout[layer, 0], columns, row[MAX_NORM])
+        if updater.average.size > 0:
+            mean, gain = pointer(updater.average), row[AVERAGE_GAIN]
+            average(offset(mean, w_at), offset(params, w_at), ldw, layout[layer, 0], columns, gain)
+            average(offset(mean, bias_at), offset(params, bias_at), ldw, 1, columns, gain)
 
 
 @njit(kept=True)
@@ -239,8 +255,11 @@ def run_batches(
     drops_inputs, scale = regularizer.dropped.size > 0, one(input_scale)
     if drops_inputs:
         scale = one(input_scale * (65536.0 / (65536 - regularizer.thresholds[0])))
-    last, optimizes = layers - 1, updater.gradient.size > 0
-    target = pointer(updater.gradient) if optimizes else p
+    last, optimizes, clips = layers - 1, len(updater.table) > 0, updater.gradient.size > 0
+    limits = optimizes and updater.table[0, MAX_NORM] < np.inf
+    rule = rule_of(updater, own)
+    at_once = without_kinds(rule) if clips else rule
+    target = pointer(updater.gradient) if clips else p
     z, z_row = offset(pointer(space.gradients), space.output_at[last]), layout[last, 2]
     for step in range(steps):
         first = bounds[step]
@@ -330,10 +349,15 @@ def run_batches(
         barrier(counter, threads)
         if rates.size > 0:
             alpha = one(1.0 if optimizes else -rates[step])
+            if optimizes:
+                table = offset(pointer(updater.table), step * updater.table.shape[1])
+                read_coefficients(rule.row, table)
             unused = pointer(own.update_samples)
             for back in range(last):
                 layer = last - back
-                backward_and_update(p, target, layout, layer, samples, alpha, space, unused, thread, threads)
+                backward_and_update(
+                    p, target, at_once, layout, layer, samples, alpha, space, unused, thread, threads
+                )
                 if keeps_slopes:
                     owned = owned_fours(layout, layer, lanes, samples, thread, threads)
                     multiply_slopes(layout, layer, samples, space, owned)
@@ -346,9 +370,11 @@ def run_batches(
         ask_for(source, inputs, images.itemsize, label, index, following + some[0], following + some[1])
         if rates.size > 0:
             columns = columns_of(layout, 0, lanes, thread, threads)
-            update_first_layer(target, layout, samples, columns, alpha, space, own)
-            if optimizes:
-                _optimize(p, layout, updater, step, pointer(own.coefficients), space, thread, threads)
-            elif layers == 1:
+            update_first_layer(p, target, at_once, layout, samples, columns, alpha, space, own)
+            if clips:
+                _update_clipped(p, layout, updater, rule, step, counter, thread, threads)
+            if limits:
+                _limit(p, layout, updater, rule.row, thread, threads)
+            if layers == 1:
                 # The next step goes through all columns and writes the gradients that others still read.
                 barrier(counter, threads)

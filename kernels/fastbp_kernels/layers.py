@@ -20,6 +20,7 @@ from .dense import (
     update_list,
 )
 from .jit import njit
+from .optimizers import apply_rule
 from .simd import offset, pointer, width
 from .tiles import ROWS
 
@@ -103,28 +104,58 @@ def multiply_slopes(layout: Any, layer: int, samples: int, space: Any, fours: An
     multiply_rows(dx, slopes, layout[layer - 1, 2], samples, fours[0] * ROWS, fours[1] * ROWS)
 
 
+@njit
+def _fours_of_scratch(rule: Any, ldw: int) -> int:
+    """Fours of rows whose gradient a thread's scratch holds."""
+    fours: int = max(1, rule.room // (ROWS * ldw))
+    return fours
+
+
 @njit(inline=True)
 def update_first_layer(
-    target: Any, layout: Any, samples: int, columns: Any, alpha: Any, space: Any, own: Any
+    params: Any,
+    target: Any,
+    rule: Any,
+    layout: Any,
+    samples: int,
+    columns: Any,
+    alpha: Any,
+    space: Any,
+    own: Any,
 ) -> None:
-    """Add ``alpha`` times the gradient of layer 0 to ``target``, laid out as the parameters; some columns."""
-    ldw = layout[0, 2]
-    w, bias = offset(target, layout[0, 3]), offset(target, layout[0, 4])
+    """Update some columns of layer 0 by ``rule``.
+
+    Where that has nothing to apply, add ``alpha`` times the gradient to ``target``, laid out as parameters.
+    """
+    ldw, w_at, bias_at = layout[0, 2], layout[0, 3], layout[0, 4]
+    applies = rule.kinds > 0
     dz = offset(pointer(space.gradients), space.output_at[0])
-    fours = (0, (layout[0, 0] + ROWS - 1) // ROWS)
+    all_fours = (layout[0, 0] + ROWS - 1) // ROWS
     listed = pointer(own.update_samples)
-    if own.inputs.size > 0:
-        update(pointer(own.inputs), own.input_row, dz, w, ldw, samples, fours, columns, alpha, listed)
-    else:
-        values, counts = pointer(own.update_values), pointer(own.update_counts)
-        update_list(values, listed, counts, own.update_capacity, dz, w, ldw, fours, columns, alpha)
+    step = _fours_of_scratch(rule, ldw) if applies else all_fours
+    for four in range(0, all_fours, step):
+        some = (four, min(four + step, all_fours))
+        # Rows of the scratch have the numbers of those of W.
+        w = offset(rule.scratch, -four * ROWS * ldw) if applies else offset(target, w_at)
+        if own.inputs.size > 0:
+            update(pointer(own.inputs), own.input_row, dz, w, ldw, samples, some, columns, alpha, listed)
+        else:
+            values, counts = pointer(own.update_values), pointer(own.update_counts)
+            update_list(values, listed, counts, own.update_capacity, dz, w, ldw, some, columns, alpha)
+        if applies:
+            rows = some[0] * ROWS, some[1] * ROWS
+            apply_rule(params, w, rule, w_at, ldw, rows[0], rows[1], columns[0], columns[1], 0)
+    bias = rule.scratch if applies else offset(target, bias_at)
     update_bias(dz, ldw, bias, samples, columns, alpha)
+    if applies:
+        apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)
 
 
 @njit(inline=True)
 def backward_and_update(
     params: Any,
     target: Any,
+    rule: Any,
     layout: Any,
     layer: int,
     samples: int,
@@ -134,12 +165,13 @@ def backward_and_update(
     thread: int,
     threads: int,
 ) -> None:
-    """Gradient of a layer's inputs, then ``alpha`` times that of its weights, added to ``target``; for the
-    rows that a thread owns.
+    """Gradient of a layer's inputs, then its update by ``rule``; for the rows that a thread owns.
+
+    Where the rule has nothing to apply, add ``alpha`` times the gradient of the weights to ``target``.
     """
     inputs, outputs, ldw, ldx = layout[layer, 0], layout[layer, 1], layout[layer, 2], layout[layer - 1, 2]
-    w, target_w = offset(params, layout[layer, 3]), offset(target, layout[layer, 3])
-    bias = offset(target, layout[layer, 4])
+    w_at, bias_at, applies = layout[layer, 3], layout[layer, 4], rule.kinds > 0
+    w = offset(params, w_at)
     dz = offset(pointer(space.gradients), space.output_at[layer])
     x = offset(pointer(space.outputs), space.output_at[layer - 1])
     dx = offset(pointer(space.gradients), space.output_at[layer - 1])
@@ -157,9 +189,18 @@ def backward_and_update(
         backward_narrow(dz, w, ldw, inputs, outputs, transposed, x, dx, ldx, samples, owned, floor, unused)
     # So many rows of W that they stay in the second level cache between their two uses.
     step = max(1, ONE_PASS_BYTES // (ROWS * ldw * space.outputs.itemsize))
+    if applies:
+        step = _fours_of_scratch(rule, ldw)
     for four in range(fours[0], fours[1], step):
         some = (four, min(four + step, fours[1]))
         if not is_narrow:
             backward(dz, w, ldw, vectors, x, dx, ldx, samples, some, floor)
-        update(x, ldx, dz, target_w, ldw, samples, some, (0, vectors), alpha, unused)
-    update_bias(dz, ldw, bias, samples, share(vectors, thread, threads), alpha)
+        to = offset(rule.scratch, -four * ROWS * ldw) if applies else offset(target, w_at)
+        update(x, ldx, dz, to, ldw, samples, some, (0, vectors), alpha, unused)
+        if applies:
+            rows = some[0] * ROWS, some[1] * ROWS
+            apply_rule(params, to, rule, w_at, ldw, rows[0], rows[1], 0, vectors, 0)
+    bias, columns = rule.scratch if applies else offset(target, bias_at), share(vectors, thread, threads)
+    update_bias(dz, ldw, bias, samples, columns, alpha)
+    if applies:
+        apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)

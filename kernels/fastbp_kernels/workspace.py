@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from .activations import RELU
 from .batch import TAIL
 from .dense import NARROW
-from .optimizers import COLUMNS
+from .optimizers import COEFFICIENTS
 from .simd import BITS
 from .team import BARRIER_SIZE
 from .tiles import AHEAD, ROWS
@@ -65,6 +65,8 @@ class BatchBuffers(NamedTuple):
     """(B4 / 4, D / TAIL): which fours of inputs are not zero in 4 samples."""
     coefficients: NDArray[Any]
     """Of this thread's update, in the type of the parameters."""
+    scratch: NDArray[Any]
+    """Gradient of some rows, zero before and after an update; empty for plain SGD."""
 
 
 def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -103,7 +105,7 @@ def make_workspace(
 
 
 def make_batch_buffers(
-    inputs: int, dtype: DTypeLike, image_dtype: DTypeLike, batch: int, listed: bool
+    inputs: int, dtype: DTypeLike, image_dtype: DTypeLike, batch: int, listed: bool, scratch: int = 0
 ) -> BatchBuffers:
     """Allocate what one thread gathers batches of up to ``batch`` samples into.
 
@@ -113,6 +115,7 @@ def make_batch_buffers(
     dtype : float32 or float64, of the parameters
     image_dtype : uint8, float32 or float64
     listed : lists of what is not zero instead of whole rows
+    scratch : elements, `optimizers.scratch_size` of the layout; 0 for plain SGD
     """
     fours, input_fours = -(-batch // ROWS), -(-inputs // ROWS)
     b4, input_row = fours * ROWS, -(-inputs // 16) * 16
@@ -136,5 +139,6 @@ def make_batch_buffers(
         zeros=np.zeros(input_fours * ROWS, image_dtype),
         tail=np.zeros(ROWS * TAIL, image_dtype),
         masks=np.zeros(fours * -(-inputs // TAIL), np.int64),
-        coefficients=_aligned(len(COLUMNS), dtype),
+        coefficients=_aligned(COEFFICIENTS, dtype),
+        scratch=_aligned(scratch, dtype),
     )
