@@ -128,6 +128,49 @@ def test_labels_are_found_beside_an_images_file(tmp_path, rng, images, labels):
     assert train.name == images
 
 
+def table(classes, columns=8):
+    """Labels as QMNIST has them, or with another number of columns: the class, then other whole numbers."""
+    rest = np.arange(len(classes) * (columns - 1)).reshape(len(classes), -1) + 70_000
+    return idx(np.column_stack([classes, rest]), ">i4")
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_labels_of_qmnist_are_the_first_column(tmp_path, rng, pack):
+    ending = ".gz" if pack else ""
+    expected = {}
+    for part in ("train", "test"):
+        names = (f"qmnist-{part}-images-idx3-ubyte{ending}", f"qmnist-{part}-labels-idx2-int{ending}")
+        expected[part] = write_pair(tmp_path, rng, n=7, images=names[0], labels=names[1], pack=pack)
+        put = gzip.compress if pack else bytes
+        (tmp_path / names[1]).write_bytes(put(table(expected[part][1])))
+    train, test = load_training(tmp_path)
+    assert_is(train, *expected["train"])
+    assert_is(test, *expected["test"])
+
+
+def test_plain_labels_come_before_a_table(tmp_path, rng):
+    pixels, labels = write_pair(tmp_path, rng)
+    (tmp_path / "labels-idx2-int").write_bytes(table(2 - labels))
+    assert_is(load_training(tmp_path / "images-idx3-ubyte")[0], pixels, labels)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (table([0, 1, 2], columns=7), ["2 dimensions", "expected labels"]),
+        (idx(np.zeros((3, 8))), ["2 dimensions", "expected labels"]),
+        (table([0, -1, 1]), ["byte 44", "label -1"]),  # 12 bytes of header, and one row of 32
+        (table([0, 1]), ["2 labels", "expected 3"]),
+    ],
+)
+def test_damaged_tables_of_labels(tmp_path, data, says):
+    (tmp_path / "images-idx2-ubyte").write_bytes(idx([[0, 1], [2, 3], [4, 5]]))
+    (tmp_path / "labels-idx2-int").write_bytes(data)
+    text = message(load_training, tmp_path / "images-idx2-ubyte")
+    for part in [str(tmp_path / "labels-idx2-int"), *says]:
+        assert part in text
+
+
 def test_labels_packed_like_the_images_come_first(tmp_path, rng):
     pixels, labels = write_pair(
         tmp_path, rng, images="images-idx3-ubyte.gz", labels="labels-idx1-ubyte.gz", pack=True

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from fastbp import cli
 from fastbp.dataio import catalog, download
 from fastbp.dataio.catalog import Source
+from fastbp.dataio.emnist import SPLITS
 from fastbp.errors import ConfigError, DataError
 
 DATA = np.random.default_rng(9).bytes(200_003)
@@ -20,12 +21,13 @@ NAME = "images.gz"
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves DATA under every name, as ``behaviour`` says; ``requests`` are (path, Range)."""
+    """Serves ``data`` under every name, as ``behaviour`` says; ``requests`` are (path, Range)."""
 
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, data=DATA):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.data = data
         self.requests = []
         self.behaviour = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -40,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if behaviour == "missing":
             self.send_error(404)
             return
-        data = DATA[::-1] if behaviour == "wrong" else DATA
+        data = server.data[::-1] if behaviour == "wrong" else server.data
         start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0
         if behaviour == "no ranges":
             start = 0
@@ -213,13 +215,15 @@ def test_an_unknown_name(tmp_path, monkeypatch):
 
 def test_the_catalogue():
     for name, source in catalog.CATALOG.items():
-        assert len(source.files) == 4, name
+        assert len(source.files) == (1 if source.split else 4), name
         assert all(re.fullmatch(r"[0-9a-f]{64}", checksum) for checksum in source.files.values())
         assert len(source.mirrors) >= 2
         assert all(
-            re.fullmatch(r"https?://[a-z0-9.-]+/[a-z/-]+/|http://[a-z0-9.-]+/", x) for x in source.mirrors
+            re.fullmatch(r"https?://[a-z0-9.-]+/[a-zA-Z/_-]+/|http://[a-z0-9.-]+/", x) for x in source.mirrors
         )
-    assert len({checksum for source in catalog.CATALOG.values() for checksum in source.files.values()}) == 12
+    checksums = [checksum for source in catalog.CATALOG.values() for checksum in source.files.values()]
+    assert len(set(checksums)) == 4 * 4 + 1  # EMNIST's splits are of one archive
+    assert {f"emnist-{split}" for split in SPLITS} == {n for n in catalog.CATALOG if n.startswith("emnist")}
 
 
 def test_nothing_is_fetched_unasked(monkeypatch):

@@ -19,7 +19,19 @@ from fastbp import cli
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGE_NAMES = {"README", "augment", "data", "plot", "study", "test", "train"}
+PAGE_NAMES = {
+    "README",
+    "augment",
+    "data",
+    "draw",
+    "export",
+    "plot",
+    "robustness",
+    "study",
+    "test",
+    "train",
+}
+EXTRAS = {"draw": ("PIL",), "export": ("onnx", "onnxruntime")}  # beside matplotlib
 
 pytestmark = pytest.mark.skipif(not GUIDE.is_dir(), reason="the guide is not beside the tests")
 
@@ -55,7 +67,8 @@ def run_python(text, names):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page(page, tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
+    for module in ("matplotlib", *EXTRAS.get(page.stem, ())):
+        pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     names = {"__name__": "guide"}

@@ -94,10 +94,19 @@ def split_data(
 
 @data.command("download")
 def download_data(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="mnist, fashion-mnist or kmnist.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="mnist, fashion-mnist, kmnist, qmnist, or a split of EMNIST: emnist-balanced, "
+            "emnist-byclass, emnist-bymerge, emnist-digits, emnist-letters, emnist-mnist.",
+        ),
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Where the files go.", show_default="a folder NAME"),
+        typer.Option(
+            "--out", metavar="FOLDER", help="Where the files go.", show_default="a folder NAME, or emnist"
+        ),
     ] = None,
     force: Replace = False,
 ) -> None:

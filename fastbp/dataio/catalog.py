@@ -1,13 +1,18 @@
 """Public data sets that ``fastbp data download`` knows: their files, checksums and mirrors.
 
 The SHA-256 is of the packed file. Source: PyTorch's torchvision, ``prototype/datasets/_builtin/mnist.py``;
-those of KMNIST are in TensorFlow Datasets, ``url_checksums/kmnist.txt``, too.
+those of KMNIST are in TensorFlow Datasets, ``url_checksums/kmnist.txt``, too. EMNIST's is that of NIST's
+``gzip.zip`` in an earlier ``EMNIST.jl`` of JuliaML's MLDatasets.jl. torchvision has an MD5 for that file, and
+the SHA-256 of another zip, at its authors' university. Of what comes out of the archive no checksums are
+published: `fastbp.dataio.emnist` checks names, headers, counts and the CRC of gzip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from .emnist import SPLITS
 
 __all__ = ["CATALOG", "Source"]
 
@@ -21,11 +26,15 @@ class Source:
     about : authors and licence, one line
     files : name -> SHA-256 of the file, in hexadecimal digits
     mirrors : addresses of folders that hold the files, tried in this order
+    folder : where the files go by default, empty for the data set's name
+    split : of EMNIST's archive, to unpack into a folder inside of that one; or empty
     """
 
     about: str
     files: Mapping[str, str]
     mirrors: tuple[str, ...]
+    folder: str = ""
+    split: str = ""
 
 
 def _files(train_images: str, train_labels: str, test_images: str, test_labels: str) -> dict[str, str]:
@@ -77,4 +86,38 @@ CATALOG: dict[str, Source] = {
             "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
         ),
     ),
+    "qmnist": Source(
+        about="QMNIST, digits, 60,000 to test on; Yadav, Bottou (2019); BSD",
+        files={
+            "qmnist-train-images-idx3-ubyte.gz": (
+                "9e26a7bf1683614e065d7b76460ccd52807165b3f22561fb782bd9f38c52b51d"
+            ),
+            "qmnist-train-labels-idx2-int.gz": (
+                "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f"
+            ),
+            "qmnist-test-images-idx3-ubyte.gz": (
+                "43fc22bf7498b8fc98de98369d72f752d0deabc280a43a7bcc364ab19e57b375"
+            ),
+            "qmnist-test-labels-idx2-int.gz": (
+                "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06"
+            ),
+        },
+        mirrors=(
+            "https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
+            "https://github.com/facebookresearch/qmnist/raw/master/",
+        ),
+    ),
+    **{
+        f"emnist-{split}": Source(
+            about="EMNIST, handwritten letters and digits; Cohen et al. (2017); terms as NIST states them",
+            files={"gzip.zip": "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e"},
+            mirrors=(
+                "https://biometrics.nist.gov/cs_links/EMNIST/",
+                "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
+            ),
+            folder="emnist",
+            split=split,
+        )
+        for split in SPLITS
+    },
 }

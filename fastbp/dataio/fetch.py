@@ -14,12 +14,13 @@ from pathlib import Path
 from ..datasets.source import printable
 from ..errors import ConfigError, DataError, FastbpError
 from .catalog import CATALOG
+from .emnist import unpack, unpacked
 
 __all__ = ["download"]
 
 CHUNK = 1 << 16
 TIMEOUT = 30.0  # seconds without an answer
-LARGEST = 1 << 28  # bytes of one file; no file of the catalogue comes near
+LARGEST = 1 << 30  # bytes of one file; the largest of the catalogue, EMNIST's archive, has half of that
 
 
 class _BrokenError(Exception):
@@ -34,7 +35,8 @@ def download(
     Parameters
     ----------
     name : one of `fastbp.dataio.catalog.CATALOG`
-    folder : where the files go, made if it is missing; by default a folder of this name
+    folder : where the files go, made if it is missing; by default a folder of this name. EMNIST's archive, of
+        which all splits are made, is kept in ``emnist``, and each split in a folder inside
     force : replace files of these names that hold something else
     announce : told what is fetched from where, a line each
 
@@ -45,13 +47,16 @@ def download(
     Raises
     ------
     ConfigError : there is no such data set, or a file of that name holds something else
-    DataError : no mirror has a file; what came of it is kept, and the next call goes on from there
+    DataError : no mirror has a file; what came of it is kept, and the next call goes on from there. Or an
+        archive does not hold what it should
     FastbpError : a file cannot be written
     """
     if name not in CATALOG:
         raise ConfigError(f"{printable(name)}: is no known data set; expected one of: {', '.join(CATALOG)}")
     source = CATALOG[name]
-    folder = Path(name) if folder is None else folder
+    folder = Path(source.folder or name) if folder is None else folder
+    if source.split and not force and (paths := unpacked(folder / source.split, source.split)):
+        return paths  # without the archive, which may be gone
     paths = []
     was_there = folder.exists()
     try:
@@ -66,6 +71,9 @@ def download(
             if not path.exists() or _sha256(path) != checksum:
                 _fetch(path, checksum, [mirror + file for mirror in source.mirrors], announce)
             paths.append(path)
+        if source.split:
+            announce(f"{printable(folder / source.split)}: unpacking {source.split}")
+            return unpack(paths[0], folder / source.split, source.split, force=force)
     except DataError:
         if not was_there:
             with suppress(OSError):  # not empty: there is something to go on from

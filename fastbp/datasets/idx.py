@@ -1,5 +1,7 @@
 """IDX, the format of MNIST: a big-endian header with a type code and the sizes, then the values.
 
+QMNIST's labels are a table of 8 columns, of which the first is the class (Yadav & Bottou, 2019).
+
 Bytes 0 and 1 are zero, byte 2 is the type code, byte 3 the number of dimensions; each dimension follows as a
 32-bit integer, the number of samples first.
 """
@@ -23,6 +25,8 @@ from .source import ByteSource, open_source, printable, reporting
 __all__ = ["find_file", "find_folder", "read_images", "read_labels"]
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+QMNIST_COLUMNS = 8  # of a labels file: class, series, writer, ...
 
 IMAGES_NAME = re.compile(r".*images.*idx.*", re.IGNORECASE)
 TEST_WORD = re.compile(r"(?<![a-z])(t10k|test)(?![a-z])", re.IGNORECASE)
@@ -59,7 +63,10 @@ def find_folder(folder: Path) -> dict[str, Part]:
 
 
 def find_file(path: Path) -> dict[str, Part]:
-    """Part of an images file; its labels file stands beside it, named by ``labels`` and ``idx1``."""
+    """Part of an images file; its labels file stands beside it, named by ``labels`` and ``idx1``.
+
+    Or by ``labels`` and ``idx2-int``, as QMNIST's.
+    """
     return {"train": _part(path)}
 
 
@@ -80,7 +87,8 @@ def _labels_beside(images: Path) -> Path | None:
         return None
     same_spelling = re.escape(re.sub(r"(?i)(idx)\d+", r"\g<1>1", named[2]))
     pattern = re.compile(
-        rf"{re.escape(named[1])}labels({same_spelling}|[-._]idx1[-._]\w+)(\.gz)?", re.IGNORECASE
+        rf"{re.escape(named[1])}labels({same_spelling}|[-._]idx1[-._]\w+|[-._]idx2[-._]int)(\.gz)?",
+        re.IGNORECASE,
     )
     names = [name for name in _file_names(images.parent) if pattern.fullmatch(name)]
     # Plain or packed like the images comes first; the name itself makes the choice repeatable.
@@ -129,15 +137,18 @@ def read_labels(path: Path) -> Labels:
     Raises
     ------
     DataError
-        The file is not IDX, is damaged, or holds other than 1 dimension or a label out of range.
+        The file is not IDX, is damaged, or holds a label out of range, or other than 1 dimension, or 2 with
+        `QMNIST_COLUMNS` of 32-bit integers.
     """
     with open_source(path) as source:
         values, start = _read(source)
+        size = values.itemsize
+        if values.ndim == 2 and values.shape[1] == QMNIST_COLUMNS and values.dtype.str[1:] == "i4":
+            values, size = values[:, 0], size * QMNIST_COLUMNS
         if values.ndim != 1:
             raise DataError(
                 f"{printable(path)}: found {values.ndim} dimensions, expected labels, 1 dimension"
             )
-        size = values.itemsize
         return as_labels(values, printable(path), lambda i: source.byte(start + i * size))
 
 

@@ -1,0 +1,212 @@
+"""The page docs/batch-norm.md, from the figures that batch_norm.py measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from statistics import fmean, variance
+from typing import Any
+
+__all__ = ["page"]
+
+FLOAT = 4  # bytes
+ERRORS = 2  # standard errors of a difference that it must be above to count
+
+TEXT = """\
+# Batch normalisation: does it pay here?
+
+Written by `python bench/batch_norm.py`, in {seconds:.0f} s.
+
+{decision}
+
+## Accuracy
+
+MNIST, batches of {batch}, He weights, a rate that falls linearly to 0, 54,000 images to train on; {short} and
+{long} epochs. The rate is the best on the 6,000 held back, in a trial of {short} epochs; test accuracy in %,
+mean ± standard deviation over seeds. *As long* is without it, for as many updates as the compiled step would
+make in the time that it takes with it (below); *dropout* is without it, with {dropout:g} of the hidden units
+left out, at the same rate. *Gain* is over the best of those without it, with its standard error; those above
+{errors} standard errors are bold.
+
+{accuracy}
+
+Accuracy on the images held back, by rate, % (0: diverged). Normalised networks stand rates at which plain
+ones diverge, and lose less at rates that are too small.
+
+{rates}
+
+## Cost
+
+A step of {batch} samples on one thread, medians of interleaved rounds. *Passes* are those of normalisation
+over all hidden layers, forward and backward, written in Numba (`bench/batch_norm_passes.py`): {accesses}
+reads and writes of each element of a hidden layer in a step.
+
+{cost}
+
+## What it would take in the compiled step
+
+- **Passes.** Forward: mean, variance, and the normalised values in place of the ReLU that the product now
+  ends with. Backward: two sums, then the derivatives. A thread's part of a hidden layer fits into its second
+  level cache at these sizes, where all this happens; the bytes are in the table.
+- **Barriers: none more.** Hidden layers are shared by columns, forward; the derivatives of a layer's outputs
+  are written by whoever owns the rows of the next W, which are the layer's columns. Both ways a thread has
+  all samples of a column, and the sums over samples are its own, as the slopes of other activations than ReLU
+  are now (`multiply_slopes`). The same bits for any number of threads follow as they do now.
+- **Memory.** What the product gave has to be kept beside what the layer gives on: a batch of the layer's
+  outputs more, as `slopes` is.
+- **State.** Two parameters a unit (the bias goes), which the penalties leave out, and running mean and
+  variance, which no gradient moves.
+- **Afterwards nothing.** A normalisation with fixed statistics is a part of the weights before it: W gamma /
+  deviation, and beta - mean gamma / deviation for bias. Folded so, the networks above classified {folded} of
+  {judged:,} test images differently. So weights files, `predict`, `draw` and `export` would stay as they are;
+  only a run that goes on would need the unfolded ones.
+- **Not for every batch.** A last batch of one sample has no variance; small batches have noisy ones.
+
+<sub>{machine}.</sub>
+"""
+
+YES = """\
+**Yes, it pays**: in {paying} of {cases} cases a normalised network is better than the best one without, by
+{least:+.2f} to {most:+.2f} points of test accuracy, for {cheap:.0f} to {dear:.0f} % more time a step by an
+estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). It is not built yet: it
+touches both paths, the optimizer's block and the bounds of `verify`. The figures say that it is worth it.
+"""
+NO = """\
+**No, it does not pay**: in {paying} of {cases} cases only a normalised network is better than the best one
+without ({least:+.2f} to {most:+.2f} points of test accuracy), for {cheap:.0f} to {dear:.0f} % more time a
+step by an estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). It is left
+out.
+"""
+
+Figures = dict[str, Any]
+
+
+def page(figures: Figures) -> str:
+    """Return the page as Markdown."""
+    cases = list(_cases(figures))
+    return TEXT.format(
+        **{
+            name: figures[name]
+            for name in ("seconds", "batch", "short", "long", "dropout", "machine", "accesses")
+        },
+        errors=ERRORS,
+        decision=_decision(figures, cases).strip(),
+        accuracy=_table(
+            ("network", "rule", "epochs", "seeds", "without", "as long", "dropout", "with", "gain"),
+            (_case_row(case) for case in cases),
+        ),
+        rates=_rates(figures),
+        cost=_cost(figures),
+        folded=sum(run["folded"] for run in figures["runs"] if run["normalised"]),
+        judged=10_000 * sum(run["normalised"] for run in figures["runs"]),
+    )
+
+
+def _decision(figures: Figures, cases: list[Figures]) -> str:
+    gains = [case["gain"] for case in cases]
+    paying = sum(case["counts"] for case in cases)
+    shares = [100 * cost["share"] for cost in figures["costs"]]
+    torch = [100 * (share - 1) for cost in figures["costs"] for *_, share in cost["torch"].values()]
+    return (YES if 2 * paying > len(cases) else NO).format(
+        paying=paying,
+        cases=len(cases),
+        least=min(gains),
+        most=max(gains),
+        cheap=min(shares),
+        dear=max(shares),
+        torch_cheap=min(torch),
+        torch_dear=max(torch),
+    )
+
+
+def _cases(figures: Figures) -> Iterator[Figures]:
+    """Yield each network, rule and length, with the accuracies of all that was tried there."""
+    for cost in figures["costs"]:
+        for rule in cost["torch"]:
+            runs = [
+                run for run in figures["runs"] if run["sizes"] == cost["sizes"] and run["optimizer"] == rule
+            ]
+            for epochs in (figures["short"], figures["long"]):
+                near = [run for run in runs if epochs <= run["epochs"] < epochs + 1]
+                kinds = {
+                    "without": [
+                        r for r in near if not r["normalised"] and r["epochs"] == epochs and not r["dropout"]
+                    ],
+                    "long": [r for r in near if r["epochs"] > epochs],
+                    "dropout": [r for r in near if r["dropout"]],
+                    "with": [r for r in near if r["normalised"]],
+                }
+                scores = {kind: [r["test"] for r in found] for kind, found in kinds.items() if found}
+                best = max((s for kind, s in scores.items() if kind != "with"), key=fmean)
+                gain = fmean(scores["with"]) - fmean(best)
+                error = math.sqrt(sum(variance(s) / len(s) for s in (best, scores["with"])))
+                yield {
+                    "name": cost["name"],
+                    "rule": rule,
+                    "epochs": epochs,
+                    "scores": scores,
+                    "rates": {kind: kinds[kind][0]["rate"] for kind in ("without", "with")},
+                    "gain": gain,
+                    "error": error,
+                    "counts": gain > ERRORS * error,
+                }
+
+
+def _case_row(case: Figures) -> list[str]:
+    cells = {kind: f"{fmean(s):.2f} ± {math.sqrt(variance(s)):.2f}" for kind, s in case["scores"].items()}
+    for kind, rate in case["rates"].items():
+        cells[kind] += f" ({rate:g})"
+    gain = f"{case['gain']:+.2f} ± {case['error']:.2f}"
+    return [
+        case["name"],
+        case["rule"],
+        str(case["epochs"]),
+        str(len(case["scores"]["with"])),
+        *(cells.get(kind, "") for kind in ("without", "long", "dropout", "with")),
+        f"**{gain}**" if case["counts"] else gain,
+    ]
+
+
+def _rates(figures: Figures) -> str:
+    tables = []
+    for rule in figures["costs"][0]["torch"]:
+        trials = [trial for trial in figures["trials"] if trial["optimizer"] == rule]
+        rates = sorted({trial["rate"] for trial in trials})
+        rows = []
+        for cost in figures["costs"]:
+            for normalised in (False, True):
+                mine = [t for t in trials if t["sizes"] == cost["sizes"] and t["normalised"] == normalised]
+                found = [fmean(t["validation"] for t in mine if t["rate"] == rate) for rate in rates]
+                kind = "with" if normalised else "without"
+                rows.append([cost["name"], kind, *(f"{score:.2f}" for score in found)])
+        tables.append(_table((rule, "", *(f"{rate:g}" for rate in rates)), rows))
+    return "\n\n".join(tables)
+
+
+def _cost(figures: Figures) -> str:
+    rows = []
+    for cost in figures["costs"]:
+        units = sum(cost["sizes"][1:-1])
+        moved = figures["accesses"] * FLOAT * figures["batch"] * units
+        torch = [
+            f"{without:.0f} → {with_it:.0f} ({100 * (share - 1):+.0f} %)"
+            for without, with_it, share in cost["torch"].values()
+        ]
+        rows.append(
+            [
+                cost["name"],
+                f"{cost['compiled']:.0f}",
+                f"{cost['passes']:.1f}",
+                f"{100 * cost['share']:.1f} %",
+                f"{moved / 1000:,.0f}",
+                *torch,
+            ]
+        )
+    rules = [f"PyTorch, {rule}, µs" for rule in figures["costs"][0]["torch"]]
+    return _table(("network", "compiled step, µs", "passes, µs", "passes / step", "kB moved", *rules), rows)
+
+
+def _table(head: Iterable[str], rows: Iterable[list[str]]) -> str:
+    names = list(head)
+    lines = [names, ["---"] * min(2, len(names)) + ["---:"] * (len(names) - 2), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
