@@ -243,6 +243,23 @@ def test_what_diverges_says_so():
     assert np.isfinite(model.coefs_[0]).all()
 
 
+def test_a_warm_start_with_another_network_says_so():
+    X, y = regression()
+    model = MLPRegressor((5,), max_iter=1, warm_start=True).fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"are \[7\] and 'relu', but those of the network to go on with \[5\]"
+    ):
+        model.set_params(hidden_layer_sizes=7).fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"'tanh', but those of the network .* and 'relu'; expected the same"
+    ):
+        model.set_params(hidden_layer_sizes=5, activation="tanh").fit(X, y)
+    with pytest.raises(ValueError, match="y has 3 values a sample; expected 1, as before"):
+        model.set_params(activation="relu").fit(*regression(3))
+    with pytest.raises(ValueError, match="dropout needs a solver by mini-batches"):
+        MLPRegressor((5,), solver="lbfgs", dropout=0.1).fit(X, y)
+
+
 def test_partial_fit_needs_a_solver_by_batches():
     assert not hasattr(MLPRegressor(solver="lbfgs"), "partial_fit")
     assert hasattr(MLPRegressor(), "partial_fit")
@@ -256,11 +273,11 @@ def test_too_large_batches_are_said_to_be():
 
 def test_a_regressor_s_network_is_saved_loaded_and_no_classifier(tmp_path):
     X, y = regression(3)
-    model = pickle.loads(pickle.dumps(MLPRegressor((5,), max_iter=5).fit(X, y)))
+    model = pickle.loads(pickle.dumps(MLPRegressor((5,), max_iter=5, random_state=0).fit(X, y)))
     model.network_.save(tmp_path / "net.safetensors")
     network = fastbp.load(tmp_path / "net.safetensors")
     assert network.output == "identity"
-    np.testing.assert_allclose(fastbp.predict(network, X), model.predict(X), rtol=1e-12)
+    np.testing.assert_allclose(fastbp.predict(network, X), model.predict(X), rtol=1e-9, atol=1e-12)
     for given in (network, tmp_path / "net.safetensors"):
         with pytest.raises(fastbp.WeightsError, match="outputs are identity; expected softmax"):
             fastbp.test(given, (X, np.zeros(len(X), int)))

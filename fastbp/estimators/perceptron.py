@@ -151,9 +151,8 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _start(self, samples: FloatArray, outputs: int, output: str) -> None:
         """Make a network of these sizes, and forget what an earlier fit has shown."""
-        hidden = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).ravel().tolist()
         try:
-            sizes = samples.shape[1], *hidden, outputs
+            sizes = samples.shape[1], *self._hidden(), outputs
             self.network_ = Network(sizes, dtype=samples.dtype, activation=self.activation, output=output)
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             initialize(self.network_, self.init, self._seed)
@@ -167,6 +166,10 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         self.best_loss_: float | None = None if self.early_stopping else np.inf
         self.best_validation_score_: float | None = None
         self.t_ = 0
+
+    def _hidden(self) -> list[int]:
+        sizes: list[int] = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).ravel().tolist()
+        return sizes
 
     def _weights(self, samples: FloatArray, sample_weight: ArrayLike | None) -> NDArray[np.float64] | None:
         """Return each sample's factor, None if all are 1."""
@@ -189,8 +192,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         callbacks: Sequence[Callback] = (),
         partial: bool = False,
     ) -> None:
-        if samples.shape[1] != self.network_.inputs:
-            raise ValueError(f"X has {samples.shape[1]} features, the network {self.network_.inputs}")
+        self._check_goes_on(samples)
         samples = samples.astype(self.network_.dtype, copy=False)
         part = self.validation_fraction if self.early_stopping else 0.0
         samples, targets, rows = hold_back(samples, targets, validation, part, self._seed, stratify)
@@ -314,6 +316,21 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         if X is None or y is None or not self.early_stopping:
             raise ValueError("X_val needs y_val, and early_stopping=True")
         return check(X, y, reset=False)
+
+    def _check_goes_on(self, samples: FloatArray) -> None:
+        """Raise ValueError if the parameters, or the data, ask for another network than there is."""
+        network, hidden = self.network_, self._hidden()
+        known = list(network.sizes[1:-1])
+        if samples.shape[1] != network.inputs:
+            raise ValueError(f"X has {samples.shape[1]} features, the network {network.inputs}")
+        if (hidden, self.activation) != (known, network.activation):
+            raise ValueError(
+                f"hidden_layer_sizes and activation are {hidden} and {self.activation!r}, but those of the "
+                f"network to go on with {known} and {network.activation!r}; expected the same, or "
+                "warm_start=False"
+            )
+        if self.solver == "lbfgs" and self.dropout:
+            raise ValueError("dropout needs a solver by mini-batches, which lbfgs is not; expected dropout=0")
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
