@@ -167,6 +167,7 @@ def test_npz_has_all_of_the_network(dtype, tmp_path):
         "format": "fastbp",
         "sizes": list(SIZES),
         "activation": "tanh",
+        "output": "softmax",
         "input_scale": 1 / 255,
     }
 
