@@ -27,8 +27,11 @@ import llvmlite.binding as llvm
 import numba
 import numba.extending
 import numpy as np
+from numba import types
 from numba.core import compiler
 from numba.core.caching import NullCache
+
+from .linking import Part
 
 __all__ = ["cache_folder", "compiled_count", "intrinsic", "njit"]
 
@@ -141,9 +144,8 @@ def njit(function: Function | None = None, *, kept: bool = False, inline: bool =
     Parameters
     ----------
     kept : keep its machine code on disk. Only for functions that Python calls: whatever they call is inside.
-    inline : copy it into its caller before types are inferred. For functions with tiles, which LLVM would
-        otherwise optimise
-        again at each level of calls.
+    inline : copy it into its caller before types are inferred. For functions with tiles, whose widths and
+        strides LLVM should know.
 
     Notes
     -----
@@ -151,7 +153,8 @@ def njit(function: Function | None = None, *, kept: bool = False, inline: bool =
     division by zero.
     No fast-math: NaN and infinity must survive so that divergence is seen, and tiles state their fused
     multiply-adds.
-    Functions that are not kept cannot be called from Python: their wrappers would only cost compile time.
+    Functions that are not kept cannot be called from Python, and have no machine code of their own: see
+    linking.py.
     """
     if function is None:
         return lambda f: _compile(f, kept, inline)
@@ -167,7 +170,11 @@ def _compile(function: Function, kept: bool, inline: bool) -> Function:
         inline="always" if inline else "never",
         no_cpython_wrapper=not kept,
         no_cfunc_wrapper=True,
+        pipeline_class=compiler.Compiler if kept else Part,
     )(function)
+    resolve = dispatcher.get_call_template
+    # Numba would compile again for each constant that is an argument.
+    dispatcher.get_call_template = lambda args, kws: resolve(tuple(map(types.unliteral, args)), kws)
     if kept:
         dispatcher._cache = _KernelCache(f"{function.__module__.rpartition('.')[2]}.{function.__name__}")
     return cast(Function, dispatcher)

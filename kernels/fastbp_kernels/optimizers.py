@@ -110,9 +110,9 @@ COEFFICIENTS = len(COLUMNS) + 1
 APPLIES, HAS_FIRST, HAS_SECOND, HAS_MEAN = 1, 2, 4, 8
 """Bits of a Rule's ``kinds``."""
 
-SCRATCH_BYTES = 16384
-"""Gradient of so many rows of W waits for the rule: with the same rows of W, m and v it fits the first two
-cache levels.
+SCRATCH_BYTES = 8192
+"""Gradient of so many rows of W waits for the rule: with the same rows of W, m and v it fits the first level
+cache.
 """
 CHUNK = 4096
 """Elements whose squares are summed together: a fixed part of the block, whichever thread has it."""
@@ -280,7 +280,7 @@ def apply_rule(
     rule : Rule
     ldw : length of a row
     first_row, last_row, first_vector, last_vector : the last ones exclusive
-    is_bias : 0 or 1. A number as the others, not a tuple or bool: Numba would compile again for each literal
+    is_bias : 0 or 1: neither l2 nor decay
 
     Notes
     -----

@@ -1,6 +1,6 @@
 """The cache of compiled kernels: stale, damaged, raced, unwritable; and nobody else's cache is touched.
 
-A small package with the same jit.py stands in for the kernels, which take seconds to compile.
+A small package with the same jit.py and linking.py stands in for the kernels, which take seconds to compile.
 """
 
 import hashlib
@@ -42,7 +42,8 @@ def small(tmp_path):
     """Folder of a package ``small`` whose kept function calls another file's function."""
     package = tmp_path / "small"
     package.mkdir()
-    shutil.copy(Path(fastbp_kernels.__file__).with_name("jit.py"), package)
+    for name in ("jit.py", "linking.py"):
+        shutil.copy(Path(fastbp_kernels.__file__).with_name(name), package)
     (package / "__init__.py").write_text("")
     (package / "entry.py").write_text(ENTRY)
     (package / "inner.py").write_text(INNER)

@@ -31,6 +31,7 @@ OPTIONS = {
     "norm": {"clip_norm": 0.1},
     "max": {"max_norm": 0.7},
     "mean": {"average": 0.3},
+    "at once": {"l2": 0.05, "weight_decay": 0.2, "clip_value": 0.02, "average": 0.95},
     "all": {
         "l2": 0.05,
         "weight_decay": 0.2,
@@ -40,8 +41,9 @@ OPTIONS = {
         "average": 0.95,
     },
 }
-# No hidden layer; remainders of fours and vectors; more than a chunk of squares; a narrow last layer.
-SHAPES = [((7, 3), 5), ((13, 17, 7, 3), 19), ((67, 113, 33, 40), 7), ((1, 1, 2), 1)]
+# No hidden layer; remainders of fours and vectors; more than a chunk of squares, and rows than a scratch
+# holds; a narrow last layer; ones; four rows longer than a scratch is meant to be.
+SHAPES = [((7, 3), 5), ((13, 17, 7, 3), 19), ((67, 113, 33, 40), 7), ((1, 1, 2), 1), ((9, 601, 3), 6)]
 pairs = pytest.mark.parametrize("pair", [F32_U8, F64_F64], ids="-".join)
 
 
@@ -143,11 +145,12 @@ def outcome(backend, problem, spec, options):
 
 @pairs
 @pytest.mark.parametrize("threads", [2, 3, 7])
-@pytest.mark.parametrize("spec", ["sgd", "nesterov", "adamw"])
+@pytest.mark.parametrize("spec", RULES)
 def test_any_number_of_threads_gives_the_bits_of_one(spec, threads, pair):
     for sizes, batch in SHAPES:
         problem = draw(sizes, batch, pair, RULES[spec][1])
-        for listed, options in itertools.product((False, True), (OPTIONS["none"], OPTIONS["all"])):
+        for listed, name in itertools.product((False, True), ("none", "at once", "max", "all")):
+            options = OPTIONS[name]
             with forced(listed):
                 many, one = NumbaBackend(threads), NumbaBackend(1)
                 assert outcome(many, problem, spec, options) == outcome(one, problem, spec, options)
@@ -163,6 +166,40 @@ def test_sgd_with_a_mean_has_the_bits_of_plain_sgd(pair):
         NumbaBackend(1).train_steps(plain, *rest, *out)
         found = fit(NumbaBackend(1), averaged, *rest, Optimizer(averaged, average=0.9))
         assert bits(averaged.parameters, *found) == bits(plain.parameters, *out)
+
+
+@pairs
+@pytest.mark.parametrize("spec", RULES)
+def test_a_norm_that_is_never_reached_changes_no_bit(spec, pair):
+    # One path has the whole gradient before any update, the other never.
+    for sizes, batch in SHAPES:
+        problem = draw(sizes, batch, pair, RULES[spec][1])
+        for listed, name in itertools.product((False, True), ("none", "at once", "max")):
+            with forced(listed):
+                at_once = outcome(NumbaBackend(1), problem, spec, OPTIONS[name])
+                whole = outcome(NumbaBackend(1), problem, spec, {**OPTIONS[name], "clip_norm": 1e30})
+            assert at_once == whole
+
+
+@pairs
+@pytest.mark.parametrize("clip_norm", [0.0, 1e30])
+def test_state_too_small_for_a_normal_number_becomes_zero(clip_norm, pair):
+    network, images, labels, *rest = draw((13, 17, 7, 3), 19, pair, 0.01)
+    images[:, 5] = 0
+    for value, left in ((0.9, 0.0), (1.5, 1.5), (np.nan, np.nan)):
+        trained = network.copy()
+        optimizer = Optimizer(trained, "adamw", clip_norm=clip_norm)
+        smallest = np.finfo(network.dtype).tiny
+        state = [network.views(block)[0][0] for block in (optimizer.first, optimizer.second)]
+        for block, sign in zip(state, (-1, 1), strict=True):
+            block[5] = sign * value * smallest
+        out = np.empty(1), np.empty(1, np.int64)
+        options, order, batch = StepOptions(optimizer=optimizer), rest[0], rest[1]
+        NumbaBackend(1).train_steps(
+            trained, images, labels, order[:batch], batch, np.full(1, 0.01), *out, options=options
+        )
+        for block, sign, decay in zip(state, (-1, 1), (0.9, 0.999), strict=True):
+            np.testing.assert_allclose(block[5] / smallest, sign * decay * left, rtol=1e-5)
 
 
 @pytest.mark.parametrize("backend", [NumbaBackend, NumpyBackend])
