@@ -226,7 +226,7 @@ def kernels(problem: Problem) -> dict[str, tuple[Callable[[int], None], int]]:
             network.input_scale,
             space,
             buffers,
-            *no_options(network.dtype, images.dtype),
+            *no_options(network, images.dtype),
             losses,
             right,
             logits,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastbp_kernels import make_objective, make_regularizer, no_updater
+from fastbp_kernels import make_normalizer, make_objective, make_regularizer, no_updater
 from numpy.typing import DTypeLike
+
+from fastbp.network import Network
 
 __all__ = ["no_options"]
 
 
-def no_options(dtype: DTypeLike, image_dtype: DTypeLike) -> tuple[Any, Any, Any, Any]:
-    """Return distorter, updater, regularizer and objective of nothing, as `run_batches` takes them."""
-    return None, no_updater(dtype), make_regularizer(image_dtype), make_objective(dtype)
+def no_options(network: Network, image_dtype: DTypeLike) -> tuple[Any, Any, Any, Any, Any]:
+    """Return distorter, updater, regularizer, normalizer and objective that do nothing."""
+    dtype = network.dtype
+    normalizer = make_normalizer(network.layout, dtype, 1)
+    return None, no_updater(dtype), make_regularizer(image_dtype), normalizer, make_objective(dtype)

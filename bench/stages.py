@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from compiled import measured
 from fastbp_kernels import epoch as kernels
-from fastbp_kernels import make_batch_buffers, make_workspace, no_updater
+from fastbp_kernels import make_batch_buffers, make_normalizer, make_workspace, no_updater
 from fastbp_kernels.layers import backward_and_update, forward_layer, update_first_layer
 from fastbp_kernels.loss import softmax_cross_entropy
 from fastbp_kernels.optimizers import rule_of
@@ -89,16 +89,24 @@ def _loss(
 
 @measured
 def _backward(
-    params: Any, layout: Any, batch: int, rate: float, updater: Any, space: Any, own: Any, steps: int
+    params: Any,
+    layout: Any,
+    batch: int,
+    rate: float,
+    updater: Any,
+    normalizer: Any,
+    space: Any,
+    own: Any,
+    steps: int,
 ) -> None:
     rule = rule_of(updater, own)
     p, lanes, alpha = pointer(params), width(pointer(params)), params.dtype.type(-rate)
     unused = pointer(own.update_samples)
     for _ in range(steps):
         for layer in range(len(layout) - 1, 0, -1):
-            backward_and_update(p, p, rule, layout, layer, batch, alpha, space, unused, 0, 1)
+            backward_and_update(p, p, rule, layout, layer, batch, alpha, space, unused, normalizer, 0, 1)
         columns = (0, (layout[0, 1] + lanes - 1) // lanes)
-        update_first_layer(p, p, rule, layout, batch, columns, alpha, space, own)
+        update_first_layer(p, p, rule, layout, batch, columns, alpha, space, own, normalizer)
 
 
 class Stages:
@@ -162,8 +170,9 @@ class Stages:
         """Carry the gradient back and update all parameters, ``steps`` times."""
         network = self.network
         plain = no_updater(network.dtype)
+        nothing = make_normalizer(network.layout, network.dtype, 1)
         batch, space, own = self.problem.batch, self.space, self.own
-        _backward(network.parameters, network.layout, batch, rate, plain, space, own, steps)
+        _backward(network.parameters, network.layout, batch, rate, plain, nothing, space, own, steps)
 
     def inputs(self) -> tuple[NDArray[Any], ...]:
         """What was gathered as matrices (B, D): once as the forward product reads it, and, where there are

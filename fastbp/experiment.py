@@ -74,6 +74,7 @@ def train(
     ema: float = _DEFAULT.ema,
     dropout: float = _DEFAULT.dropout,
     input_dropout: float = _DEFAULT.input_dropout,
+    batch_norm: bool = _DEFAULT.batch_norm,
     label_smoothing: float = _DEFAULT.label_smoothing,
     class_weight: str = _DEFAULT.class_weight,
     init: str = _DEFAULT.init,

@@ -15,6 +15,7 @@ from fastbp_kernels import (
     BITS,
     BatchBuffers,
     Distorter,
+    Normalizer,
     Objective,
     Regularizer,
     Team,
@@ -23,6 +24,7 @@ from fastbp_kernels import (
     compiled_count,
     make_batch_buffers,
     make_distorter,
+    make_normalizer,
     make_objective,
     make_regularizer,
     make_updater,
@@ -39,6 +41,7 @@ from fastbp_kernels.optimizers import COLUMNS
 from fastbp_kernels.tiles import ROWS
 from numpy.typing import NDArray
 
+from .batch_norm import EPSILON
 from .distortions import Distortion
 from .errors import DataError
 from .network import Network
@@ -97,7 +100,8 @@ class NumbaBackend:
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
             needed = [None] if distortion is None else [None, *_distorters(distortion, 1, 1)]
-            plain = no_updater(network.dtype), _regularizer(network, images, 1, StepOptions())
+            nothing_else = StepOptions()
+            plain = no_updater(network.dtype), *_learning(network, images, 1, nothing_else, 0)
             aim = make_objective(network.dtype)
             batches = nothing, nothing, np.zeros(1, np.int64), np.zeros(0)
             for distorter in needed:  # validation and test see images as they are
@@ -131,17 +135,19 @@ class NumbaBackend:
         options = options or StepOptions()
         updater = _updater(network, options.optimizer, rates)
         scratch = scratch_size(network.layout, network.dtype) if options.optimizer else 0
-        regularizer = _regularizer(network, images, batch, options)
+        regularizer, normalizer = _learning(network, images, batch, options, len(rates))
         labels, objective = _objective(network, targets, options)
         drops = options.dropout is not None and bool(options.dropout.thresholds[1:].any())
+        slopes = drops or options.batch_norm is not None
 
         def part(threads: int, first: int, stop: int) -> None:
-            space = self._space(network, batch, drops=drops)
+            space = self._space(network, batch, slopes=slopes)
             space.barrier[:] = 0
             own = [self._own(network, images, batch, listed, thread, scratch) for thread in range(threads)]
             distorters = _distorters(distortion, batch, threads)
             outputs = sample_losses, right, nothing
             step_updater = updater._replace(table=updater.table[first:stop])
+            step_normalizer = normalizer._replace(gains=normalizer.gains[first:stop])
             step_rates = rates[first:stop]
 
             def share(thread: int) -> None:
@@ -156,6 +162,7 @@ class NumbaBackend:
                     distorters[thread],
                     step_updater,
                     regularizer,
+                    step_normalizer,
                     objective,
                     *outputs,
                     thread,
@@ -217,12 +224,12 @@ class NumbaBackend:
         """Whether to work on lists of what is not zero; they name rows of W by 32 bits."""
         return is_sparse(images, order) and network.parameters.size < 2**31
 
-    def _space(self, network: Network, batch: int, part: int = 0, *, drops: bool = False) -> Workspace:
-        key = (network.sizes, network.dtype, network.activation, batch, part, drops)
+    def _space(self, network: Network, batch: int, part: int = 0, *, slopes: bool = False) -> Workspace:
+        key = (network.sizes, network.dtype, network.activation, batch, part, slopes)
         if key not in self._spaces:
             _make_room(self._spaces)
             kind = ACTIVATIONS[network.activation]
-            self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind, drops=drops)
+            self._spaces[key] = make_workspace(network.layout, network.dtype, batch, kind, slopes=slopes)
         return self._spaces[key]
 
     def _own(
@@ -253,7 +260,7 @@ class NumbaBackend:
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
         no_rates, nothing = np.zeros(0), StepOptions()
-        plain = no_updater(network.dtype), _regularizer(network, images, batch, nothing)
+        plain = no_updater(network.dtype), *_learning(network, images, batch, nothing, 0)
         labels, objective = _objective(network, targets, nothing)
 
         def share(thread: int) -> None:
@@ -279,6 +286,7 @@ def _call(
     distorter: Distorter | None,
     updater: Updater,
     regularizer: Regularizer,
+    normalizer: Normalizer,
     objective: Objective,
     losses: NDArray[Any],
     right: NDArray[np.uint8],
@@ -301,6 +309,7 @@ def _call(
         distorter,
         updater,
         regularizer,
+        normalizer,
         objective,
         losses,
         right,
@@ -329,15 +338,24 @@ def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.fl
     return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
 
 
-def _regularizer(network: Network, images: Images, batch: int, options: StepOptions) -> Regularizer:
-    """Return what the kernel takes of these options; the batch without dropped inputs is shared."""
+def _learning(
+    network: Network, images: Images, batch: int, options: StepOptions, steps: int
+) -> tuple[Regularizer, Normalizer]:
+    """Return what the kernel takes of dropout and batch normalisation, whose next steps are counted.
+
+    The batch without dropped inputs, and what is normalised, are shared.
+    """
+    state = options.batch_norm
+    statistics = (state.mean, state.variance, state.gains(steps), EPSILON) if state else ()
+    normalizer = make_normalizer(network.layout, network.dtype, batch, *statistics)
     dropout = options.dropout
-    return make_regularizer(
+    regularizer = make_regularizer(
         images.dtype,
         dropout.thresholds if dropout else None,
         dropout.keys if dropout else None,
         batch * network.inputs,
     )
+    return regularizer, normalizer
 
 
 def _objective(

@@ -14,12 +14,14 @@ from threadpoolctl import ThreadpoolController
 
 from . import reference, reference_distortions, reference_learning
 from . import reference_optimizers as rules
+from .batch_norm import EPSILON, BatchNorm
 from .distortions import Distortion
 from .dropout import STEPS, Dropout
 from .errors import DataError
 from .network import FloatArray, Network
 from .optimizers import Optimizer
 from .reference_activations import ACTIVATIONS
+from .reference_batch_norm import Normalized
 from .reference_dropout import kept
 from .reference_losses import OUTPUTS, Targets
 from .step_options import StepOptions
@@ -95,6 +97,10 @@ class NumpyBackend:
                 partial(_factors, network, dropout) if dropout else None,
                 options.label_smoothing,
                 None if weights is None else weights.astype(network.dtype),
+                partial(_observe, options.batch_norm, options.batch_norm.gains(len(rates)))
+                if options.batch_norm
+                else None,
+                EPSILON,
             )
 
     def evaluate(
@@ -165,6 +171,14 @@ def _distorted(
         distortion.key,
         distortion.shape,
     )
+
+
+def _observe(
+    batch_norm: BatchNorm, gains: NDArray[np.float64], normalized: list[Normalized], step: int
+) -> None:
+    """Take note of the statistics of a step."""
+    for layer, found in enumerate(normalized):
+        batch_norm.observe(layer, found.mean, found.variance, len(found.values), float(gains[step]))
 
 
 def _factors(network: Network, dropout: Dropout, layer: int, rows: NDArray[np.int64]) -> FloatArray | None:

@@ -109,6 +109,14 @@ Dropout = Annotated[
 InputDropout = Annotated[
     float, _option("--input-dropout", "PART", "Part of the inputs that a step leaves out.", LEARNING)
 ]
+BatchNorm = Annotated[
+    bool,
+    _flag(
+        "--batch-norm",
+        "Normalise hidden units over each mini-batch; what is kept is a plain network.",
+        LEARNING,
+    ),
+]
 LabelSmoothing = Annotated[
     float,
     _option("--label-smoothing", "PART", "Part of each label that is spread over all classes.", LEARNING),

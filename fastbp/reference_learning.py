@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .reference import CHUNK, Floats, Images, Integers, gather, predict_logits
 from .reference_activations import Activation
+from .reference_batch_norm import Normalized, normalize
 from .reference_losses import Output, Targets
 
 __all__ = ["Masks", "backward", "evaluate", "forward", "train_steps"]
@@ -27,6 +28,8 @@ def forward(
     x: Floats,
     activation: Activation,
     factors: Sequence[Floats | None] | None = None,
+    normalized: list[Normalized] | None = None,
+    epsilon: float = 0.0,
 ) -> tuple[list[Floats], list[Floats], Floats]:
     """Pass a batch through the network, and keep what ``backward`` needs.
 
@@ -37,6 +40,8 @@ def forward(
     activation : of hidden layers
     factors : L arrays (B, D), what the inputs of each layer are multiplied by (those of the first one are
         already), or None for nothing
+    normalized : OUT, of each hidden layer what ``backward`` needs, or None for no batch normalisation
+    epsilon : of the normalisation
 
     Returns
     -------
@@ -46,7 +51,11 @@ def forward(
     """
     activations, slopes = [x], []
     for layer, (weight, bias) in enumerate(zip(weights[:-1], biases[:-1], strict=True)):
-        z = activations[-1] @ weight + bias
+        z: Floats = activations[-1] @ weight
+        if normalized is not None:
+            normalized.append(normalize(z, epsilon))
+            z = normalized[-1].values
+        z = z + bias
         factor = factors[layer + 1] if factors is not None else None
         activations.append(activation.value(z) if factor is None else activation.value(z) * factor)
         slopes.append(activation.slope(z) if factor is None else activation.slope(z) * factor)
@@ -54,7 +63,11 @@ def forward(
 
 
 def backward(
-    weights: Sequence[Floats], activations: Sequence[Floats], slopes: Sequence[Floats], d_logits: Floats
+    weights: Sequence[Floats],
+    activations: Sequence[Floats],
+    slopes: Sequence[Floats],
+    d_logits: Floats,
+    normalized: Sequence[Normalized] | None = None,
 ) -> tuple[list[Floats], list[Floats]]:
     """Carry the derivative from the logits back to every parameter: d_z' = (d_z W^T) * slope.
 
@@ -66,8 +79,10 @@ def backward(
     d_biases: list[Floats] = []
     d_z = d_logits
     for layer in reversed(range(len(weights))):
-        d_weights.append(activations[layer].T @ d_z)
         d_biases.append(d_z.sum(axis=0))
+        if normalized is not None and layer < len(weights) - 1:
+            d_z = normalized[layer].backward(d_z)
+        d_weights.append(activations[layer].T @ d_z)
         if layer > 0:
             d_z = (d_z @ weights[layer].T) * slopes[layer - 1]
     return d_weights[::-1], d_biases[::-1]
@@ -91,6 +106,8 @@ def train_steps(
     masks: Masks | None = None,
     smoothing: float = 0.0,
     sample_weights: Floats | None = None,
+    observe: Callable[[list[Normalized], int], None] | None = None,
+    epsilon: float = 0.0,
 ) -> None:
     """Make a step for each mini-batch of ``order``, in place; see `fastbp.reference.train_steps`.
 
@@ -103,6 +120,8 @@ def train_steps(
     distort : what to take for some rows of the images, None for the images as they are
     masks : of dropout; ``input_scale`` has the factor of inputs that are kept, whose masks are 0 and 1
     smoothing, sample_weights : of the loss; the weights are of all images, (N,)
+    observe : given what batch normalisation made of each hidden layer, and the step; None for none of it
+    epsilon : of the normalisation
     """
     for step, rate in enumerate(rates.tolist()):
         rows = order[step * batch_size : (step + 1) * batch_size]
@@ -113,11 +132,14 @@ def train_steps(
         factors = None if masks is None else [masks(layer, rows) for layer in range(len(weights))]
         if factors is not None and factors[0] is not None:
             x = x * factors[0]
-        activations, slopes, logits = forward(weights, biases, x, activation, factors)
+        normalized: list[Normalized] | None = None if observe is None else []
+        activations, slopes, logits = forward(weights, biases, x, activation, factors, normalized, epsilon)
+        if observe is not None and normalized is not None:
+            observe(normalized, step)
         of_rows = None if sample_weights is None else sample_weights[rows]
         losses[step], d_logits = output.loss(logits, targets[rows], smoothing, of_rows)
         correct[step] = output.right(logits, targets[rows])
-        d_weights, d_biases = backward(weights, activations, slopes, d_logits)
+        d_weights, d_biases = backward(weights, activations, slopes, d_logits, normalized)
         update(d_weights, d_biases, rate)
 
 

@@ -52,6 +52,8 @@ class Settings:
     ema : decay of the running mean of the parameters, which is then what is validated and kept; below 1
     dropout, input_dropout : part of the hidden units, and of the inputs, that each training step leaves out,
         >= 0 and below 1, rounded to multiples of 1 / 65536
+    batch_norm : normalise the sums of hidden units over each mini-batch while training; the network that is
+        kept needs it no more
     label_smoothing : part of each label's probability that training spreads over all classes, below 1
     class_weight : what training multiplies the loss of each class's samples by; texts as in
         `fastbp.sample_weights.canonical`
@@ -90,6 +92,7 @@ class Settings:
     ema: float = 0.0
     dropout: float = 0.0
     input_dropout: float = 0.0
+    batch_norm: bool = False
     label_smoothing: float = 0.0
     class_weight: str = "none"
     init: str = "he"
@@ -121,6 +124,7 @@ class Settings:
             "ema": _share("ema", self.ema),
             "dropout": _share("dropout", self.dropout),
             "input_dropout": _share("input_dropout", self.input_dropout),
+            "batch_norm": _switch("batch_norm", self.batch_norm),
             "label_smoothing": _share("label_smoothing", self.label_smoothing),
             "class_weight": sample_weights.canonical(self.class_weight),
             "init": _choice("init", self.init, SCHEMES),

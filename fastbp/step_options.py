@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .batch_norm import BatchNorm
 from .dropout import Dropout
 from .optimizers import Optimizer
 
@@ -19,11 +20,12 @@ class StepOptions:
 
     optimizer: Optimizer | None = None  # None: plain SGD
     dropout: Dropout | None = None
+    batch_norm: BatchNorm | None = None  # None: hidden layers are not normalised
     label_smoothing: float = 0.0  # part of each label's probability that is spread over all classes
     sample_weights: NDArray[np.float64] | None = None  # (N,): factors of each sample's loss; None: all 1
 
     @property
     def is_plain(self) -> bool:
         """Whether nothing is asked for."""
-        nothing = self.optimizer is None and self.dropout is None and self.sample_weights is None
-        return nothing and self.label_smoothing == 0
+        given = self.optimizer, self.dropout, self.batch_norm, self.sample_weights
+        return all(option is None for option in given) and self.label_smoothing == 0

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backends import Backend
+from .batch_norm import BatchNorm
 from .callbacks import Callback, ChunkRecord, EpochRecord
 from .datasets.mapped import release, samples_at_once
 from .distortions import Distortion
@@ -137,8 +138,9 @@ class Trainer:
             settings.class_weight, targets, self.train_rows, network.classes, sample_weights
         )
         self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
-        # What is validated and kept, with its weights as they are or their running mean.
-        self._judged = network.copy() if settings.ema else network
+        # What is validated and kept, with its weights as they are, averaged, or folded.
+        self._batch_norm = BatchNorm(network) if settings.batch_norm else None
+        self._judged = network.copy() if settings.ema or settings.batch_norm else network
         self._kept = network.parameters.copy()  # the judged ones when this epoch began
         self._stopper = Stopper(settings.stop)
         self._plateau = PlateauRate(settings.schedule, settings.learning_rate, settings.warmup)
@@ -192,7 +194,7 @@ class Trainer:
         """How many epochs nobody needs to look into before they are done; 1 unless they are short."""
         settings = self.settings
         looks = len(self.validation_rows) or settings.stop or settings.restore_best
-        draws = self.distortion is not None or self._dropout is not None or self._plateau.is_active
+        draws = self.distortion or self._dropout or self._batch_norm or self._plateau.is_active
         if looks or draws:
             return 1
         ahead = min((callback.epochs_ahead() for callback in self.callbacks), default=math.inf)
@@ -351,6 +353,7 @@ class Trainer:
         options = StepOptions(
             optimizer=None if self._optimizer.is_plain else self._optimizer,
             dropout=self._dropout and self._dropout.at(seed, number),
+            batch_norm=self._batch_norm,
             label_smoothing=self.settings.label_smoothing,
             sample_weights=self._weights,
         )
@@ -363,9 +366,12 @@ class Trainer:
         return math.nan if self.network.output == "identity" else found
 
     def _judged_now(self) -> Network:
-        """Return the network that counts: as it is, or with the running mean of its parameters."""
+        """Return the network that counts: as it is, or with the running mean of its parameters, or folded."""
         if self._judged is not self.network:
-            np.copyto(self._judged.parameters, self._optimizer.mean)
+            mean = self._optimizer.mean
+            np.copyto(self._judged.parameters, mean if mean.size else self.network.parameters)
+            if self._batch_norm is not None:
+                self._batch_norm.fold(self._judged)
         return self._judged
 
     def _chunks(self) -> Iterator[slice]:

@@ -62,6 +62,7 @@ PLAIN = (
     "ema",
     "dropout",
     "input_dropout",
+    "batch_norm",
     "label_smoothing",
     "class_weight",
 )

@@ -66,6 +66,7 @@ class Run:
     drop : probabilities of the inputs of each layer, multiples of 1 / 65536, and a key for each
     sample_weights : of all images
     output : of the last layer, with its loss
+    batch_norm : normalise hidden units
     """
 
     def __init__(
@@ -85,7 +86,10 @@ class Run:
         sample_weights=None,
         drop=None,
         output="softmax",
+        batch_norm=False,
     ):
+        self.batch_norm = batch_norm
+        self.running = [(np.zeros(len(b)), np.ones(len(b))) for b in biases[:-1]]
         self.output = output
         self.smoothing, self.sample_weights, self.drop = smoothing, sample_weights, drop
         self.weights = [np.array(weight, np.float64) for weight in weights]
@@ -113,22 +117,42 @@ class Run:
     def forward(self, x, rows=None):
         inputs, slopes = [x * self.factors(0, rows, x.shape[1])], []
         for layer, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
-            z = inputs[-1] @ weight + bias
+            z = inputs[-1] @ weight
+            if self.batch_norm and rows is not None:
+                z = self.normalize(layer, z)
+            z = z + bias
             factors = self.factors(layer + 1, rows, len(bias))
             inputs.append(self.value(z) * factors)
             slopes.append(self.slope(z) * factors)
         return inputs, slopes, inputs[-1] @ self.weights[-1] + self.biases[-1]
 
+    def normalize(self, layer, z):
+        """z^ of each unit, its derivatives by all samples' z, and what is remembered of mean and variance."""
+        n = len(z)
+        mean, variance = z.mean(axis=0), z.var(axis=0)
+        deviation = np.sqrt(variance + 1e-5)
+        values = (z - mean) / deviation
+        self.jacobians.append(
+            [(np.eye(n) - 1 / n - np.outer(v, v) / n) / s for v, s in zip(values.T, deviation, strict=True)]
+        )
+        if n > 1:
+            gain, (m, v) = max(0.1, 1 / (self.t + 1)), self.running[layer]
+            self.running[layer] = (1 - gain) * m + gain * mean, (1 - gain) * v + gain * z.var(axis=0, ddof=1)
+        return values
+
     def gradients(self, x, labels, rows):
         """Loss, derivatives by weights and biases, right answers."""
+        self.jacobians = []
         inputs, slopes, logits = self.forward(x, [int(row) for row in rows])
         w = np.ones(len(labels)) if self.sample_weights is None else self.sample_weights[rows]
         losses, delta, correct = getattr(self, self.output)(logits, labels)
         loss, delta = (w * losses).sum() / len(labels), w[:, None] * delta / len(labels)
         d_weights, d_biases = [], []
         for layer in range(len(self.weights) - 1, -1, -1):
-            d_weights.insert(0, inputs[layer].T @ delta)
             d_biases.insert(0, delta.sum(axis=0))
+            if self.batch_norm and layer < len(self.weights) - 1:
+                delta = np.einsum("iu,uij->ju", delta, self.jacobians[layer])
+            d_weights.insert(0, inputs[layer].T @ delta)
             if layer:
                 delta = (delta @ self.weights[layer].T) * slopes[layer - 1]
         return loss, d_weights, d_biases, correct

@@ -79,7 +79,7 @@ class Fastbp(Rival):
             network.input_scale,
             make_workspace(network.layout, network.dtype, 1),
             make_batch_buffers(network.inputs, network.dtype, data.images.dtype, 1, listed),
-            *no_options(network.dtype, data.images.dtype),
+            *no_options(network, data.images.dtype),
             np.zeros(rows, network.dtype),
             np.zeros(rows, np.uint8),
             np.zeros((rows, network.classes), network.dtype),

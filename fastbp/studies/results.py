@@ -58,6 +58,7 @@ _LATER = {
     "ema": 0.0,
     "dropout": 0.0,
     "input_dropout": 0.0,
+    "batch_norm": False,
     "label_smoothing": 0.0,
     "class_weight": "none",
 }

@@ -5,6 +5,7 @@ given. The ledger in kernels/README.md says what each kernel computes, what it c
 """
 
 from .augment import Distorter, distort_rows, make_distorter, resample_rows
+from .batch_norm import Normalizer, make_normalizer
 from .epoch import run_batches
 from .jit import cache_folder, compiled_count
 from .loss import Objective, make_objective
@@ -19,6 +20,7 @@ __all__ = [
     "BITS",
     "BatchBuffers",
     "Distorter",
+    "Normalizer",
     "Objective",
     "Regularizer",
     "Team",
@@ -29,6 +31,7 @@ __all__ = [
     "distort_rows",
     "make_batch_buffers",
     "make_distorter",
+    "make_normalizer",
     "make_objective",
     "make_regularizer",
     "make_updater",

@@ -19,6 +19,7 @@ import numpy as np
 
 from .augment import distort
 from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
+from .batch_norm import normalize_layer, return_through_normalization
 from .dense import share
 from .jit import njit
 from .layers import (
@@ -209,6 +210,7 @@ def run_batches(
     distorter: Any,
     updater: Any,
     regularizer: Any,
+    normalizer: Any,
     objective: Any,
     losses: Any,
     right: Any,
@@ -237,6 +239,7 @@ def run_batches(
         without what distorting takes: most runs need not wait for that
     updater : Updater, empty for plain SGD; otherwise its table has a row for each step
     regularizer : Regularizer, empty for no dropout
+    normalizer : Normalizer, empty for no batch normalisation; the workspace has slopes with it
     objective : Objective, empty for classes without smoothing and weights
     losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update
     right : (n,), uint8, OUT: 1 where it was answered right
@@ -294,6 +297,8 @@ def run_batches(
             if hidden:
                 if keeps_slopes:
                     rows_of_batch = (some[0] * ROWS, some[1] * ROWS)
+                    if normalizer.values.size > 0:
+                        normalize_layer(layout, p, layer, samples, columns, space, normalizer, step)
                     activate_layer(layout, layer, rows_of_batch, columns, space)
                 if regularizer.thresholds.size > 0 and regularizer.thresholds[layer + 1] > 0:
                     batch_rows = offset(index, first)
@@ -356,11 +361,24 @@ def run_batches(
             for back in range(last):
                 layer = last - back
                 backward_and_update(
-                    p, target, at_once, layout, layer, samples, alpha, space, unused, thread, threads
+                    p,
+                    target,
+                    at_once,
+                    layout,
+                    layer,
+                    samples,
+                    alpha,
+                    space,
+                    unused,
+                    normalizer,
+                    thread,
+                    threads,
                 )
                 if keeps_slopes:
                     owned = owned_fours(layout, layer, lanes, samples, thread, threads)
                     multiply_slopes(layout, layer, samples, space, owned)
+                    if normalizer.values.size > 0:
+                        return_through_normalization(layout, layer - 1, samples, owned, space, normalizer)
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
         following = first + samples
@@ -370,7 +388,7 @@ def run_batches(
         ask_for(source, inputs, images.itemsize, label, index, following + some[0], following + some[1])
         if rates.size > 0:
             columns = columns_of(layout, 0, lanes, thread, threads)
-            update_first_layer(p, target, at_once, layout, samples, columns, alpha, space, own)
+            update_first_layer(p, target, at_once, layout, samples, columns, alpha, space, own, normalizer)
             if clips:
                 _update_clipped(p, layout, updater, rule, step, counter, thread, threads)
             if limits:

@@ -122,6 +122,7 @@ def update_first_layer(
     alpha: Any,
     space: Any,
     own: Any,
+    normalizer: Any,
 ) -> None:
     """Update some columns of layer 0 by ``rule``.
 
@@ -146,7 +147,9 @@ def update_first_layer(
             rows = some[0] * ROWS, some[1] * ROWS
             apply_rule(params, w, rule, w_at, ldw, rows[0], rows[1], columns[0], columns[1], 0)
     bias = rule.scratch if applies else offset(target, bias_at)
-    update_bias(dz, ldw, bias, samples, columns, alpha)
+    normalizes = normalizer.shifts.size > 0
+    shifts = pointer(normalizer.shifts) if normalizes else dz
+    update_bias(shifts, ldw, bias, 1 if normalizes else samples, columns, alpha)
     if applies:
         apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)
 
@@ -162,6 +165,7 @@ def backward_and_update(
     alpha: Any,
     space: Any,
     unused: Any,
+    normalizer: Any,
     thread: int,
     threads: int,
 ) -> None:
@@ -201,6 +205,8 @@ def backward_and_update(
             rows = some[0] * ROWS, some[1] * ROWS
             apply_rule(params, to, rule, w_at, ldw, rows[0], rows[1], 0, vectors, 0)
     bias, columns = rule.scratch if applies else offset(target, bias_at), share(vectors, thread, threads)
-    update_bias(dz, ldw, bias, samples, columns, alpha)
+    normalizes = normalizer.shifts.size > 0 and layer < len(layout) - 1
+    shifts = offset(pointer(normalizer.shifts), normalizer.unit_at[layer]) if normalizes else dz
+    update_bias(shifts, ldw, bias, 1 if normalizes else samples, columns, alpha)
     if applies:
         apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)

@@ -31,7 +31,7 @@ class Workspace(NamedTuple):
     activation: int
     """Of hidden layers, a number of `fastbp_kernels.activations.ACTIVATIONS`."""
     slopes: NDArray[Any]
-    """Derivatives of the activations, as ``outputs``; empty for ReLU without dropout, which needs none."""
+    """Derivatives of the activations, as ``outputs``; empty for plain ReLU, which needs none."""
     transposed: NDArray[Any]
     """A transposed copy of the weights of the largest layer with few outputs (outputs, row)."""
     barrier: NDArray[np.int64]
@@ -78,7 +78,7 @@ def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
 
 
 def make_workspace(
-    layout: NDArray[np.int64], dtype: DTypeLike, batch: int, activation: int = RELU, *, drops: bool = False
+    layout: NDArray[np.int64], dtype: DTypeLike, batch: int, activation: int = RELU, *, slopes: bool = False
 ) -> Workspace:
     """Allocate what a run shares, for batches of up to ``batch`` samples.
 
@@ -87,7 +87,7 @@ def make_workspace(
     layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset of each layer
     dtype : float32 or float64, of the parameters
     activation : of hidden layers, a number of `ACTIVATIONS`
-    drops : whether outputs of hidden layers will be dropped
+    slopes : keep those of ReLU too, because outputs of hidden layers will be dropped, or sums normalised
     """
     b4, rows = -(-batch // ROWS) * ROWS, layout[:, 2]
     ends = np.cumsum(rows * b4)
@@ -98,7 +98,7 @@ def make_workspace(
         gradients=_aligned(int(ends[-1]), dtype),
         output_at=np.ascontiguousarray(ends - rows * b4),
         activation=activation,
-        slopes=_aligned(0 if activation == RELU and not drops else int(ends[-1]), dtype),
+        slopes=_aligned(0 if activation == RELU and not slopes else int(ends[-1]), dtype),
         transposed=_aligned(max([0, *narrow]), dtype),
         barrier=_aligned(BARRIER_SIZE, np.int64),
     )
