@@ -11,6 +11,7 @@ import numpy as np
 from compiled import measured
 from fastbp_kernels import epoch as kernels
 from fastbp_kernels import make_batch_buffers, make_normalizer, make_workspace, no_updater
+from fastbp_kernels.batch_norm import shifts_of
 from fastbp_kernels.layers import backward_and_update, forward_layer, update_first_layer
 from fastbp_kernels.loss import softmax_cross_entropy
 from fastbp_kernels.optimizers import rule_of
@@ -99,14 +100,16 @@ def _backward(
     own: Any,
     steps: int,
 ) -> None:
-    rule = rule_of(updater, own)
+    rule, shifts = rule_of(updater, own), shifts_of(normalizer)
     p, lanes, alpha = pointer(params), width(pointer(params)), params.dtype.type(-rate)
     unused = pointer(own.update_samples)
     for _ in range(steps):
         for layer in range(len(layout) - 1, 0, -1):
-            backward_and_update(p, p, rule, layout, layer, batch, alpha, space, unused, normalizer, 0, 1)
+            backward_and_update(
+                p, p, rule, layout, layer, batch, alpha, space, unused, shifts_of(normalizer), 0, 1
+            )
         columns = (0, (layout[0, 1] + lanes - 1) // lanes)
-        update_first_layer(p, p, rule, layout, batch, columns, alpha, space, own, normalizer)
+        update_first_layer(p, p, rule, layout, batch, columns, alpha, space, own, shifts)
 
 
 class Stages:

@@ -20,7 +20,13 @@ from .jit import njit
 from .simd import offset, pointer, width
 from .tiles import ROWS
 
-__all__ = ["Normalizer", "make_normalizer", "normalize_layer", "return_through_normalization"]
+__all__ = [
+    "Normalizer",
+    "make_normalizer",
+    "normalize_layer",
+    "return_through_normalization",
+    "shifts_of",
+]
 
 
 class Normalizer(NamedTuple):
@@ -72,6 +78,20 @@ def make_normalizer(
         gains=np.zeros(0) if gains is None else gains,
         epsilon=epsilon,
     )
+
+
+class Shifts(NamedTuple):
+    """Where derivatives by biases are kept: pointers, whose passing on costs no counting of references."""
+
+    is_on: bool
+    rows: Any
+    unit_at: Any
+
+
+@njit
+def shifts_of(normalizer: Any) -> Any:
+    """Return the Shifts of a thread."""
+    return Shifts(normalizer.shifts.size > 0, pointer(normalizer.shifts), pointer(normalizer.unit_at))
 
 
 @njit

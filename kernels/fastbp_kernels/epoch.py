@@ -19,7 +19,7 @@ import numpy as np
 
 from .augment import distort
 from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
-from .batch_norm import normalize_layer, return_through_normalization
+from .batch_norm import normalize_layer, return_through_normalization, shifts_of
 from .dense import share
 from .jit import njit
 from .layers import (
@@ -263,6 +263,7 @@ def run_batches(
     rule = rule_of(updater, own)
     at_once = without_kinds(rule) if clips else rule
     target = pointer(updater.gradient) if clips else p
+    shifts, normalizes = shifts_of(normalizer), normalizer.values.size > 0
     z, z_row = offset(pointer(space.gradients), space.output_at[last]), layout[last, 2]
     for step in range(steps):
         first = bounds[step]
@@ -297,7 +298,7 @@ def run_batches(
             if hidden:
                 if keeps_slopes:
                     rows_of_batch = (some[0] * ROWS, some[1] * ROWS)
-                    if normalizer.values.size > 0:
+                    if normalizes:
                         normalize_layer(layout, p, layer, samples, columns, space, normalizer, step)
                     activate_layer(layout, layer, rows_of_batch, columns, space)
                 if regularizer.thresholds.size > 0 and regularizer.thresholds[layer + 1] > 0:
@@ -370,14 +371,14 @@ def run_batches(
                     alpha,
                     space,
                     unused,
-                    normalizer,
+                    shifts,
                     thread,
                     threads,
                 )
                 if keeps_slopes:
                     owned = owned_fours(layout, layer, lanes, samples, thread, threads)
                     multiply_slopes(layout, layer, samples, space, owned)
-                    if normalizer.values.size > 0:
+                    if normalizes:
                         return_through_normalization(layout, layer - 1, samples, owned, space, normalizer)
                 barrier(counter, threads)
         # Late, so that the rows are still near when the next step reads them.
@@ -388,7 +389,7 @@ def run_batches(
         ask_for(source, inputs, images.itemsize, label, index, following + some[0], following + some[1])
         if rates.size > 0:
             columns = columns_of(layout, 0, lanes, thread, threads)
-            update_first_layer(p, target, at_once, layout, samples, columns, alpha, space, own, normalizer)
+            update_first_layer(p, target, at_once, layout, samples, columns, alpha, space, own, shifts)
             if clips:
                 _update_clipped(p, layout, updater, rule, step, counter, thread, threads)
             if limits:

@@ -122,7 +122,7 @@ def update_first_layer(
     alpha: Any,
     space: Any,
     own: Any,
-    normalizer: Any,
+    shifts: Any,
 ) -> None:
     """Update some columns of layer 0 by ``rule``.
 
@@ -147,9 +147,9 @@ def update_first_layer(
             rows = some[0] * ROWS, some[1] * ROWS
             apply_rule(params, w, rule, w_at, ldw, rows[0], rows[1], columns[0], columns[1], 0)
     bias = rule.scratch if applies else offset(target, bias_at)
-    normalizes = normalizer.shifts.size > 0
-    shifts = pointer(normalizer.shifts) if normalizes else dz
-    update_bias(shifts, ldw, bias, 1 if normalizes else samples, columns, alpha)
+    # Of what is normalised, the sums over the samples are zero.
+    normalizes = shifts.is_on and len(layout) > 1
+    update_bias(shifts.rows if normalizes else dz, ldw, bias, 1 if normalizes else samples, columns, alpha)
     if applies:
         apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)
 
@@ -165,7 +165,7 @@ def backward_and_update(
     alpha: Any,
     space: Any,
     unused: Any,
-    normalizer: Any,
+    shifts: Any,
     thread: int,
     threads: int,
 ) -> None:
@@ -205,8 +205,8 @@ def backward_and_update(
             rows = some[0] * ROWS, some[1] * ROWS
             apply_rule(params, to, rule, w_at, ldw, rows[0], rows[1], 0, vectors, 0)
     bias, columns = rule.scratch if applies else offset(target, bias_at), share(vectors, thread, threads)
-    normalizes = normalizer.shifts.size > 0 and layer < len(layout) - 1
-    shifts = offset(pointer(normalizer.shifts), normalizer.unit_at[layer]) if normalizes else dz
-    update_bias(shifts, ldw, bias, 1 if normalizes else samples, columns, alpha)
+    normalizes = shifts.is_on and layer < len(layout) - 1
+    d_bias = offset(shifts.rows, shifts.unit_at[layer]) if normalizes else dz
+    update_bias(d_bias, ldw, bias, 1 if normalizes else samples, columns, alpha)
     if applies:
         apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)
