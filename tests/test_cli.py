@@ -322,7 +322,7 @@ def test_help_shows_defaults_in_groups():
     for group in ("Data", "Network", "Training", "Machine", "Run"):
         assert re.search(rf"{group} ─", result.stdout)
     defaults = asdict(Settings())
-    assert (defaults.pop("stop"), defaults.pop("restore_best")) == ((), False)
+    assert [defaults.pop(name) for name in ("stop", "restore_best", "batch_norm")] == [(), False, False]
     for default in defaults.values():
         text = format_hidden(default) if isinstance(default, tuple) else str(default)
         assert f"[default: {text}]" in result.stdout

@@ -29,6 +29,7 @@ EVERYTHING = {
     "ema": 0.9,
     "dropout": 0.2,
     "input_dropout": 0.1,
+    "batch_norm": True,
     "label_smoothing": 0.05,
     "class_weight": "balanced",
 }

@@ -214,6 +214,7 @@ def test_a_run_is_known_by_what_decides_its_weights():
         "activation": "gelu",
         "dropout": 0.375,
         "input_dropout": 0.125,
+        "batch_norm": True,
         "label_smoothing": 0.0625,
         "class_weight": "balanced",
         "optimizer": "adamw:0.8",
