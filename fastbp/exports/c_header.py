@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network
-from .format import Format, description, in_single_precision, input_units
+from .format import Format, description, in_single_precision, input_units, output_units
 
-__all__ = ["ACTIVATIONS", "FORMAT"]
+__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS"]
 
 ACTIVATIONS = {
     "relu": "z > 0.0f ? z : 0.0f",
@@ -24,20 +25,54 @@ ACTIVATIONS = {
 }
 A_LINE = 8  # numbers
 
+
+class Output(NamedTuple):
+    """How an output unit is written."""
+
+    constant: str  # name of the constant that says how many there are
+    sums: str  # name of the last layer's sums
+    answer: str  # name of what is made of them
+    body: str  # what makes it of them, in place; empty where the sums are the answer
+
+
+SOFTMAX = """\
+    float largest = probabilities[0], sum = 0.0f;
+    for (int c = 1; c < {outputs}; c++)
+        largest = probabilities[c] > largest ? probabilities[c] : largest;
+    for (int c = 0; c < {outputs}; c++)
+        sum += probabilities[c] = expf(probabilities[c] - largest);
+    for (int c = 0; c < {outputs}; c++)
+        probabilities[c] /= sum;
+"""
+# By exp(-|z|), which cannot overflow and keeps the digits of small probabilities.
+LOGISTIC = """\
+    for (int c = 0; c < {outputs}; c++) {{
+        float power = expf(-fabsf(probabilities[c]));
+        probabilities[c] = (probabilities[c] < 0.0f ? power : 1.0f) / (1.0f + power);
+    }}
+"""
+OUTPUTS = {
+    "softmax": Output("CLASSES", "logits", "probabilities", SOFTMAX),
+    "logistic": Output("LABELS", "logits", "probabilities", LOGISTIC),
+    "identity": Output("VALUES", "values", "values", ""),
+}
+
 HEADER = """\
 /* {description}.
  *
- *     float inputs[{NAME}_INPUTS], probabilities[{NAME}_CLASSES];
- *     {name}_probabilities(inputs, probabilities);
+ *     float inputs[{NAME}_INPUTS], {answer}[{NAME}_{constant}];
+ *     {name}_{answer}(inputs, {answer});
  *
- * Inputs: {units}. C99, float arithmetic; link with -lm.
+ * Inputs: {units}.
+ * Outputs: {meaning}.
+ * C99, float arithmetic; link with -lm.
  */
 #ifndef {NAME}_H
 #define {NAME}_H
 
 #include <math.h>
 
-enum {{ {NAME}_INPUTS = {inputs}, {NAME}_CLASSES = {classes} }};
+enum {{ {NAME}_INPUTS = {inputs}, {NAME}_{constant} = {outputs} }};
 
 /* weights_L[d][h]: from input d of layer L to its unit h, rows one after the other. */
 {arrays}
@@ -57,44 +92,41 @@ static inline void {name}_layer(
             outputs[h] += inputs[d] * weights[h];
 }}
 
-static inline void {name}_logits(const float *inputs, float *logits)
+static inline void {name}_{sums}(const float *inputs, float *{sums})
 {{
     float {units_of_layers};
     for (int d = 0; d < {inputs}; d++)
         units_0[d] = {scale}f * inputs[d];
 {layers}
 }}
-
-static inline void {name}_probabilities(const float *inputs, float *probabilities)
-{{
-    {name}_logits(inputs, probabilities);
-    float largest = probabilities[0], sum = 0.0f;
-    for (int c = 1; c < {classes}; c++)
-        largest = probabilities[c] > largest ? probabilities[c] : largest;
-    for (int c = 0; c < {classes}; c++)
-        sum += probabilities[c] = expf(probabilities[c] - largest);
-    for (int c = 0; c < {classes}; c++)
-        probabilities[c] /= sum;
-}}
-
+{function}
 #endif
+"""
+FUNCTION = """
+static inline void {name}_{answer}(const float *inputs, float *{answer})
+{{
+    {name}_{sums}(inputs, {answer});
+{body}}}
 """
 
 
 def _build(network: Network, stem: str) -> Mapping[str, str | bytes]:
-    name = _identifier(stem)
+    name, output = _identifier(stem), OUTPUTS[network.output]
     header = HEADER.format(
         name=name,
         NAME=name.upper(),
         description=description(network),
         units=input_units(network),
+        meaning=output_units(network),
         inputs=network.inputs,
-        classes=network.classes,
+        outputs=network.classes,
+        **output._asdict(),
         arrays="\n".join(_arrays(in_single_precision(network), name)),
         activation=ACTIVATIONS[network.activation],
         units_of_layers=", ".join(f"units_{layer}[{size}]" for layer, size in enumerate(network.sizes[:-1])),
         scale=str(np.float32(network.input_scale)),
-        layers="\n".join(_layers(network, name)),
+        layers="\n".join(_layers(network, name, output.sums)),
+        function=_function(output, name, network.classes),
     )
     return {".h": header}
 
@@ -103,6 +135,13 @@ def _identifier(stem: str) -> str:
     """Return the stem as what names in C may begin with."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_").lower() or "network"
     return f"network_{name}" if name[0].isdigit() else name
+
+
+def _function(output: Output, name: str, outputs: int) -> str:
+    """Return the function that makes answers of the last layer's sums, empty where those are the answers."""
+    if not output.body:
+        return ""
+    return FUNCTION.format(**{**output._asdict(), "name": name, "body": output.body.format(outputs=outputs)})
 
 
 def _arrays(parameters: Mapping[str, NDArray[np.float32]], name: str) -> Iterator[str]:
@@ -121,10 +160,10 @@ def _numbers(array: NDArray[np.float32]) -> Iterator[str]:
         yield f"    {', '.join(texts[start : start + A_LINE])},"
 
 
-def _layers(network: Network, name: str) -> Iterator[str]:
+def _layers(network: Network, name: str, sums: str) -> Iterator[str]:
     last = len(network.weights) - 1
     for layer, (fan_in, fan_out) in enumerate(zip(network.sizes[:-1], network.sizes[1:], strict=True)):
-        outputs = "logits" if layer == last else f"units_{layer + 1}"
+        outputs = sums if layer == last else f"units_{layer + 1}"
         arrays = f"{name}_weights_{layer}, {name}_biases_{layer}"
         yield f"    {name}_layer(units_{layer}, {fan_in}, {arrays}, {fan_out}, {outputs});"
         if layer < last:

@@ -12,7 +12,23 @@ from ..errors import ConfigError
 from ..inputs import BYTE_SCALE
 from ..network import Network
 
-__all__ = ["Format", "description", "fastbp_version", "in_single_precision", "input_units"]
+__all__ = [
+    "MEANINGS",
+    "Format",
+    "description",
+    "fastbp_version",
+    "in_single_precision",
+    "input_units",
+    "output_units",
+]
+
+# What the outputs are, by the network's output unit: the sentence that every exported text has.
+MEANINGS = {
+    "softmax": "probabilities of classes that exclude each other",
+    "logistic": "a probability for each label, of which any number may apply",
+    "identity": "values, in the units of those that it learnt from",
+}
+OF_TWO_CLASSES = "the probability of the label, or of the second of two classes"
 
 
 @dataclass(frozen=True)
@@ -44,14 +60,21 @@ def in_single_precision(network: Network) -> dict[str, NDArray[np.float32]]:
 
 
 def description(network: Network) -> str:
-    """Return the line that exported text begins with: sizes, activation, who wrote it."""
+    """Return the line that exported text begins with: sizes, activation, output unit, who wrote it."""
     sizes = "-".join(map(str, network.sizes))
-    return f"Network {sizes}, {network.activation}, written by fastbp {fastbp_version()}"
+    kinds = f"{network.activation}, {network.output} outputs"
+    return f"Network {sizes}, {kinds}, written by fastbp {fastbp_version()}"
 
 
 def input_units(network: Network) -> str:
     """Return what the exported text says of inputs; their scale is a part of the network."""
     return "pixels, 0 to 255" if network.input_scale == BYTE_SCALE else "as the data that it learnt from"
+
+
+def output_units(network: Network) -> str:
+    """Return what the exported text says of outputs."""
+    is_single = network.output == "logistic" and network.classes == 1
+    return OF_TWO_CLASSES if is_single else MEANINGS[network.output]
 
 
 def fastbp_version() -> str:

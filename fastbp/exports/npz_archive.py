@@ -16,7 +16,8 @@ def archive(network: Network) -> bytes:
     """Return an npz file, readable without pickle.
 
     Its arrays: ``layers.<l>.weight`` (D, H) and ``layers.<l>.bias`` (H,) in the network's type; ``sizes``
-    (L + 1,), int64; ``activation``, ``format`` and ``fastbp_version``, text; ``input_scale``, float64.
+    (L + 1,), int64; ``activation``, ``output`` (a name in `fastbp.reference_losses.OUTPUTS`), ``format`` and
+    ``fastbp_version``, text; ``input_scale``, float64.
     """
     stream = io.BytesIO()
     np.savez(
@@ -26,6 +27,7 @@ def archive(network: Network) -> bytes:
         fastbp_version=np.array(fastbp_version()),
         sizes=np.array(network.sizes, np.int64),
         activation=np.array(network.activation),
+        output=np.array(network.output),
         input_scale=np.array(network.input_scale),
         **dict(network.named_arrays()),
     )

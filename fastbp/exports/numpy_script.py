@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from ..network import Network
-from .format import Format, description, input_units
+from .format import Format, description, input_units, output_units
 from .npz_archive import archive
 
-__all__ = ["ACTIVATIONS", "FORMAT"]
+__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS"]
 
 # Through tanh, the logistic function cannot overflow: (1 + tanh(z / 2)) / 2 = 1 / (1 + exp(-z)).
 ACTIVATIONS = {
@@ -21,11 +22,49 @@ ACTIVATIONS = {
     "identity": "z",
 }
 
+
+class Output(NamedTuple):
+    """How an output unit is written."""
+
+    sums: str  # name of the function that gives the last layer's sums
+    functions: str  # how this and the other one, if there is another, are called
+    body: str  # the other one, which makes probabilities of the sums
+    answer: str  # what is printed, from the inputs
+    printed: str  # and what it is
+
+
+SOFTMAX = """
+
+def probabilities(inputs):
+    outputs = logits(inputs)
+    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+"""
+# By exp(-|z|), which cannot overflow and keeps the digits of small probabilities.
+LOGISTIC = """
+
+def probabilities(inputs):
+    outputs = logits(inputs)
+    powers = np.exp(-np.abs(outputs))
+    return np.where(outputs < 0, powers, 1) / (1 + powers)
+"""
+BOTH = "logits(inputs) and probabilities(inputs)"
+OUTPUTS = {
+    "softmax": Output("logits", BOTH, SOFTMAX, "logits(inputs).argmax(axis=1)", "the class of each row"),
+    "logistic": Output(
+        "logits", BOTH, LOGISTIC, "(logits(inputs) > 0).astype(int)", "1 or 0 for each label, row by row"
+    ),
+    "identity": Output("values", "values(inputs)", "", "values(inputs)", "the values of each row"),
+}
+
 SCRIPT = '''\
 """{description}.
 
-Run with the name of an npy file, it prints the class of each row. logits and probabilities: (N, {classes}).
-Inputs: (N, {inputs}), {units}. The weights are in the npz file of the same name.
+Import {functions} from it.
+Run with the name of an npy file, it prints {printed}.
+Inputs: (N, {inputs}), {units}.
+Outputs: (N, {outputs}), {meaning}.
+The weights are in the npz file of the same name.
 """
 
 import math
@@ -41,22 +80,17 @@ def activation(z):
     return {activation}
 
 
-def logits(inputs):
+def {sums}(inputs):
     units = np.asarray(inputs, "{dtype}") * {scale!r}
     for layer in range({hidden}):
         units = activation(units @ network[f"layers.{{layer}}.weight"] + network[f"layers.{{layer}}.bias"])
     return units @ network["layers.{hidden}.weight"] + network["layers.{hidden}.bias"]
-
-
-def probabilities(inputs):
-    outputs = logits(inputs)
-    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
+{body}
 
 if __name__ == "__main__":
-    images = np.load(sys.argv[1])
-    print(*logits(images.reshape(len(images), {inputs})).argmax(axis=1), sep="\\n")
+    inputs = np.load(sys.argv[1])
+    inputs = inputs.reshape(len(inputs), {inputs})
+    np.savetxt(sys.stdout, {answer}, fmt="%s")
 '''
 
 
@@ -64,8 +98,10 @@ def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
     script = SCRIPT.format(
         description=description(network),
         inputs=network.inputs,
-        classes=network.classes,
+        outputs=network.classes,
         units=input_units(network),
+        meaning=output_units(network),
+        **OUTPUTS[network.output]._asdict(),
         activation=ACTIVATIONS[network.activation],
         dtype=network.dtype.name,
         scale=network.input_scale,

@@ -1,4 +1,4 @@
-"""ONNX: the scale, the layers and the softmax as one graph that any runtime of the format takes."""
+"""ONNX: the scale, the layers and the output unit as one graph that any runtime of the format takes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, FastbpError
 from ..network import Network
-from .format import Format, description, fastbp_version, in_single_precision, input_units
+from .format import Format, description, fastbp_version, in_single_precision, input_units, output_units
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-__all__ = ["ACTIVATIONS", "FORMAT", "model"]
+__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS", "model"]
 
 # Of operators and file: as old as what is used allows, so that old runtimes take them too.
 OPSET, IR_VERSION = 13, 7
@@ -40,6 +40,12 @@ ACTIVATIONS: dict[str, Callable[[str, str], list[Operation]]] = {
     "silu": lambda z, a: [("Sigmoid", (z,), f"{a}.logistic", {}), ("Mul", (z, f"{a}.logistic"), a, {})],
     "identity": lambda z, a: [("Identity", (z,), a, {})],
 }
+# Name of the last layer's sums, and what is made of them; the graph gives both.
+OUTPUTS: dict[str, tuple[str, list[Operation]]] = {
+    "softmax": ("logits", [("Softmax", ("logits",), "probabilities", {"axis": 1})]),
+    "logistic": ("logits", [("Sigmoid", ("logits",), "probabilities", {})]),
+    "identity": ("values", []),
+}
 CONSTANTS = {"sqrt_half": 0.5**0.5, "one": 1.0, "half": 0.5}
 
 
@@ -47,7 +53,7 @@ def model(network: Network) -> ModelProto:
     """Return the network as an ONNX model, after onnx's own check of it.
 
     Its input is ``inputs`` (N, D), float32, in the network's own units, any N; its outputs are ``logits`` and
-    ``probabilities``, both (N, C), float32.
+    ``probabilities``, or ``values`` of a network with the identity as output unit; all (N, C), float32.
 
     Raises
     ------
@@ -64,6 +70,7 @@ def model(network: Network) -> ModelProto:
             f"{network.parameter_count:,} parameters are more than the 2 GB of an ONNX file hold; "
             "expected another format, such as --to torch"
         )
+    units = f"Inputs: {input_units(network)}. Outputs: {output_units(network)}."
     operations = _operations(network)
     used = {name for _, inputs, _, _ in operations for name in inputs}
     numbers = {**CONSTANTS, "input_scale": network.input_scale}
@@ -77,7 +84,7 @@ def model(network: Network) -> ModelProto:
         [helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["N", network.inputs])],
         [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", network.classes])
-            for name in ("logits", "probabilities")
+            for name in _outputs(network)
         ],
         [numpy_helper.from_array(array, name) for name, array in tensors.items()],
     )
@@ -87,7 +94,7 @@ def model(network: Network) -> ModelProto:
         ir_version=IR_VERSION,
         producer_name="fastbp",
         producer_version=fastbp_version(),
-        doc_string=f"{description(network)}. Inputs: {input_units(network)}.",
+        doc_string=f"{description(network)}. {units}",
     )
     onnx.checker.check_model(found, full_check=True)
     return found
@@ -95,16 +102,21 @@ def model(network: Network) -> ModelProto:
 
 def _operations(network: Network) -> list[Operation]:
     operations: list[Operation] = [("Mul", ("inputs", "input_scale"), "scaled", {})]
+    final, answers = OUTPUTS[network.output]
     units, last = "scaled", len(network.weights) - 1
     for layer in range(last + 1):
         name = f"layers.{layer}"
-        sums = "logits" if layer == last else f"{name}.sums"
+        sums = final if layer == last else f"{name}.sums"
         operations.append(("Gemm", (units, f"{name}.weight", f"{name}.bias"), sums, {}))
         if layer < last:
             units = f"{name}.units"
             operations += ACTIVATIONS[network.activation](sums, units)
-    operations.append(("Softmax", ("logits",), "probabilities", {"axis": 1}))
-    return operations
+    return operations + answers
+
+
+def _outputs(network: Network) -> list[str]:
+    sums, operations = OUTPUTS[network.output]
+    return [sums, *(output for _, _, output, _ in operations)]
 
 
 def _node(operator: str, inputs: tuple[str, ...], output: str, attributes: dict[str, Any]) -> NodeProto:

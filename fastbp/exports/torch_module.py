@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..network import Network
-from .format import Format, description, input_units
+from .format import Format, description, input_units, output_units
 
-__all__ = ["ACTIVATIONS", "FORMAT"]
+__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS"]
 
 ACTIVATIONS = {
     "relu": "nn.ReLU()",
@@ -22,11 +22,20 @@ ACTIVATIONS = {
     "identity": "nn.Identity()",
 }
 
+# What the module gives, and what makes answers of it.
+OUTPUTS = {
+    "softmax": "model(inputs) gives logits (N, {outputs}), model(inputs).softmax(1) probabilities",
+    "logistic": "model(inputs) gives logits (N, {outputs}), model(inputs).sigmoid() probabilities",
+    "identity": "model(inputs) gives values (N, {outputs})",
+}
+
 MODULE = '''\
 """{description}.
 
-model(inputs) gives logits (N, {classes}), model(inputs).softmax(1) probabilities.
-Inputs: (N, {inputs}), {units}. The weights are in the safetensors file of the same name.
+{answers}.
+Inputs: (N, {inputs}), {units}.
+Outputs: {meaning}.
+The weights are in the safetensors file of the same name.
 """
 
 from pathlib import Path
@@ -49,7 +58,8 @@ LINE = 100  # longer lists of layers have a line for each
 def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
     module = MODULE.format(
         description=description(network),
-        classes=network.classes,
+        answers=OUTPUTS[network.output].format(outputs=network.classes),
+        meaning=output_units(network),
         inputs=network.inputs,
         units=input_units(network),
         scale=network.input_scale,
