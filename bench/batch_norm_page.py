@@ -45,22 +45,25 @@ reads and writes of each element of a hidden layer in a step.
 
 ## As it was built
 
-- **No scale.** Of units with ReLU, leaky ReLU or the identity, the next layer's weights can do what a scale
-  would; of the others it is left out too. `fastbp.train(batch_norm=True)`, the compiled path, 3 epochs, five seeds, beside the
-  scaled networks of PyTorch above: 784-100-100-10 with SGD 97.98 ± 0.11 at rate 1.6 and 97.96 ± 0.07 at 3.2 (97.88 ± 0.06), with
-  AdamW 98.08 ± 0.08 (98.06 ± 0.14); 784-256-256-256-256-10 with SGD 98.18 ± 0.06 (98.22 ± 0.04).
-- **Parameters: none more.** The bias is the shift. Mean and variance of a batch make no parameter of it; running ones are
-  state beside the block, their gain 0.1, or 1 / t in the first updates t.
-- **Passes.** Forward: mean, variance, and the normalised values. Backward: two sums, then the derivatives. A
-  thread's part of a hidden layer fits into its second level cache at these sizes, where all this happens.
-- **Barriers: none more.** Hidden layers are shared by columns, forward; the derivatives of a layer's outputs
-  are written by whoever owns the rows of the next W, which are the layer's columns. Both ways a thread has
-  all samples of a column, and the sums over samples are its own. The same bits for any number of threads follow.
+- **No scale.** Of units with ReLU, leaky ReLU or the identity, the next layer's weights can do what a
+  scale would; of the others it is left out too. `fastbp.train(batch_norm=True)`, the compiled path, 3
+  epochs, five seeds, beside the scaled networks of PyTorch above: 784-100-100-10 with SGD 97.98 ± 0.11 at
+  rate 1.6 and 97.96 ± 0.07 at 3.2 (97.88 ± 0.06), with AdamW 98.08 ± 0.08 (98.06 ± 0.14);
+  784-256-256-256-256-10 with SGD 98.18 ± 0.06 (98.22 ± 0.04).
+- **Parameters: none more.** The bias is the shift. Mean and variance of a batch make no parameter of it;
+  running ones are state beside the block, their gain 0.1, or 1 / t in the first updates t.
+- **Passes.** Forward: mean, variance, and the normalised values. Backward: two sums, then the
+  derivatives. A thread's part of a hidden layer fits into its second level cache at these sizes, where
+  all this happens.
+- **Barriers: none more.** Hidden layers are shared by columns, forward; the derivatives of a layer's
+  outputs are written by whoever owns the rows of the next W, which are the layer's columns. Both ways a
+  thread has all samples of a column, and the sums over samples are its own. The same bits for any number
+  of threads follow.
 - **Afterwards nothing.** A normalisation with fixed statistics is a part of the weights before it: W /
-  deviation, and bias - mean / deviation. What is validated, kept and exported is a plain network; in PyTorch, folded
-  networks classified 0 of 320,000 test images differently.
-- **Not for every batch.** Samples of a batch of one have no variance: their hidden sums become 0, and they do not count for
-  the running statistics. Small batches have noisy ones.
+  deviation, and bias - mean / deviation. What is validated, kept and exported is a plain network; in
+  PyTorch, folded networks classified 0 of 320,000 test images differently.
+- **Not for every batch.** Samples of a batch of one have no variance: their hidden sums become 0, and
+  they do not count for the running statistics. Small batches have noisy ones.
 - **Cost, measured.** See "Cost of options" in kernels/README.md.
 
 <sub>{machine}.</sub>
@@ -69,8 +72,8 @@ reads and writes of each element of a hidden layer in a step.
 YES = """\
 **Yes, it pays**: in {paying} of {cases} cases a normalised network is better than the best one without, by
 {least:+.2f} to {most:+.2f} points of test accuracy, for {cheap:.0f} to {dear:.0f} % more time a step by an
-estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). So it was built, `fastbp train
---batch-norm`, without the scale that PyTorch learns: see the end of this page.
+estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). So it was built,
+`fastbp train --batch-norm`, without the scale that PyTorch learns: see the end of this page.
 """
 NO = """\
 **No, it does not pay**: in {paying} of {cases} cases only a normalised network is better than the best one

@@ -1,6 +1,8 @@
 """Fit time and accuracy of fastbp.MLPClassifier beside scikit-learn's MLPClassifier, at the same parameters.
 
-    python bench/fits.py > docs/fits.md
+    python bench/fits.py
+
+Writes docs/fits.md, and the table of README.md.
 
 Both fit in turn, in both orders, with a fixed number of epochs, from seeds of their own. scikit-learn and its
 BLAS choose their threads, fastbp chooses its own. Compiling is not timed.
@@ -12,12 +14,14 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 import sklearn
 from interleave import spread
+from report import replace_block
 from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier as Theirs
@@ -26,6 +30,9 @@ from sklearn.preprocessing import StandardScaler
 from fastbp import MLPClassifier
 from fastbp.datasets import load_test, load_training
 from fastbp.runs import cpu_name
+
+ROOT = Path(__file__).resolve().parent.parent
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "fits.md"
 
 Parts = tuple[Any, Any, Any, Any]  # training samples and labels, test samples and labels
 
@@ -64,24 +71,28 @@ CASES: tuple[tuple[str, Callable[[], Parts], tuple[int, ...], int, int], ...] = 
 
 
 def main() -> None:
-    """Measure, and print Markdown."""
+    """Measure, and write the page and the README's table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     seeds = parser.parse_args().seeds
     warnings.filterwarnings("ignore")
-    print(f"# Fits beside scikit-learn\n\nWritten by `python bench/fits.py --seeds {seeds}`.\n")
-    print(
+    lines = [
         "| data | hidden | batch | epochs | scikit-learn, s | fastbp, s | times as fast "
-        "| scikit-learn, % | fastbp, % |"
-    )
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+        "| scikit-learn, % | fastbp, % |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
     for name, load, hidden, batch, epochs in CASES:
         found = row(load(), hidden, batch, epochs, seeds)
-        print(f"| {name} | {','.join(map(str, hidden))} | {batch} | {epochs} | {found} |", flush=True)
-    print(
-        "\nAdam at rate 0.001, alpha 0.0001, no early stop; medians, and means ± standard deviations of "
-        f"test accuracy, over {seeds} seeds. {cpu_name()}, scikit-learn {sklearn.__version__}."
-    )
+        lines.append(f"| {name} | {','.join(map(str, hidden))} | {batch} | {epochs} | {found} |")
+        print(lines[-1], flush=True)
+    lines += [
+        "",
+        "Adam at rate 0.001, alpha 0.0001, no early stop; medians, and means ± standard deviations of test accuracy, "
+        f"over {seeds} seeds. {cpu_name()}, scikit-learn {sklearn.__version__}; `python bench/fits.py --seeds {seeds}`.",
+    ]
+    table = "\n".join(lines)
+    PAGE.write_text(f"# Fits beside scikit-learn\n\n{table}\n", encoding="utf-8")
+    README.write_text(replace_block(README, README.read_text("utf-8"), "fits", table), encoding="utf-8")
 
 
 def row(parts: Parts, hidden: tuple[int, ...], batch: int, epochs: int, seeds: int) -> str:

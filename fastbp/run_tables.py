@@ -33,7 +33,8 @@ def print_description(console: Console, found: Description) -> None:
     """Print what a network is, what it costs, how it was trained, and what came of that."""
     network = found.network
     sizes = "-".join(map(str, network.sizes))
-    print_line(console, f"{printable(found.name)}: {sizes}, {network.activation}, {network.dtype.name}")
+    kinds = f"{network.activation}, {network.output} outputs, {network.dtype.name}"
+    print_line(console, f"{printable(found.name)}: {sizes}, {kinds}")
     if network.input_scale != 1:
         print_line(console, f"inputs are multiplied by {network.input_scale:.6g}")
     rows = [

@@ -1,88 +1,30 @@
 """Exported networks, run by what they are for, against the formulas in float64 and against fastbp itself."""
 
 import ast
-import importlib.util
 import json
-import math
-import shutil
 import struct
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from exported import (
+    MAIN,
+    NAMES,
+    SIZES,
+    check,
+    compiled,
+    expected,
+    imported,
+    needs_gcc,
+    network,
+    onnx_outputs,
+    pixels,
+    write,
+)
 
-from fastbp import predict
-from fastbp.exports import FORMATS, c_header, numpy_script, onnx_graph, torch_module
-from fastbp.network import ACTIVATIONS, Network
-
-NAMES = ["relu", "leaky-relu", "tanh", "logistic", "gelu", "silu", "identity"]
-SIZES = (13, 17, 7, 8, 3)
-GCC = shutil.which("gcc")
-needs_gcc = pytest.mark.skipif(GCC is None, reason="there is no gcc here")
-
-
-def logistic(z):
-    return 1 / (1 + np.exp(-z))
-
-
-FORMULAS = {
-    "relu": lambda z: np.where(z > 0, z, 0),
-    "leaky-relu": lambda z: np.where(z > 0, z, z / 100),
-    "tanh": np.tanh,
-    "logistic": logistic,
-    "gelu": lambda z: z * (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2,
-    "silu": lambda z: z * logistic(z),
-    "identity": lambda z: z,
-}
-
-
-def network(activation="relu", sizes=SIZES, dtype="float32", scale=1 / 255, seed=5):
-    """A network whose hidden layers matter, with every bias."""
-    made = Network(sizes, dtype=dtype, input_scale=scale)
-    made.activation = activation
-    rng = np.random.default_rng(seed)
-    for weight, bias in zip(made.weights, made.biases, strict=True):
-        weight[...] = rng.normal(0, 2 / math.sqrt(len(weight)), weight.shape)
-        bias[...] = rng.normal(0, 0.5, bias.shape)
-    return made
-
-
-def pixels(samples, inputs=SIZES[0], seed=7):
-    return np.random.default_rng(seed).integers(0, 256, size=(samples, inputs), dtype=np.uint8)
-
-
-def expected(made, inputs):
-    """Logits and probabilities in float64."""
-    units = inputs.astype(np.float64) * made.input_scale
-    for layer, (weight, bias) in enumerate(zip(made.weights, made.biases, strict=True)):
-        units = units @ weight.astype(np.float64) + bias
-        if layer < len(made.weights) - 1:
-            units = FORMULAS[made.activation](units)
-    powers = np.exp(units)
-    return units, powers / powers.sum(axis=1, keepdims=True)
-
-
-def write(made, to, folder, stem="net"):
-    """Write the files of a format; return the path without suffix."""
-    for suffix, content in FORMATS[to].build(made, stem).items():
-        payload = content.encode() if isinstance(content, str) else content
-        (folder / f"{stem}{suffix}").write_bytes(payload)
-    return folder / stem
-
-
-def imported(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def check(made, inputs, probabilities, atol):
-    assert probabilities.shape == (len(inputs), made.classes)
-    np.testing.assert_allclose(probabilities, expected(made, inputs)[1], rtol=0, atol=atol)
-    if made.activation in ACTIVATIONS:
-        np.testing.assert_allclose(probabilities, predict(made, inputs), rtol=0, atol=atol)
+from fastbp.exports import c_header, numpy_script, onnx_graph, torch_module
+from fastbp.network import ACTIVATIONS
 
 
 def test_every_format_knows_every_activation():
@@ -97,18 +39,6 @@ def test_oracle_would_see_a_hidden_layer_that_is_left_out():
 
 
 # ONNX
-
-
-def onnx_outputs(path, inputs):
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    assert [(entry.name, entry.shape, entry.type) for entry in session.get_inputs()] == [
-        ("inputs", ["N", inputs.shape[1]], "tensor(float)")
-    ]
-    assert [entry.name for entry in session.get_outputs()] == ["logits", "probabilities"]
-    return session.run(None, {"inputs": inputs.astype(np.float32)})
 
 
 @pytest.mark.parametrize("activation", NAMES)
@@ -260,32 +190,6 @@ def test_torch_gives_the_same_probabilities(activation, dtype, tmp_path):
 
 
 # C
-
-MAIN = """\
-#include <stdio.h>
-#include "net.h"
-
-int main(void)
-{
-    float inputs[NET_INPUTS], outputs[NET_CLASSES];
-    while (fread(inputs, sizeof inputs, 1, stdin) == 1) {
-        net_logits(inputs, outputs);
-        fwrite(outputs, sizeof outputs, 1, stdout);
-        net_probabilities(inputs, outputs);
-        fwrite(outputs, sizeof outputs, 1, stdout);
-    }
-    return 0;
-}
-"""
-
-
-def compiled(folder, source, *flags):
-    (folder / "main.c").write_text(source)
-    strict = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
-    command = [GCC, *strict, *flags, "main.c", "-o", "main", "-lm"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder / "main"
 
 
 @needs_gcc

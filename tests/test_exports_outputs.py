@@ -1,161 +1,254 @@
-"""Exported networks whose outputs are labels or values: run by what they are for, against float64."""
+"""Exported networks whose outputs stand for labels or values, each format run by what it is for."""
 
-import importlib.util
-import shutil
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from exported import (
+    check,
+    compiled,
+    expected,
+    imported,
+    needs_gcc,
+    network,
+    onnx_outputs,
+    pixels,
+    write,
+)
+from typer.testing import CliRunner
 
-from fastbp import predict
-from fastbp.exports import FORMATS, c_header, numpy_script, onnx_graph, torch_module
-from fastbp.exports.format import MEANINGS
-from fastbp.network import Network
+from fastbp import Network, cli
+from fastbp.exports import c_header, format, numpy_script, onnx_graph, torch_module
 from fastbp.reference_losses import OUTPUTS
 
-GCC = shutil.which("gcc")
-needs_gcc = pytest.mark.skipif(GCC is None, reason="there is no gcc here")
-outputs_ = pytest.mark.parametrize("output", ["logistic", "identity"])
-units_ = pytest.mark.parametrize("units", [1, 5])
-INPUTS = np.random.default_rng(3).normal(size=(37, 6)).astype(np.float32)
-FAR = np.array([[300.0] * 6, [-300.0] * 6, [0.0] * 6], np.float32)  # logits of hundreds: exp overflows
+SHAPES = [(13, 17, 7, 3), (13, 5, 1), (13, 1)]
+KINDS = pytest.mark.parametrize("output", ["logistic", "identity"])
+SIZED = pytest.mark.parametrize("sizes", SHAPES, ids=str)
+# Logits of a network without hidden layers that has these as weights, for an input of 1.
+FAR = (-1e30, -200.0, -80.0, -20.0, -0.0, 20.0, 80.0, 200.0, 1e30)
 
 
-def network(output, units, dtype="float32"):
-    made = Network((6, 7, units), dtype=dtype, activation="tanh", output=output, input_scale=0.5)
-    rng = np.random.default_rng(5)
-    for weight, bias in zip(made.weights, made.biases, strict=True):
-        weight[...] = rng.normal(0, 1, weight.shape)
-        bias[...] = rng.normal(0, 0.5, bias.shape)
-    made.weights[-1][...] *= 40 if output == "logistic" else 1
-    return made
+def far(dtype="float32", output="logistic"):
+    """A network whose sums for an input of 1 are FAR."""
+    made = Network((1, len(FAR)), dtype=dtype, output=output)
+    made.weights[0][...] = FAR
+    return made, np.ones((2, 1), dtype)
 
 
-def expected(made, inputs):
-    """Sums of the last layer and answers, in float64."""
-    hidden = np.tanh(0.5 * inputs.astype(np.float64) @ made.weights[0] + made.biases[0])
-    sums = hidden @ made.weights[1].astype(np.float64) + made.biases[1]
-    return sums, sums if made.output == "identity" else 0.5 * (1 + np.tanh(sums / 2))
-
-
-def check(made, inputs, answers, atol=2e-5):
-    assert answers.shape == (len(inputs), made.classes)
-    np.testing.assert_allclose(answers, expected(made, inputs)[1], rtol=1e-5, atol=atol)
-    np.testing.assert_allclose(answers, predict(made, inputs), rtol=1e-5, atol=atol)
-
-
-def write(made, to, folder):
-    for suffix, content in FORMATS[to].build(made, "net").items():
-        payload = content.encode() if isinstance(content, str) else content
-        (folder / f"net{suffix}").write_bytes(payload)
-    return folder / "net"
-
-
-def imported(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def check_far(probabilities, smallest):
+    """Hold probabilities of labels to math, relatively; those below ``smallest`` may round to 0."""
+    exact = expected(*far("float64"))[1]
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_allclose(probabilities, exact, rtol=2e-6, atol=smallest)
 
 
 def test_every_format_knows_every_output():
+    names = ["softmax", "logistic", "identity"]
+    assert list(OUTPUTS) == names
+    assert list(format.MEANINGS) == names
     for module in (c_header, numpy_script, onnx_graph, torch_module):
-        assert list(module.OUTPUTS) == list(OUTPUTS), module.__name__
-    assert list(MEANINGS) == list(OUTPUTS)
+        assert list(module.OUTPUTS) == names, module.__name__
 
 
-@units_
-@outputs_
-def test_onnx(output, units, tmp_path):
-    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    made = network(output, units)
+@pytest.mark.parametrize("to", ["c", "numpy", "torch", "onnx"])
+@pytest.mark.parametrize(
+    ("output", "outputs", "said"),
+    [
+        ("softmax", 3, "probabilities of classes that exclude each other"),
+        ("logistic", 3, "a probability for each label, of which any number may apply"),
+        ("logistic", 1, "the probability of the label, or of the second of two classes"),
+        ("identity", 1, "values, in the units of those that it learnt from"),
+    ],
+)
+def test_texts_say_what_outputs_are(to, output, outputs, said, tmp_path):
+    stem = write(network(sizes=(784, 3, outputs), output=output), to, tmp_path)
+    if to == "onnx":
+        onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+        text = onnx.load(stem.with_suffix(".onnx")).doc_string
+    else:
+        text = stem.with_suffix(".h" if to == "c" else ".py").read_text()
+    assert f"{said}." in text
+    assert f"784-3-{outputs}, relu, {output} outputs" in text
+    assert (output == "identity") == ("values" in text)
+    assert to == "onnx" or (output == "identity") != ("probabilities" in text)
+    if to != "onnx":  # what a person reads first
+        assert max(map(len, text.splitlines()[:10])) <= 110
+
+
+# ONNX
+
+
+@KINDS
+@SIZED
+def test_onnx(output, sizes, tmp_path):
+    made = network("tanh", sizes=sizes, output=output)
     path = write(made, "onnx", tmp_path).with_suffix(".onnx")
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    names = [entry.name for entry in session.get_outputs()]
-    assert names == (["values"] if output == "identity" else ["logits", "probabilities"])
-    for inputs in (INPUTS, FAR, INPUTS[:1]):
-        check(made, inputs, session.run(None, {"inputs": inputs})[-1])
+    names = ("values",) if output == "identity" else ("logits", "probabilities")
+    for samples in (1, 101):
+        inputs = pixels(samples)
+        found = onnx_outputs(path, inputs, names)
+        check(made, inputs, found[-1], 3e-6)
+        np.testing.assert_allclose(found[0], expected(made, inputs)[0], rtol=1e-5, atol=3e-6)
 
 
-@units_
-@outputs_
+def test_onnx_far_from_zero(tmp_path):
+    made, inputs = far()
+    path = write(made, "onnx", tmp_path).with_suffix(".onnx")
+    check_far(onnx_outputs(path, inputs)[1], 1e-7)  # onnxruntime's Sigmoid is flat beyond 18
+
+
+# npz and NumPy
+
+
+@KINDS
+def test_npz_names_the_output(output, tmp_path):
+    with np.load(write(network(output=output), "npz", tmp_path).with_suffix(".npz")) as file:
+        assert file["output"].item() == output
+
+
+@KINDS
+@SIZED
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_numpy_script(output, units, dtype, tmp_path):
-    made = network(output, units, dtype)
+def test_numpy_script(output, sizes, dtype, tmp_path):
+    made = network("silu", sizes=sizes, dtype=dtype, output=output)
+    module = imported(write(made, "numpy", tmp_path).with_suffix(".py"))
+    inputs = pixels(101)
+    assert hasattr(module, "probabilities") == hasattr(module, "logits") == (output == "logistic")
+    answers = (module.values if output == "identity" else module.probabilities)(inputs)
+    assert answers.dtype == np.dtype(dtype)
+    check(made, inputs, answers, 3e-6)
+
+
+@pytest.mark.parametrize(("dtype", "smallest"), [("float32", 1e-37), ("float64", 1e-300)])
+def test_numpy_script_far_from_zero(dtype, smallest, tmp_path):
+    made, inputs = far(dtype)  # warnings are errors: nothing overflows
+    module = imported(write(made, "numpy", tmp_path).with_suffix(".py"))
+    check_far(module.probabilities(inputs), smallest)
+
+
+@KINDS
+@SIZED
+def test_numpy_script_prints_answers(output, sizes, tmp_path):
+    made = network(sizes=sizes, output=output)
     script = write(made, "numpy", tmp_path).with_suffix(".py")
-    module = imported(script)
-    for inputs in (INPUTS, FAR):  # warnings are errors: nothing overflows
-        answers = module.values(inputs) if output == "identity" else module.probabilities(inputs)
-        check(made, inputs, answers)
-    np.save(tmp_path / "inputs.npy", INPUTS)
+    inputs = pixels(29)
+    np.save(tmp_path / "inputs.npy", inputs)
     command = [sys.executable, "-W", "error", script, tmp_path / "inputs.npy"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = np.array([[float(part) for part in line.split()] for line in printed.splitlines()])
-    sums, answers = expected(made, INPUTS)
-    if output == "identity":
-        np.testing.assert_allclose(found, answers, rtol=1e-5, atol=1e-5)
+    rows = [[float(text) for text in line.split()] for line in printed.splitlines()]
+    sums = expected(made, inputs)[0]
+    if output == "logistic":
+        assert {text for line in printed.splitlines() for text in line.split()} <= {"0", "1"}
+        np.testing.assert_array_equal(rows, sums > 0)
     else:
-        assert np.array_equal(found, sums > 0)
+        np.testing.assert_allclose(rows, sums, rtol=1e-5, atol=3e-6)
 
 
-@units_
-@outputs_
-def test_torch(output, units, tmp_path):
+# PyTorch
+
+
+@KINDS
+@SIZED
+def test_torch(output, sizes, tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    made = network(output, units)
-    model = imported(write(made, "torch", tmp_path).with_suffix(".py")).model
+    made = network("gelu", sizes=sizes, output=output)
+    module = imported(write(made, "torch", tmp_path).with_suffix(".py"))
+    inputs = pixels(53)
     with torch.no_grad():
-        sums = model(torch.tensor(INPUTS))
-    check(made, INPUTS, (sums if output == "identity" else sums.sigmoid()).numpy())
+        found = module.model(torch.tensor(inputs))
+    assert ("model(inputs).sigmoid() probabilities" in module.__doc__) == (output == "logistic")
+    check(made, inputs, (found.sigmoid() if output == "logistic" else found).numpy(), 3e-6)
 
 
-@outputs_
-def test_texts_say_what_outputs_are(output, tmp_path):
-    for to, suffix in {"torch": ".py", "numpy": ".py", "c": ".h"}.items():
-        text = write(network(output, 5), to, tmp_path).with_suffix(suffix).read_text()
-        assert MEANINGS[output] in text
-        assert f"tanh, {output} outputs" in text
-        assert "softmax" not in text
-    with np.load(write(network(output, 5), "npz", tmp_path).with_suffix(".npz")) as file:
-        assert str(file["output"]) == output
+def test_torch_far_from_zero(tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    made, inputs = far()
+    module = imported(write(made, "torch", tmp_path).with_suffix(".py"))
+    with torch.no_grad():
+        check_far(module.model(torch.tensor(inputs)).sigmoid().numpy(), 1e-37)
 
 
-MAIN = """\
+# C
+
+LABELS = """\
 #include <stdio.h>
 #include "net.h"
 
 int main(void)
 {
-    float inputs[NET_INPUTS], outputs[NET_COUNT];
+    float inputs[NET_INPUTS], outputs[NET_LABELS];
     while (fread(inputs, sizeof inputs, 1, stdin) == 1) {
-        net_answers(inputs, outputs);
+        net_logits(inputs, outputs);
         fwrite(outputs, sizeof outputs, 1, stdout);
+        net_probabilities(inputs, outputs);
+        fwrite(outputs, sizeof outputs, 1, stdout);
+    }
+    return 0;
+}
+"""
+VALUES = """\
+#include <stdio.h>
+#include "net.h"
+
+int main(void)
+{
+    float inputs[NET_INPUTS], values[NET_VALUES];
+    while (fread(inputs, sizeof inputs, 1, stdin) == 1) {
+        net_values(inputs, values);
+        fwrite(values, sizeof values, 1, stdout);
     }
     return 0;
 }
 """
 
 
+def run_c(made, inputs, folder, *flags):
+    """Outputs (N, 2, C) of a logistic network: sums and answers; (N, 1, C) of values."""
+    write(made, "c", folder)
+    program = compiled(folder, VALUES if made.output == "identity" else LABELS, *flags)
+    given = inputs.astype(np.float32).tobytes()
+    raw = subprocess.run([program], input=given, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.float32).reshape(len(inputs), -1, made.classes)
+
+
 @needs_gcc
-@units_
-@outputs_
-def test_c(output, units, tmp_path):
-    made = network(output, units)
-    write(made, "c", tmp_path)
-    count, answers = ("VALUES", "values") if output == "identity" else ("LABELS", "probabilities")
-    (tmp_path / "main.c").write_text(MAIN.replace("COUNT", count).replace("answers", answers))
-    strict = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
-    built = subprocess.run(
-        [GCC, *strict, "main.c", "-o", "main", "-lm"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (built.returncode, built.stderr) == (0, "")
-    for inputs in (INPUTS, FAR):
-        raw = subprocess.run(
-            [tmp_path / "main"], input=inputs.tobytes(), capture_output=True, check=True
-        ).stdout
-        check(made, inputs, np.frombuffer(raw, np.float32).reshape(len(inputs), units))
+@KINDS
+@SIZED
+@pytest.mark.parametrize("flag", ["-O0", "-O3"])
+def test_c(output, sizes, flag, tmp_path):
+    made = network(sizes=sizes, output=output)
+    inputs = pixels(23)
+    found = run_c(made, inputs, tmp_path, flag)
+    check(made, inputs, found[:, -1], 1e-5)
+    np.testing.assert_allclose(found[:, 0], expected(made, inputs)[0], rtol=1e-5, atol=1e-5)
+
+
+@needs_gcc
+def test_c_far_from_zero(tmp_path):
+    made, inputs = far()
+    check_far(run_c(made, inputs, tmp_path, "-O2")[:, 1], 1e-37)
+
+
+# Of a fitted estimator
+
+
+def test_a_regressor_is_shown_and_exported(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    from fastbp import MLPRegressor
+
+    monkeypatch.chdir(tmp_path)
+    inputs = np.random.default_rng(1).normal(size=(97, 3))
+    targets = np.stack([inputs[:, 0], inputs[:, 1] - inputs[:, 2]], axis=1)
+    model = MLPRegressor((7,), solver="lbfgs", max_iter=300, random_state=1).fit(inputs, targets)
+    model.network_.save("values.safetensors")
+    run = CliRunner().invoke(cli.app, ["export", "values.safetensors", "--to", "numpy"])
+    assert (run.exit_code, run.stdout) == (0, "values_numpy.py\nvalues_numpy.npz\n")
+    found = imported(tmp_path / "values_numpy.py").values(inputs)
+    np.testing.assert_allclose(found, model.predict(inputs), rtol=1e-12, atol=1e-12)
+    shown = CliRunner().invoke(cli.app, ["show", "values.safetensors"]).stdout
+    assert "3-7-2, relu, identity outputs, float64" in shown
+    assert json.loads(CliRunner().invoke(cli.app, ["show", "values.safetensors", "--json"]).stdout)[
+        "output"
+    ] == ("identity")

@@ -81,7 +81,7 @@ def test_json_says_all_of_a_run(here):
 def test_text_says_all_of_a_run(here):
     lines = [line.rstrip() for line in fastbp("show", "run").stdout.splitlines() if line.strip()]
     accuracy = json.loads((here / "run/result.json").read_text())["test_accuracy"]
-    assert lines[0] == "run: 20-16-4, relu, float32"
+    assert lines[0] == "run: 20-16-4, relu, softmax outputs, float32"
     assert [line.split() for line in lines[4:7]] == [
         ["1", "20", "16", "relu", "336", "640"],
         ["2", "16", "4", "softmax", "68", "128"],

@@ -26,7 +26,7 @@ __all__ = [
 MEANINGS = {
     "softmax": "probabilities of classes that exclude each other",
     "logistic": "a probability for each label, of which any number may apply",
-    "identity": "values",
+    "identity": "values, in the units of those that it learnt from",
 }
 OF_TWO_CLASSES = "the probability of the label, or of the second of two classes"
 

@@ -26,11 +26,11 @@ ACTIVATIONS = {
 class Output(NamedTuple):
     """How an output unit is written."""
 
-    printed: str  # what the script prints of a row
     sums: str  # name of the function that gives the last layer's sums
-    functions: str  # names of all functions that give answers
-    body: str  # the function that makes probabilities of the sums, if there are any
+    functions: str  # how this and the other one, if there is another, are called
+    body: str  # the other one, which makes probabilities of the sums
     answer: str  # what is printed, from the inputs
+    printed: str  # and what it is
 
 
 SOFTMAX = """
@@ -48,26 +48,22 @@ def probabilities(inputs):
     powers = np.exp(-np.abs(outputs))
     return np.where(outputs < 0, powers, 1) / (1 + powers)
 """
+BOTH = "logits(inputs) and probabilities(inputs)"
 OUTPUTS = {
-    "softmax": Output(
-        "its class", "logits", "logits and probabilities", SOFTMAX, "logits(inputs).argmax(axis=1)"
-    ),
+    "softmax": Output("logits", BOTH, SOFTMAX, "logits(inputs).argmax(axis=1)", "the class of each row"),
     "logistic": Output(
-        "1 for each label that is likelier than not, 0 for the others",
-        "logits",
-        "logits and probabilities",
-        LOGISTIC,
-        "(logits(inputs) > 0).astype(int)",
+        "logits", BOTH, LOGISTIC, "(logits(inputs) > 0).astype(int)", "1 or 0 for each label, row by row"
     ),
-    "identity": Output("its values", "values", "values", "", "values(inputs)"),
+    "identity": Output("values", "values(inputs)", "", "values(inputs)", "the values of each row"),
 }
 
 SCRIPT = '''\
 """{description}.
 
-Run with the name of an npy file, it prints of each row {printed}.
+Import {functions} from it.
+Run with the name of an npy file, it prints {printed}.
 Inputs: (N, {inputs}), {units}.
-Outputs of {functions}: (N, {outputs}), {meaning}.
+Outputs: (N, {outputs}), {meaning}.
 The weights are in the npz file of the same name.
 """
 

@@ -33,7 +33,8 @@ MODULE = '''\
 """{description}.
 
 {answers}.
-Inputs: (N, {inputs}), {units}. Outputs: {meaning}.
+Inputs: (N, {inputs}), {units}.
+Outputs: {meaning}.
 The weights are in the safetensors file of the same name.
 """
 
