@@ -87,8 +87,9 @@ def main() -> None:
         print(lines[-1], flush=True)
     lines += [
         "",
-        "Adam at rate 0.001, alpha 0.0001, no early stop; medians, and means ± standard deviations of test accuracy, "
-        f"over {seeds} seeds. {cpu_name()}, scikit-learn {sklearn.__version__}; `python bench/fits.py --seeds {seeds}`.",
+        "Adam at rate 0.001, alpha 0.0001, no early stop; medians, and means ± standard deviations of test "
+        f"accuracy, over {seeds} seeds. {cpu_name()}, scikit-learn {sklearn.__version__}; "
+        f"`python bench/fits.py --seeds {seeds}`.",
     ]
     table = "\n".join(lines)
     PAGE.write_text(f"# Fits beside scikit-learn\n\n{table}\n", encoding="utf-8")
