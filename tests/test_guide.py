@@ -19,7 +19,7 @@ from fastbp import cli
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGE_NAMES = {"README", "augment", "data", "plot", "study", "test", "train"}
+PAGE_NAMES = {"README", "augment", "data", "estimators", "plot", "study", "test", "train"}
 
 pytestmark = pytest.mark.skipif(not GUIDE.is_dir(), reason="the guide is not beside the tests")
 
