@@ -24,6 +24,7 @@ PAGE_NAMES = {
     "augment",
     "data",
     "draw",
+    "estimators",
     "export",
     "plot",
     "robustness",
@@ -31,7 +32,11 @@ PAGE_NAMES = {
     "test",
     "train",
 }
-EXTRAS = {"draw": ("PIL",), "export": ("onnx", "onnxruntime")}  # beside matplotlib
+EXTRAS = {
+    "draw": ("PIL",),
+    "estimators": ("sklearn",),
+    "export": ("onnx", "onnxruntime"),
+}  # beside matplotlib
 
 pytestmark = pytest.mark.skipif(not GUIDE.is_dir(), reason="the guide is not beside the tests")
 
