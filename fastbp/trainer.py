@@ -194,7 +194,7 @@ class Trainer:
         """How many epochs nobody needs to look into before they are done; 1 unless they are short."""
         settings = self.settings
         looks = len(self.validation_rows) or settings.stop or settings.restore_best
-        draws = self.distortion or self._dropout or self._batch_norm or self._plateau.is_active
+        draws = self.distortion or self._dropout or self._plateau.is_active
         if looks or draws:
             return 1
         ahead = min((callback.epochs_ahead() for callback in self.callbacks), default=math.inf)
@@ -403,6 +403,9 @@ class Trainer:
         if not self.network.is_finite():
             place = f"in epoch {epoch}, by step {part.stop} of {self.steps}"
             raise self._diverged(place, "a parameter is not finite")
+        if self._batch_norm is not None and not self._batch_norm.is_finite():
+            place = f"in epoch {epoch}, by step {part.stop} of {self.steps}"
+            raise self._diverged(place, "a unit's mean or variance over a batch is not finite")
 
     def _diverged(self, place: str, found: str) -> _StoppedError:
         rate = self.settings.learning_rate
