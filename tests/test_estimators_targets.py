@@ -272,6 +272,14 @@ def test_a_warm_start_with_another_network_says_so():
         MLPRegressor((5,), solver="lbfgs", dropout=0.1).fit(X, y)
 
 
+def test_the_loss_is_squared_error():
+    X, y = regression()
+    named = MLPRegressor((5,), loss="squared_error", max_iter=2, random_state=0).fit(X, y)
+    assert named.get_params()["loss"] == "squared_error"
+    with pytest.raises(ValueError, match="'loss' parameter of MLPRegressor must be"):
+        MLPRegressor((5,), loss="poisson").fit(X, y)
+
+
 def test_partial_fit_needs_a_solver_by_batches():
     assert not hasattr(MLPRegressor(solver="lbfgs"), "partial_fit")
     assert hasattr(MLPRegressor(), "partial_fit")

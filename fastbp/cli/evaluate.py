@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import typer
+
 from .. import options
 from ..errors import ConfigError
 from .app import app
@@ -23,6 +25,7 @@ def evaluate(
 ) -> None:
     """Test a network: accuracy, loss, calibration, what it confuses. Of several, a line each."""
     with reporting():
+        from ..datasets import has_test_part
         from ..datasets.source import printable
         from ..evaluation import load, test, test_ensemble
         from ..files import replace_file
@@ -40,7 +43,11 @@ def evaluate(
             raise ConfigError(
                 f"the runs were trained on {' and '.join(sorted(sources))}; expected --data with one of them"
             )
-        testing = test_data(sources.pop())
+        source = sources.pop()
+        testing = test_data(source)
+        if data is None and not has_test_part(source):
+            note = "has no test part: these are the data that it was trained on; --data names others"
+            typer.echo(f"fastbp: {testing.name} {note}", err=True)
         evaluations = [test(network, testing) for network in networks]
         names = [printable(path) for path in weights]
         if ensemble:

@@ -105,6 +105,7 @@ def train(
             },
         )
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
+        _warn_of_threads(settings)
         training, testing = load_training(settings.data)
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
@@ -138,6 +139,19 @@ def _settings(ctx: typer.Context, config: Path | None, values: dict[str, Any]) -
     if settings.augment.endswith(".toml"):
         settings = replace(settings, augment=os.path.abspath(settings.augment))
     return settings
+
+
+def _warn_of_threads(settings: Settings) -> None:
+    """Say that threads beyond the cores wait for each other, which takes up to hundreds of times as long."""
+    from ..pace import available_cores
+
+    cores = available_cores()
+    if settings.backend == "numba" and settings.threads != "auto" and settings.threads > cores:
+        typer.echo(
+            f"fastbp: {settings.threads} threads on {cores} cores wait for each other: expected --threads "
+            f"{cores} or fewer, or auto",
+            err=True,
+        )
 
 
 def _is_given(ctx: typer.Context, name: str) -> bool:

@@ -19,7 +19,7 @@ from . import delimited, frames, idx, mnist, npy, npz, pictures
 from .parts import Images, Labels, Part
 from .source import GZIP_MAGIC, open_source, printable, reporting
 
-__all__ = ["Dataset", "load_parts", "load_test", "load_training"]
+__all__ = ["Dataset", "has_test_part", "load_parts", "load_test", "load_training"]
 
 IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
 FORMATS = "IDX, CSV, npz, npy, Parquet or Arrow"
@@ -140,6 +140,11 @@ def load_test(spec: str | Path) -> Dataset:
     labels = _read_labels(parts)
     key = "test" if "test" in parts else "train"
     return _build(name, parts[key], labels.get(key), _count_classes(labels.values()))
+
+
+def has_test_part(spec: str | Path) -> bool:
+    """Say whether data have a part to test on; DataError if there are none at all."""
+    return "test" in _find(spec)[1]
 
 
 def load_parts(spec: str | Path) -> dict[str, Dataset]:

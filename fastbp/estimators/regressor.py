@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -32,6 +33,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     hidden_layer_sizes : units of each hidden layer, each >= 1; none is a linear regression
     activation : of hidden units: ``"relu"``, ``"tanh"``, ``"logistic"``, ``"identity"``, and the other
         names in `fastbp.reference_activations.ACTIVATIONS`
+    loss : ``"squared_error"``, the only one
     solver : ``"adam"``, ``"sgd"`` or ``"rmsprop"``; ``"lbfgs"`` for a few hundred samples, by SciPy
     alpha : L2 penalty, >= 0; a mini-batch of B samples adds ``alpha / (2 B) sum(w**2)`` to its mean loss
     init : how weights start, a name in `fastbp.initializers.SCHEMES`
@@ -71,6 +73,74 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     float32 data are trained in float32, all others in float64. Sparse matrices are taken; their zeros cost
     nothing in the first layer, but they are made dense in memory.
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Perceptron._parameter_constraints,
+        "loss": [StrOptions({"squared_error"})],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] | int = (100,),
+        activation: str = "relu",
+        *,
+        loss: str = "squared_error",
+        solver: str = "adam",
+        alpha: float = 1e-4,
+        init: str = "xavier-uniform",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        schedule: str | None = None,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        n_threads: int | Literal["auto"] = "auto",
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            init=init,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            schedule=schedule,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            dropout=dropout,
+            n_threads=n_threads,
+        )
+        self.loss = loss
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
