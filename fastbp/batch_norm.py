@@ -58,8 +58,17 @@ class BatchNorm:
         unbiased = variance * variance.dtype.type(samples / (samples - 1))
         self.variance[some] += self.mean.dtype.type(gain) * (unbiased - self.variance[some])
 
+    def is_finite(self) -> bool:
+        """Whether the statistics are; normalised values and parameters may be where sums are too large."""
+        return bool(np.isfinite(self.mean).all() and np.isfinite(self.variance).all())
+
     def fold(self, network: Network) -> None:
-        """Turn the parameters of a normalised network into those of one without: the same answers."""
+        """Turn the parameters of a normalised network into those of one without: the same answers.
+
+        Before the first update there are no statistics, and the parameters stay as they are.
+        """
+        if not self.updates:
+            return
         for layer, start in enumerate(self.unit_at.tolist()):
             weight, bias = network.weights[layer], network.biases[layer]
             some = slice(start, start + len(bias))

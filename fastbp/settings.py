@@ -52,8 +52,8 @@ class Settings:
     ema : decay of the running mean of the parameters, which is then what is validated and kept; below 1
     dropout, input_dropout : part of the hidden units, and of the inputs, that each training step leaves out,
         >= 0 and below 1, rounded to multiples of 1 / 65536
-    batch_norm : normalise the sums of hidden units over each mini-batch while training; the network that is
-        kept needs it no more
+    batch_norm : normalise the sums of hidden units over each mini-batch while training, of 2 samples or
+        more; the network that is kept needs it no more
     label_smoothing : part of each label's probability that training spreads over all classes, below 1
     class_weight : what training multiplies the loss of each class's samples by; texts as in
         `fastbp.sample_weights.canonical`
@@ -139,6 +139,11 @@ class Settings:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.batch_norm and self.batch_size == 1:
+            raise ConfigError(
+                "batch_norm normalises over each mini-batch, and batch_size is 1; expected 2 or more, as one "
+                "sample has no variance"
+            )
         if self.validation == 0:
             for spec in self.stop:
                 if needs_validation(spec):

@@ -403,6 +403,9 @@ class Trainer:
         if not self.network.is_finite():
             place = f"in epoch {epoch}, by step {part.stop} of {self.steps}"
             raise self._diverged(place, "a parameter is not finite")
+        if self._batch_norm is not None and not self._batch_norm.is_finite():
+            place = f"in epoch {epoch}, by step {part.stop} of {self.steps}"
+            raise self._diverged(place, "a unit's mean or variance over a batch is not finite")
 
     def _diverged(self, place: str, found: str) -> _StoppedError:
         rate = self.settings.learning_rate
