@@ -4,7 +4,6 @@ and workspaces.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from itertools import pairwise
@@ -24,10 +23,7 @@ from fastbp_kernels import (
     compiled_count,
     make_batch_buffers,
     make_distorter,
-    make_normalizer,
     make_objective,
-    make_regularizer,
-    make_updater,
     make_workspace,
     no_updater,
     resample_rows,
@@ -36,16 +32,13 @@ from fastbp_kernels import (
     stamp_discs,
 )
 from fastbp_kernels.activations import ACTIVATIONS
-from fastbp_kernels.loss import LOSSES
-from fastbp_kernels.optimizers import COLUMNS
 from fastbp_kernels.tiles import ROWS
 from numpy.typing import NDArray
 
-from .batch_norm import EPSILON
 from .distortions import Distortion
 from .errors import DataError
+from .kernel_arguments import bounds_of, distorters_of, learning_of, objective_of, updater_of
 from .network import Network
-from .optimizers import Optimizer
 from .pace import ThreadChooser, available_cores
 from .reference_losses import Targets
 from .step_options import StepOptions
@@ -99,9 +92,9 @@ class NumbaBackend:
             space, own = self._space(network, 1), self._own(network, images, 1, True, 0)
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
-            needed = [None] if distortion is None else [None, *_distorters(distortion, 1, 1)]
+            needed = [None] if distortion is None else [None, *distorters_of(distortion, 1, 1)]
             nothing_else = StepOptions()
-            plain = no_updater(network.dtype), *_learning(network, images, 1, nothing_else, 0)
+            plain = no_updater(network.dtype), *learning_of(network, images, 1, nothing_else, 0)
             aim = make_objective(network.dtype)
             batches = nothing, nothing, np.zeros(1, np.int64), np.zeros(0)
             for distorter in needed:  # validation and test see images as they are
@@ -127,16 +120,16 @@ class NumbaBackend:
         if not len(order):
             return
         batch = min(batch_size, epoch_samples or len(order))
-        bounds = _bounds(len(order), batch, epoch_samples or len(order))
+        bounds = bounds_of(len(order), batch, epoch_samples or len(order))
         sample_losses, right = np.empty(len(order), network.dtype), np.empty(len(order), np.uint8)
 
         nothing = np.zeros((0, 0), network.dtype)
         listed = self._lists(network, images, order)
         options = options or StepOptions()
-        updater = _updater(network, options.optimizer, rates)
+        updater = updater_of(network, options.optimizer, rates)
         scratch = scratch_size(network.layout, network.dtype) if options.optimizer else 0
-        regularizer, normalizer = _learning(network, images, batch, options, len(rates))
-        labels, objective = _objective(network, targets, options)
+        regularizer, normalizer = learning_of(network, images, batch, options, len(rates))
+        labels, objective = objective_of(network, targets, options)
         drops = options.dropout is not None and bool(options.dropout.thresholds[1:].any())
         slopes = drops or options.batch_norm is not None
 
@@ -144,7 +137,7 @@ class NumbaBackend:
             space = self._space(network, batch, slopes=slopes)
             space.barrier[:] = 0
             own = [self._own(network, images, batch, listed, thread, scratch) for thread in range(threads)]
-            distorters = _distorters(distortion, batch, threads)
+            distorters = distorters_of(distortion, batch, threads)
             outputs = sample_losses, right, nothing
             step_updater = updater._replace(table=updater.table[first:stop])
             step_normalizer = normalizer._replace(gains=normalizer.gains[first:stop])
@@ -260,13 +253,13 @@ class NumbaBackend:
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
         no_rates, nothing = np.zeros(0), StepOptions()
-        plain = no_updater(network.dtype), *_learning(network, images, batch, nothing, 0)
-        labels, objective = _objective(network, targets, nothing)
+        plain = no_updater(network.dtype), *learning_of(network, images, batch, nothing, 0)
+        labels, objective = objective_of(network, targets, nothing)
 
         def share(thread: int) -> None:
             some = slice(len(order) * thread // threads, len(order) * (thread + 1) // threads)
             outputs = losses[some], right[some], out[some]
-            batches = order[some], _bounds(some.stop - some.start, batch), no_rates
+            batches = order[some], bounds_of(some.stop - some.start, batch), no_rates
             space, buffers = spaces[thread], own[thread]
             _call(network, images, labels, *batches, space, buffers, None, *plain, objective, *outputs)
 
@@ -317,67 +310,6 @@ def _call(
         thread,
         threads,
     )
-
-
-def _bounds(samples: int, batch: int, epoch: int | None = None) -> NDArray[np.int64]:
-    """Where batches begin, and the last one ends; they begin anew with each epoch of so many samples."""
-    if not samples:
-        return np.zeros(1, np.int64)
-    starts = np.arange(0, samples, epoch or samples)[:, None] + np.arange(0, epoch or samples, batch)
-    return np.append(starts.ravel(), samples)
-
-
-def _updater(network: Network, optimizer: Optimizer | None, rates: NDArray[np.float64]) -> Updater:
-    """Return what the kernel takes for the next updates, which are counted."""
-    if optimizer is None:
-        return no_updater(network.dtype)
-    table = optimizer.table(rates, COLUMNS)
-    # Only the norm of the whole gradient needs it as a whole.
-    clips = math.isfinite(optimizer.clip_norm)
-    gradient = np.zeros(len(network.parameters) if clips else 0, network.dtype)
-    return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
-
-
-def _learning(
-    network: Network, images: Images, batch: int, options: StepOptions, steps: int
-) -> tuple[Regularizer, Normalizer]:
-    """Return what the kernel takes of dropout and batch normalisation, whose next steps are counted.
-
-    The batch without dropped inputs, and what is normalised, are shared.
-    """
-    state = options.batch_norm
-    statistics = (state.mean, state.variance, state.gains(steps), EPSILON) if state else ()
-    normalizer = make_normalizer(network.layout, network.dtype, batch, *statistics)
-    dropout = options.dropout
-    regularizer = make_regularizer(
-        images.dtype,
-        dropout.thresholds if dropout else None,
-        dropout.keys if dropout else None,
-        batch * network.inputs,
-    )
-    return regularizer, normalizer
-
-
-def _objective(
-    network: Network, targets: Targets | None, options: StepOptions
-) -> tuple[NDArray[np.int64], Objective]:
-    """Return the classes, none where there are other targets, and what the kernel takes of these."""
-    kind, more = LOSSES[network.output], (options.label_smoothing, options.sample_weights)
-    if targets is None or network.output == "softmax":
-        labels = np.zeros(0, np.int64) if targets is None else targets
-        return labels.astype(np.int64, copy=False), make_objective(network.dtype, kind, None, *more)
-    return np.zeros(0, np.int64), make_objective(network.dtype, kind, targets, *more)
-
-
-def _distorters(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter | None]:
-    """Allocate what distorting takes, for each thread; the batch they share."""
-    if distortion is None:
-        return [None] * threads
-    distorted = np.zeros((batch, math.prod(distortion.shape)), np.uint8)
-    return [
-        make_distorter(distortion.plan, distortion.taps, distortion.key, distortion.shape, distorted)
-        for _ in range(threads)
-    ]
 
 
 def _make_room(kept: dict[tuple[Any, ...], Any]) -> None:

@@ -33,6 +33,7 @@ ROWS = [
     ["network"],
     ["batch_norm", "initializers", "optimizers", "cost", "inputs", "pictures"],
     ["step_options"],
+    ["kernel_arguments"],
     ["numpy_backend", "numba_backend"],
     ["settings", "backends"],
     ["validation"],
@@ -103,9 +104,9 @@ def test_kernels_know_numpy_numba_and_llvmlite_only():
         assert absolute - sys.stdlib_module_names <= {"numpy", "numba", "llvmlite"}, path.name
 
 
-def test_numba_is_imported_in_one_place():
+def test_kernels_are_called_in_one_place():
     users = [path.name for path in modules() if {"numba", "llvmlite", "fastbp_kernels"} & imports(path)[0]]
-    assert users == ["numba_backend.py"]
+    assert users == ["kernel_arguments.py", "numba_backend.py"]
 
 
 def test_trainer_does_no_arithmetic_on_arrays():

@@ -136,6 +136,18 @@ def test_loss_of_a_regressor_is_half_the_mean_squared_error():
     assert model.loss_curve_ == pytest.approx([expected] * 3)
 
 
+def test_verbose_prints_what_the_attributes_have(capsys):
+    X, y = regression(3)
+    model = MLPRegressor((5,), max_iter=2, early_stopping=True, verbose=True, random_state=0).fit(X, y)
+    pairs = zip(model.loss_curve_, model.validation_scores_, strict=True)
+    expected = [
+        line
+        for number, (loss, score) in enumerate(pairs, 1)
+        for line in (f"Iteration {number}, loss = {loss:.8f}", f"Validation score: {score:f}")
+    ]
+    assert capsys.readouterr().out.splitlines() == expected
+
+
 def test_a_regressor_stops_early_by_its_score():
     X, y = regression()
     model = MLPRegressor(

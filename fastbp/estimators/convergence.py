@@ -13,7 +13,7 @@ from ..callbacks import Callback, EpochRecord
 from ..network import FloatArray, Network
 from ..plateau import falls_on_plateaus
 
-__all__ = ["ConvergedError", "Convergence", "Lines"]
+__all__ = ["ConvergedError", "Convergence"]
 
 
 class ConvergedError(Exception):
@@ -32,6 +32,7 @@ class Convergence(Callback):
     patience : how many epochs in a row may count for nothing; one more ends the fit
     score : of an epoch, on the validation samples; None to look at the training loss
     scale : what the trainer's loss is multiplied by
+    prints : a line an epoch, as scikit-learn does, with ``score`` two
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class Convergence(Callback):
         patience: float,
         score: Callable[[EpochRecord], float] | None,
         scale: float,
+        prints: bool,
     ) -> None:
         self._falls, self._rate = falls_on_plateaus(schedule), 0.0
         self._network, self._tol, self._patience, self._score = network, tol, patience, score
-        self._scale = scale
+        self._scale, self._prints = scale, prints
         self._best_weights: FloatArray | None = None
         self.idle = 0
         self.losses: list[float] = []
@@ -61,9 +63,13 @@ class Convergence(Callback):
         """Note the epoch; raise `ConvergedError` when it was one too many."""
         loss = self._scale * record.train_loss
         self.losses.append(loss)
+        if self._prints:
+            print(f"Iteration {record.epoch}, loss = {loss:.8f}")
         if self._score is not None:
             score = self._score(record)
             self.scores.append(score)
+            if self._prints:
+                print(f"Validation score: {score:f}")
             better = score >= self.best_score + self._tol
             if score > self.best_score:
                 self.best_score = score
@@ -93,17 +99,3 @@ class Convergence(Callback):
         """Give the network its best weights back, where the score was followed."""
         if self._best_weights is not None:
             np.copyto(self._network.parameters, self._best_weights)
-
-
-class Lines(Callback):
-    """Prints a line an epoch, as scikit-learn does."""
-
-    def epochs_ahead(self) -> float:
-        """Return infinity: lines do not depend on what comes later."""
-        return math.inf
-
-    def on_epoch_end(self, record: EpochRecord) -> None:
-        """Print the loss, and the score if there is one."""
-        print(f"Iteration {record.epoch}, loss = {record.train_loss:.8f}")
-        if record.validation_accuracy == record.validation_accuracy:
-            print(f"Validation score: {record.validation_accuracy:f}")

@@ -26,7 +26,7 @@ from ..optimizers import Optimizer
 from ..reference_activations import ACTIVATIONS
 from ..reference_losses import Targets
 from ..trainer import Trainer, make_optimizer
-from .convergence import ConvergedError, Convergence, Lines
+from .convergence import ConvergedError, Convergence
 from .options import settings_of
 from .quasi_newton import minimize_loss
 from .samples import dense, hold_back
@@ -216,6 +216,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             patience=float(self.n_iter_no_change) if self._ends_on_plateaus else math.inf,
             score=self._score_of(backend, samples[held], targets[held]) if len(held) else None,
             scale=self._loss_scale,
+            prints=bool(self.verbose),
         )
         try:
             training = Trainer(
@@ -224,7 +225,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
                 targets,
                 settings,
                 backend,
-                [*callbacks, *([Lines()] if self.verbose else []), convergence],
+                [*callbacks, convergence],
                 sample_weights=weights,
                 rows=rows,
                 first_epoch=self._epochs,
