@@ -194,7 +194,7 @@ class Trainer:
         """How many epochs nobody needs to look into before they are done; 1 unless they are short."""
         settings = self.settings
         looks = len(self.validation_rows) or settings.stop or settings.restore_best
-        draws = self.distortion or self._dropout or self._plateau.is_active
+        draws = self.distortion or self._dropout or self._batch_norm or self._plateau.is_active
         if looks or draws:
             return 1
         ahead = min((callback.epochs_ahead() for callback in self.callbacks), default=math.inf)

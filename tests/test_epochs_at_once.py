@@ -82,7 +82,13 @@ def test_together_they_are_as_one_by_one(kind, options, monkeypatch):
 
 @pytest.mark.parametrize(
     "options",
-    [{"validation": 0.2}, {"dropout": 0.3}, {"stop": "time:100"}, {"schedule": "plateau"}],
+    [
+        {"validation": 0.2},
+        {"dropout": 0.3},
+        {"batch_norm": True},
+        {"stop": "time:100"},
+        {"schedule": "plateau"},
+    ],
     ids=lambda options: "-".join(options),
 )
 def test_epochs_that_are_looked_into_stay_alone(options, monkeypatch):

@@ -1,4 +1,4 @@
-"""Training with batch normalisation: what is validated and kept, divergence, small batches."""
+"""Training with batch normalisation as a user has it: what is kept, divergence, batches of one sample."""
 
 import clusters
 import numpy as np
