@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastbp
-from fastbp import MLPClassifier, MLPRegressor
+from fastbp import Callback, MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -111,6 +111,20 @@ def test_types_are_kept(dtype):
     model = MLPClassifier((5,), max_iter=2).fit(X.astype(dtype), y)
     assert model.coefs_[0].dtype == dtype
     assert model.predict_proba(X.astype(dtype)).dtype == dtype
+
+
+def test_epochs_trained_together_end_where_the_fit_does(monkeypatch):
+    # A callback that may look at the network after each epoch keeps them apart.
+    monkeypatch.setattr("fastbp.pace.CHUNK_SECONDS", 1e9)
+    X, y = iris()
+    options = {"tol": 0.02, "n_iter_no_change": 3, "learning_rate_init": 0.02, "random_state": 1}
+    together, apart = (
+        MLPClassifier((9,), **options).fit(X, y, callbacks=callbacks) for callbacks in ((), [Callback()])
+    )
+    assert together.n_iter_ == apart.n_iter_ < 200
+    assert together.loss_curve_ == apart.loss_curve_
+    for one, other in zip(together.coefs_, apart.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_early_stopping_keeps_the_best_weights():
