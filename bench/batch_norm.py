@@ -34,13 +34,13 @@ except ImportError:
     sys.exit("bench/batch_norm.py needs PyTorch: pip install torch")
 
 import numpy as np
+
 from batch_norm_page import page
 from batch_norm_passes import ACCESSES, passes_beside_step
+from fastbp.data.dataset import load_test, load_training
+from fastbp.runs.machine import cpu_name
 from interleave import interleave, ratios, spread
 from problem import name_of
-
-from fastbp.datasets import load_test, load_training
-from fastbp.runs import cpu_name
 
 SIZES = ((784, 100, 100, 10), (784, 256, 256, 256, 256, 10))
 BATCH, VALIDATION = 64, 6000

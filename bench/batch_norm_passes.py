@@ -11,11 +11,11 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from interleave import interleave, ratios, spread
 from numba import njit
-from problem import Problem, mnist, name_of
 
-from fastbp.backends import make_backend
+from fastbp.backends.base import make_backend
+from interleave import interleave, ratios, spread
+from problem import Problem, mnist, name_of
 
 __all__ = ["ACCESSES", "passes_beside_step"]
 

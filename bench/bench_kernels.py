@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from common import BACKENDS, CONFIGURATIONS, ROUND_STEPS, Path, problem_of, record, steps_of
+from fastbp.reference import step as reference
 from problem import Problem
 from stages import Stages
-
-from fastbp import reference
 
 RATE = 1e-4
 """Small: the timed updates go on and on from the same gradient."""
 
 
 class Reference:
-    """The same parts by `fastbp.reference`."""
+    """The same parts by `fastbp.reference.step`."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

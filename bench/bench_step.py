@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from common import BACKENDS, CONFIGURATIONS, LARGE, SMALL, Path, problem_of, record, steps_of
 from numpy.typing import NDArray
-from problem import Problem, inference_flop, mnist_test, name_of
 
-from fastbp.backends import Backend, make_backend
+from common import BACKENDS, CONFIGURATIONS, LARGE, SMALL, Path, problem_of, record, steps_of
+from fastbp.backends.base import Backend, make_backend
 from fastbp.network import Network
+from problem import Problem, inference_flop, mnist_test, name_of
 
 CHECKED = 5
 RATE = 0.05

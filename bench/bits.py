@@ -2,8 +2,8 @@
 
 Only the public interface is used, so the same file runs on any two commits::
 
-    python bench/bits.py --json before.json        # on the old commit
-    python bench/bits.py --against before.json     # on the new one, on the same machine; exit code 1 if any differs
+    python bench/bits.py --json before.json  # on the old commit
+    python bench/bits.py --against before.json  # on the new one; exit code 1 if any differs
 
 Hashes depend on the vector width and on the versions of NumPy, Numba and LLVM: compare on one machine only.
 """
@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fastbp
 import numpy as np
+
+import fastbp
 
 SAMPLES, EPOCHS = 3000, 2
 Arrays = list[np.ndarray]
@@ -31,7 +32,9 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 10, SAMPLES)
     strokes = rng.random((10, 28, 28)) < 0.2
-    images = rng.integers(40, 256, (SAMPLES, 28, 28)) * strokes[labels] * (rng.random((SAMPLES, 28, 28)) < 0.8)
+    images = (
+        rng.integers(40, 256, (SAMPLES, 28, 28)) * strokes[labels] * (rng.random((SAMPLES, 28, 28)) < 0.8)
+    )
     return images.astype(np.uint8), labels
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
+
 from problem import Problem, mnist, name_of
 
 __all__ = [

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastbp_kernels.jit import njit
 from numba.core.caching import NullCache
+
+from fastbp_kernels.jit import njit
 
 __all__ = ["measured"]
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+
 from environment import describe, overrides, without_overrides
 
 

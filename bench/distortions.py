@@ -17,15 +17,15 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+
+from fastbp.backends.base import Backend, make_backend
+from fastbp.backends.pace import available_cores
+from fastbp.recipe.distortions import PRESETS, Distortion, make_distortion
+from fastbp.reference import distortions as reference_distortions
+from fastbp.runs.machine import cpu_name
 from fastbp_kernels import distort_rows, make_distorter
 from interleave import interleave, ratios, spread
 from problem import Problem, mnist, name_of
-
-from fastbp import reference_distortions
-from fastbp.backends import Backend, make_backend
-from fastbp.distortions import PRESETS, Distortion, make_distortion
-from fastbp.pace import available_cores
-from fastbp.runs import cpu_name
 
 SHAPE = (28, 28)
 IMAGES = 2000

@@ -81,9 +81,8 @@ def package_version(name: str) -> str:
 
 def describe() -> dict[str, Any]:
     """CPU, vector width, versions and BLAS kernels of this process; no names of hosts or people."""
+    from fastbp.runs.machine import cpu_name
     from fastbp_kernels import BITS
-
-    from fastbp.runs import cpu_name
 
     return {
         "cpu": cpu_name(),

@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 import sklearn
-from interleave import spread
-from report import replace_block
 from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier as Theirs
 from sklearn.preprocessing import StandardScaler
 
 from fastbp import MLPClassifier
-from fastbp.datasets import load_test, load_training
-from fastbp.runs import cpu_name
+from fastbp.data.dataset import load_test, load_training
+from fastbp.runs.machine import cpu_name
+from interleave import spread
+from report import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "fits.md"

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from compiled import measured
 from environment import describe, now
+from fastbp.backends.numba_backend import read_only
 from fastbp_kernels import batch as gathering
 from fastbp_kernels import dense, loss, make_batch_buffers, make_workspace, run_batches
 from fastbp_kernels.simd import offset, pointer, width
@@ -23,8 +25,6 @@ from peak import FmaPeak
 from plain import no_options
 from problem import Problem, mnist
 from report import replace_block
-
-from fastbp.numba_backend import read_only
 
 LEDGER = Path(__file__).resolve().parent.parent / "kernels" / "README.md"
 CASES = (((784, 100, 100, 10), 8), ((784, 800, 800, 10), 64))

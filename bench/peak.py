@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+
 from compiled import measured
 from fastbp_kernels import Team
 from fastbp_kernels.jit import intrinsic
 from fastbp_kernels.simd import BITS, REGISTERS, Emitter, lanes, pointer
-from llvmlite import ir
-from numba import types
 
 __all__ = ["FmaPeak", "bandwidths", "cache_sizes"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastbp_kernels import make_normalizer, make_objective, make_regularizer, no_updater
 from numpy.typing import DTypeLike
 
 from fastbp.network import Network
+from fastbp_kernels import make_normalizer, make_objective, make_regularizer, no_updater
 
 __all__ = ["no_options"]
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.datasets import load_test, load_training
-from fastbp.initializers import initialize
+from fastbp.data.dataset import load_test, load_training
 from fastbp.network import Network
 from fastbp.random import shuffle
+from fastbp.recipe.initializers import initialize
 
 __all__ = ["Data", "Problem", "dense", "inference_flop", "mnist", "mnist_test", "name_of", "training_flop"]
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
 from rows import Row, grouped, threads_text
 
 __all__ = ["batch_sizes", "roofline", "steps"]

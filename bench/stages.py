@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from compiled import measured
+from fastbp.backends.numba_backend import is_sparse, read_only
 from fastbp_kernels import epoch as kernels
 from fastbp_kernels import make_batch_buffers, make_normalizer, make_workspace, no_updater
 from fastbp_kernels.batch_norm import shifts_of
@@ -17,10 +20,7 @@ from fastbp_kernels.loss import softmax_cross_entropy
 from fastbp_kernels.optimizers import rule_of
 from fastbp_kernels.simd import offset, pointer, width
 from fastbp_kernels.tiles import ROWS
-from numpy.typing import NDArray
 from problem import Problem
-
-from fastbp.numba_backend import is_sparse, read_only
 
 __all__ = ["Stages"]
 

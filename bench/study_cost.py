@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from fastbp.backends.base import Backend, make_backend
+from fastbp.runs.machine import cpu_name
+from fastbp.studies.results import Run, read_results
 from interleave import interleave, spread
 from problem import Problem, mnist, name_of
-
-from fastbp.backends import Backend, make_backend
-from fastbp.runs import cpu_name
-from fastbp.studies.results import Run, read_results
 
 ROUNDS = 6
 SECONDS = 0.15

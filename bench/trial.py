@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from environment import describe, package_version
+from fastbp.reference import step as reference
 from interleave import interleave, ratios, spread
 from peak import FmaPeak, bandwidths
 from problem import DATA, Problem, inference_flop, mnist, mnist_test, name_of
 from rivals import HOMES, MissingRivalError, Rival, load
 from rivals.fastbp_path import Fastbp
-
-from fastbp import reference
 
 SMALL, LARGE, DEEP = (784, 100, 100, 10), (784, 800, 800, 10), (784, 1600, 400, 200, 10)
 TRAINED = (

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .callbacks import Callback, ChunkRecord, EpochRecord
-    from .datasets import Dataset
+    from .data.dataset import Dataset
     from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
     from .estimators import MLPClassifier, MLPRegressor
-    from .evaluation import Evaluation, load, predict, test, test_ensemble
-    from .experiment import TrainingDivergedError, TrainingInterruptedError, train
+    from .evaluation.evaluate import Evaluation, load, predict, test, test_ensemble
     from .network import Network
-    from .runs import Result
-    from .settings import Settings
+    from .recipe.settings import Settings
+    from .runs.result import Result
+    from .training.experiment import TrainingDivergedError, TrainingInterruptedError, train
 
     __version__: str
 
@@ -56,20 +56,20 @@ __all__ = [
 _HOME = {
     **dict.fromkeys(("Callback", "ChunkRecord", "EpochRecord"), "callbacks"),
     **dict.fromkeys(("ConfigError", "DataError", "DivergenceError", "FastbpError", "WeightsError"), "errors"),
-    **dict.fromkeys(("Evaluation", "load", "predict", "test", "test_ensemble"), "evaluation"),
-    **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "experiment"),
-    "Dataset": "datasets",
+    **dict.fromkeys(("Evaluation", "load", "predict", "test", "test_ensemble"), "evaluation.evaluate"),
+    **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "training.experiment"),
+    "Dataset": "data.dataset",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Network": "network",
-    "Result": "runs",
-    "Settings": "settings",
+    "Result": "runs.result",
+    "Settings": "recipe.settings",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from .runs import versions
+        from .runs.machine import versions
 
         return versions()["fastbp"]
     if name not in _HOME:

@@ -16,8 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from .errors import ConfigError, FastbpError, WeightsError
 from .files import replace_file
-from .reference_activations import ACTIVATIONS
-from .reference_losses import OUTPUTS
+from .reference.activations import ACTIVATIONS
+from .reference.losses import OUTPUTS
 
 __all__ = ["FloatArray", "Network"]
 
@@ -38,10 +38,10 @@ class Network:
     ----------
     sizes : inputs, units of each hidden layer, outputs; each >= 1, with softmax outputs >= 2
     dtype : float32 or float64, of all parameters
-    activation : of the hidden layers, a name in `fastbp.reference_activations.ACTIVATIONS`; the last layer is
+    activation : of the hidden layers, a name in `fastbp.reference.activations.ACTIVATIONS`; the last layer is
         linear (its outputs are logits)
     output : what logits are turned into, and with which loss they are trained, a name in
-        `fastbp.reference_losses.OUTPUTS`: ``"softmax"``, classes that exclude each other; ``"logistic"``,
+        `fastbp.reference.losses.OUTPUTS`: ``"softmax"``, classes that exclude each other; ``"logistic"``,
         labels of which any number may apply; ``"identity"``, values
     input_scale : finite, > 0: what each pixel is multiplied by before the first layer
 

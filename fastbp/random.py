@@ -17,7 +17,7 @@ class Stream(IntEnum):
     """What a draw is for; draws for one purpose never disturb those for another."""
 
     WEIGHTS = 0  # epoch = layer
-    SPLIT = 1  # epoch = 0 for validation, 1 for the test part of `fastbp.dataio.split`
+    SPLIT = 1  # epoch = 0 for validation, 1 for the test part of `fastbp.data.tools.split`
     SHUFFLE = 2
     DISTORT = 3
     MEASURE = 4  # epoch = what is measured

@@ -12,105 +12,138 @@ PACKAGE, KERNELS = ROOT / "fastbp", ROOT / "kernels" / "fastbp_kernels"
 
 pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="the sources are not beside the tests")
 
-# Who may import whom: a module imports those of earlier rows only.
-ROWS = [
-    [
-        "errors",
-        "interrupt",
-        "callbacks",
-        "reference",
-        "reference_activations",
-        "reference_optimizers",
-        "rounding",
-        "pace",
-        "terminal",
-    ],
-    ["reference_batch_norm", "reference_distortions", "reference_losses"],
-    ["reference_dropout", "reference_learning"],
-    ["columns", "files", "metrics", "random", "sample_weights", "specs", "stopping", "datasets"],
-    ["schedules"],
-    ["distortions", "dropout", "plateau", "preprocess", "dataio"],
-    ["network"],
-    ["batch_norm", "initializers", "optimizers", "cost", "inputs", "pictures"],
-    ["step_options"],
-    ["kernel_arguments"],
-    ["numpy_backend", "numba_backend"],
-    ["settings", "backends"],
-    ["validation"],
-    ["trainer", "verification", "options"],
-    ["runs", "live"],
-    ["progress", "logs", "estimators"],
-    ["experiment", "evaluation", "exports", "description", "side_by_side"],
-    ["comparison"],
-    ["robustness"],
-    ["verify", "tables", "run_tables", "plots", "drawing"],
-    ["studies"],
-    ["cli"],
-    ["__main__", "__init__"],
+# Rooms from the ground up: a module imports from its own room and from those that stand before it.
+ROOMS = [
+    "errors",
+    "files",
+    "random",
+    "callbacks",
+    "reference",
+    "network",
+    "data",
+    "recipe",
+    "digits",
+    "backends",
+    "runs",
+    "training",
+    "evaluation",
+    "estimators",
+    "exports",
+    "logs",
+    "robustness",
+    "verify",
+    "terminal",
+    "plots",
+    "drawing",
+    "studies",
+    "cli",
+    "__main__",
+    "__init__",
 ]
-LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
-
-
-def imports(path):
-    """First names of absolute imports, and of relative ones, wherever in the file they stand."""
-    absolute, relative = set(), set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            absolute |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            absolute.add(node.module.split(".")[0])
-        elif isinstance(node, ast.ImportFrom):
-            inside = path.parent != PACKAGE and node.level == 1
-            if not inside:
-                relative |= (
-                    {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-                )
-    return absolute, relative
+FLOOR = {name: floor for floor, name in enumerate(ROOMS)}
+MOST_MODULES = 8  # beside the rooms, so that the folder reads like a table of contents
 
 
 def modules():
-    return sorted(PACKAGE.glob("*.py")) + sorted(PACKAGE.glob("*/*.py"))
+    return sorted(PACKAGE.rglob("*.py"))
 
 
 def room(path):
-    return path.stem if path.parent == PACKAGE else path.parent.name
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_one_way(path):
-    name = room(path)
-    assert name in LEVEL, f"say in this test where {name} belongs, and in docs/architecture.md what it is"
-    absolute, relative = imports(path)
-    assert "fastbp" not in absolute, "inside of the package, imports are relative"
-    upwards = {other for other in relative if other in LEVEL and LEVEL[other] >= LEVEL[name]}
-    assert not upwards - {name}
-    # `from . import x` of a name that is no module is one of __init__'s own.
-    assert relative - set(LEVEL) <= {"__version__"}
+def absolute_imports(path):
+    """First names of absolute imports, wherever in the file they stand."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found
 
 
-def test_the_rows_name_modules_that_exist():
-    assert set(LEVEL) == {room(path) for path in modules()}
+def inner_imports(path):
+    """Modules of the package that a module imports, as paths of names from the package on."""
+    package = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            if node.module:
+                yield (*base, *node.module.split("."))
+            else:
+                yield from ((*base, alias.name) for alias in node.names)
+
+
+def is_only_for_types(path, target):
+    """Whether a module is imported under ``if TYPE_CHECKING`` only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level and n.module]
+    named = [n for n in nodes if n.module.split(".")[-1] == target[-1]]
+    return bool(named) and all(id(node) in guarded for node in named)
+
+
+def test_rooms_import_from_the_ground_up():
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {'.'.join(target)}"
+        for path in modules()
+        for target in inner_imports(path)
+        if target[0] in FLOOR and FLOOR[target[0]] > FLOOR[room(path)]
+    ]
+    assert not wrong
+
+
+def test_modules_do_not_import_each_other_in_a_circle():
+    """Within a room too; imports for types only, which are never run, do not count."""
+    names = {tuple(p.relative_to(PACKAGE).with_suffix("").parts): p for p in modules()}
+    arrows = {
+        name: {
+            target
+            for target in inner_imports(path)
+            if target in names and target != name and not is_only_for_types(path, target)
+        }
+        for name, path in names.items()
+    }
+    while arrows:
+        free = {name for name, targets in arrows.items() if not targets & arrows.keys()}
+        assert free, f"a circle among {sorted('.'.join(name) for name in arrows)}"
+        arrows = {name: targets for name, targets in arrows.items() if name not in free}
+
+
+def test_the_package_reads_like_a_table_of_contents():
+    assert set(ROOMS) == {room(path) for path in modules()}
+    assert len(list(PACKAGE.glob("*.py"))) <= MOST_MODULES
+
+
+def test_inside_of_the_package_imports_are_relative():
+    assert not [path for path in modules() if "fastbp" in absolute_imports(path)]
 
 
 def test_reference_imports_numpy_only():
-    absolute, relative = imports(PACKAGE / "reference.py")
-    assert absolute - sys.stdlib_module_names == {"numpy"}
-    assert not relative
+    for path in (PACKAGE / "reference").glob("*.py"):
+        assert absolute_imports(path) - sys.stdlib_module_names <= {"numpy"}, path.name
+        assert {target[0] for target in inner_imports(path)} <= {"reference"}, path.name
 
 
 def test_kernels_know_numpy_numba_and_llvmlite_only():
     for path in sorted(KERNELS.glob("*.py")):
-        absolute, _ = imports(path)
-        assert absolute - sys.stdlib_module_names <= {"numpy", "numba", "llvmlite"}, path.name
+        assert absolute_imports(path) - sys.stdlib_module_names <= {"numpy", "numba", "llvmlite"}, path.name
 
 
 def test_kernels_are_called_in_one_place():
-    users = [path.name for path in modules() if {"numba", "llvmlite", "fastbp_kernels"} & imports(path)[0]]
+    compiled = {"numba", "llvmlite", "fastbp_kernels"}
+    users = [path.name for path in modules() if compiled & absolute_imports(path)]
     assert users == ["kernel_arguments.py", "numba_backend.py"]
 
 
 def test_trainer_does_no_arithmetic_on_arrays():
-    tree = ast.parse((PACKAGE / "trainer.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PACKAGE / "training" / "trainer.py").read_text(encoding="utf-8"))
     used = {
         node.attr
         for node in ast.walk(tree)

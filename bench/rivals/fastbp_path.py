@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from fastbp_kernels import make_batch_buffers, make_workspace, run_batches
 from numpy.typing import NDArray
+
+from fastbp.backends.numba_backend import NumbaBackend, is_sparse, read_only
+from fastbp_kernels import make_batch_buffers, make_workspace, run_batches
 from plain import no_options
 from problem import Data, Problem
-
-from fastbp.numba_backend import NumbaBackend, is_sparse, read_only
 
 from .protocol import Rival
 

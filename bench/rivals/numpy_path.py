@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from problem import Data, Problem
 
-from fastbp import reference
+from fastbp.reference import step as reference
+from problem import Data, Problem
 
 from .protocol import Rival
 
@@ -16,10 +16,10 @@ __all__ = ["CONTESTANT", "NumpyReference"]
 
 
 class NumpyReference(Rival):
-    """`fastbp.reference.sgd_step`, without its gather."""
+    """`fastbp.reference.step.sgd_step`, without its gather."""
 
     packages = ("numpy",)
-    form = "fastbp.reference.sgd_step, float32"
+    form = "fastbp.reference.step.sgd_step, float32"
 
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)

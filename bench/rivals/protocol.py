@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
 from problem import Data, Problem
 
 __all__ = ["MissingRivalError", "Rival"]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
-from problem import Data, Problem
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
+
+from problem import Data, Problem
 
 from .protocol import Rival
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from problem import Data, Problem
 from torch.nn import functional
+
+from problem import Data, Problem
 
 from .protocol import Rival
 

@@ -21,9 +21,9 @@ def _show_version(wanted: bool) -> None:
     """Print the version, and what else decides figures and speed here."""
     if not wanted:
         return
-    from ..numba_backend import BITS
-    from ..pace import available_cores
-    from ..runs import cpu_name, versions
+    from ..backends.numba_backend import BITS
+    from ..backends.pace import available_cores
+    from ..runs.machine import cpu_name, versions
 
     found = versions()
     typer.echo(f"fastbp {found.pop('fastbp')}")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from .. import options
 from ..errors import ConfigError
+from . import options
 from .app import app
 from .common import reporting
 from .recipe import RECIPE
@@ -24,12 +24,12 @@ def show_distortions(
 ) -> None:
     """Draw what --augment does: digits beside what a network sees of them, epoch by epoch."""
     with reporting():
-        from ..datasets import load_training
-        from ..datasets.source import printable
-        from ..experiment import find_distortion
+        from ..data.dataset import load_training
+        from ..data.source import printable
         from ..files import replace_file
         from ..plots import distortions_figure, picture_kind
         from ..plots.style import render
+        from ..training.experiment import find_distortion
 
         kind = picture_kind(preview, "a preview")
         training, _ = load_training(data)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .. import options
 from ..errors import ConfigError
+from . import options
 from .app import app
 from .common import console, print_json, reporting
 
@@ -23,8 +23,8 @@ def compare(
 ) -> None:
     """Compare runs: the settings in which they differ, accuracy, loss, epochs, time."""
     with reporting():
-        from ..run_tables import print_runs
-        from ..side_by_side import compare_runs
+        from ..runs.comparison import compare_runs
+        from ..terminal.run_tables import print_runs
 
         if as_json and as_csv:
             raise ConfigError("--json and --csv both say what to print; expected one of them")

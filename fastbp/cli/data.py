@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .. import options
 from ..errors import ConfigError
+from . import options
 from .app import app
 from .common import console, print_json, reporting
 
@@ -41,9 +41,9 @@ Replace = Annotated[bool, typer.Option("--force", help="Replace files that are t
 def info(source: Source, as_json: options.Json = False) -> None:
     """Show samples, pixels, type, range and how often each label is there."""
     with reporting():
-        from ..dataio import describe
-        from ..dataio.screen import print_descriptions
-        from ..datasets.source import printable
+        from ..data.source import printable
+        from ..data.tools import describe
+        from ..data.tools.screen import print_descriptions
 
         parts = describe(source)
         if as_json:
@@ -56,8 +56,8 @@ def info(source: Source, as_json: options.Json = False) -> None:
 def convert_data(source: Source, out: Written, part: PartName = None, force: Replace = False) -> None:
     """Write data in another format. CSV and IDX have files of their own for the training and test part."""
     with reporting():
-        from ..dataio import convert
-        from ..datasets.source import printable
+        from ..data.source import printable
+        from ..data.tools import convert
 
         for path in convert(source, out, part=part, force=force):
             typer.echo(printable(path))
@@ -76,10 +76,10 @@ def split_data(
 ) -> None:
     """Split data into a training and a test part with the same mix of classes."""
     with reporting():
-        from ..dataio import split_part, write_parts
-        from ..dataio.conversion import pick_part
-        from ..datasets import load_parts
-        from ..datasets.source import printable
+        from ..data.dataset import load_parts
+        from ..data.source import printable
+        from ..data.tools import split_part, write_parts
+        from ..data.tools.conversion import pick_part
 
         parts = pick_part(load_parts(source), part)
         if len(parts) > 1:
@@ -112,9 +112,9 @@ def download_data(
 ) -> None:
     """Fetch a public data set from its mirrors, and check it. Nothing else in fastbp uses the network."""
     with reporting():
-        from ..dataio import download
-        from ..dataio.catalog import CATALOG
-        from ..datasets.source import printable
+        from ..data.source import printable
+        from ..data.tools import download
+        from ..data.tools.catalog import CATALOG
 
         folder = download(name, out, force=force, announce=lambda line: typer.echo(line, err=True))[0].parent
         typer.echo(f"{CATALOG[name].about}: in {printable(folder)}")

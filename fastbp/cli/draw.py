@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .. import options
+from . import options
 from .app import app
 from .common import reporting
 
@@ -27,7 +27,7 @@ def draw_digits(
     with reporting():
         import webbrowser
 
-        from ..datasets.source import printable
+        from ..data.source import printable
         from ..drawing import drawing_page, pack, read_shown
         from ..files import replace_file
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import typer
 
-from .. import options
 from ..errors import ConfigError
+from . import options
 from .app import app
 from .common import console, print_json, reporting
 from .recipe import RECIPE
@@ -25,13 +25,13 @@ def evaluate(
 ) -> None:
     """Test a network: accuracy, loss, calibration, what it confuses. Of several, a line each."""
     with reporting():
-        from ..datasets import has_test_part
-        from ..datasets.source import printable
-        from ..evaluation import load, test, test_ensemble
+        from ..data.arrays import test_data
+        from ..data.dataset import has_test_part
+        from ..data.source import printable
+        from ..evaluation.evaluate import load, test, test_ensemble
         from ..files import replace_file
-        from ..inputs import test_data
-        from ..runs import read_run_settings
-        from ..tables import predictions_csv, print_comparison, print_evaluation
+        from ..runs.folder import read_run_settings
+        from ..terminal.tables import predictions_csv, print_comparison, print_evaluation
 
         if ensemble and len(weights) == 1:
             raise ConfigError("--ensemble takes the mean of several networks; expected more WEIGHTS than one")

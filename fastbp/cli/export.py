@@ -38,7 +38,7 @@ Out = Annotated[
 def export_network(weights: Weights, to: To, out: Out = None) -> None:
     """Write a network for other programs: ONNX, NumPy, PyTorch, C."""
     with reporting():
-        from ..datasets.source import printable
+        from ..data.source import printable
         from ..exports import export
 
         for path in export(weights, to, out):

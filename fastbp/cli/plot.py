@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .. import options
+from . import options
 from .app import app
 from .common import reporting
 
@@ -22,7 +22,7 @@ def draw_runs(
 ) -> None:
     """Draw runs: their history side by side, or a run's confusions, weights, mistakes, signals, or page."""
     with reporting():
-        from ..datasets.source import printable
+        from ..data.source import printable
         from ..plots import plot
 
         written = plot(runs, kind, out, data=data, dpi=dpi, show=show)

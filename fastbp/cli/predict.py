@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import options
 from ..errors import ConfigError, DataError, WeightsError
+from . import options
 from .app import app
 from .common import MISTAKE, print_json, reporting
 
@@ -43,8 +43,8 @@ def predict_pictures(
 ) -> None:
     """Say which digit a picture shows: the three likeliest classes, a line for each file."""
     with reporting():
-        from ..pictures import read_digit
-        from ..runs import load_classifier
+        from ..digits.photos import read_digit
+        from ..runs.folder import load_classifier
 
         if as_json and as_csv:
             raise ConfigError("--json and --csv exclude each other; expected one of them")
@@ -70,8 +70,8 @@ def predict_pictures(
 
 
 def _check_inputs(network: Network, weights: Path) -> None:
-    from ..datasets.source import printable
-    from ..preprocess import SIDE
+    from ..data.source import printable
+    from ..digits.preprocess import SIDE
 
     if network.inputs != SIDE * SIDE:
         raise WeightsError(
@@ -81,9 +81,9 @@ def _check_inputs(network: Network, weights: Path) -> None:
 
 
 def _row(network: Network, path: Path, digit: NDArray[np.uint8]) -> dict[str, Any]:
-    from ..datasets.source import printable
-    from ..evaluation import predict
-    from ..inputs import byte_scale
+    from ..data.arrays import byte_scale
+    from ..data.source import printable
+    from ..evaluation.evaluate import predict
 
     image = digit[None]
     # Networks that learnt from floats are shown floats.
@@ -97,7 +97,7 @@ def _row(network: Network, path: Path, digit: NDArray[np.uint8]) -> dict[str, An
 
 
 def _line(row: dict[str, Any]) -> str:
-    from ..progress import percent
+    from ..terminal.progress import percent
 
     shares = [f"{entry['class']} ({percent(entry['probability'])})" for entry in row["likeliest"]]
     return f"{row['file']}: {', '.join(shares)}"

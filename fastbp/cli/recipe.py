@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..settings import Settings, format_hidden
+from ..recipe.settings import Settings, format_hidden
 
 __all__ = ["HIDDEN", "RECIPE"]
 

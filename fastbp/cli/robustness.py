@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .. import options
 from ..errors import ConfigError
+from . import options
 from .app import app
 from .common import console, print_json, reporting
 from .recipe import RECIPE
@@ -30,15 +30,15 @@ def robustness(
 ) -> None:
     """Measure accuracy under shift, rotation, zoom, blur, noise and more, and on digits drawn anew."""
     with reporting():
-        from ..datasets.source import printable
+        from ..data.arrays import test_data
+        from ..data.source import printable
         from ..files import replace_file
-        from ..inputs import test_data
         from ..plots import picture_kind
         from ..plots.robustness import robustness_figure
         from ..plots.style import render, styled
         from ..robustness import check_pictures, measure
-        from ..runs import load_classifier, read_run_settings
-        from ..tables import print_robustness
+        from ..runs.folder import load_classifier, read_run_settings
+        from ..terminal.tables import print_robustness
 
         kind = picture_kind(out, "a figure", ("svg", "png", "pdf")) if out is not None else ""
         if out is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .. import options
+from . import options
 from .app import app
 from .common import console, print_json, reporting
 
@@ -21,8 +21,8 @@ def show(
 ) -> None:
     """Show a network: layers, parameters, operations, memory, how it was trained."""
     with reporting():
-        from ..description import describe
-        from ..run_tables import print_description
+        from ..runs.description import describe
+        from ..terminal.run_tables import print_description
 
         found = describe(run)
         if as_json:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import options
 from ..errors import ConfigError
+from . import options
 from .app import app
 from .common import console, reporting
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .. import options
-from ..settings import Settings, read_settings
+from ..recipe.settings import Settings, read_settings
+from . import options
 from .app import app
 from .common import DIVERGED, INTERRUPTED, console, fail, reporting
 from .recipe import HIDDEN, RECIPE
 
 if TYPE_CHECKING:
-    from ..runs import Result
+    from ..runs.result import Result
 
 __all__ = ["train"]
 
@@ -62,12 +62,12 @@ def train(
 ) -> None:
     """Train a network, and keep it in a run folder."""
     with reporting():
-        from ..datasets import load_training
-        from ..experiment import run
+        from ..data.dataset import load_training
         from ..logs import find_log, open_logs
-        from ..progress import show_progress
-        from ..runs import RunFolder
-        from ..tables import describe_training
+        from ..runs.folder import RunFolder
+        from ..terminal.progress import show_progress
+        from ..terminal.tables import describe_training
+        from ..training.experiment import run
 
         settings = _settings(
             ctx,
@@ -127,7 +127,7 @@ def train(
 
 def _settings(ctx: typer.Context, config: Path | None, values: dict[str, Any]) -> Settings:
     """Take settings from the options that were given, else from the config file, else from the defaults."""
-    from ..datasets.mnist import NAMES
+    from ..data.builtin import NAMES
 
     if config is not None:
         given = {name: value for name, value in values.items() if _is_given(ctx, name)}
@@ -143,7 +143,7 @@ def _settings(ctx: typer.Context, config: Path | None, values: dict[str, Any]) -
 
 def _warn_of_threads(settings: Settings) -> None:
     """Say that threads beyond the cores wait for each other, which takes up to hundreds of times as long."""
-    from ..pace import available_cores
+    from ..backends.pace import available_cores
 
     cores = available_cores()
     if settings.backend == "numba" and settings.threads != "auto" and settings.threads > cores:
@@ -161,8 +161,8 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 def _close_run(result: Result, folder: Path) -> None:
     """Print the last line, and exit with the code of how the run ended."""
-    from ..datasets.source import printable
-    from ..tables import summary_line
+    from ..data.source import printable
+    from ..terminal.tables import summary_line
 
     kept = f"kept in {printable(folder)}"
     if result.status == "diverged":

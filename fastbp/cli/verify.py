@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from .. import options
-from ..settings import Settings
+from ..recipe.settings import Settings
+from . import options
 from .app import app
 from .common import EXCEEDED, console, print_json, reporting
 from .recipe import HIDDEN, RECIPE
@@ -28,8 +28,8 @@ def verify(
 ) -> None:
     """Train both paths on the same batches, and hold their differences against bounds from rounding."""
     with reporting():
-        from ..tables import print_verification
-        from ..verify import verify_paths
+        from ..terminal.tables import print_verification
+        from ..verify.paths import verify_paths
 
         settings = Settings.from_mapping(
             {

@@ -1,7 +1,7 @@
 """A page to draw on: one HTML file with networks inside, which opens from the disk; see ``fastbp draw``.
 
 The page is made of the files beside this one: ``page.html``, ``page.css``, and the scripts, ``normalize.js``
-(what `fastbp.preprocess` does), ``network.js`` (the forward pass), ``board.js`` (strokes), ``page.js``.
+(what `fastbp.digits.preprocess` does), ``network.js`` (the forward pass), ``board.js`` (strokes), ``page.js``.
 """
 
 from __future__ import annotations

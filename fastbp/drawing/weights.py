@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.source import printable
+from ..data.arrays import byte_scale, test_data
+from ..data.source import printable
+from ..digits.preprocess import SIDE
 from ..errors import FastbpError, WeightsError
-from ..evaluation import test
-from ..inputs import byte_scale, test_data
+from ..evaluation.evaluate import test
 from ..network import Network
-from ..preprocess import SIDE
-from ..progress import percent
-from ..runs import load_classifier, read_run_settings
-from ..settings import Settings
+from ..recipe.settings import Settings
+from ..runs.folder import load_classifier, read_run_settings
+from ..terminal.progress import percent
 
 __all__ = ["LIMIT", "Packed", "Shown", "pack", "read_shown"]
 

@@ -16,10 +16,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from ..backends import Backend
+from ..backends.base import Backend
 from ..callbacks import Callback
 from ..network import FloatArray
-from ..reference_losses import OUTPUTS, Targets
+from ..reference.losses import OUTPUTS, Targets
 from .perceptron import FLOATS, Perceptron, Score
 from .samples import dense
 
@@ -36,16 +36,16 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     ----------
     hidden_layer_sizes : units of each hidden layer, each >= 1; none is a softmax regression
     activation : of hidden units: ``"relu"``, ``"tanh"``, ``"logistic"``, ``"identity"``, and the other
-        names in `fastbp.reference_activations.ACTIVATIONS`
+        names in `fastbp.reference.activations.ACTIVATIONS`
     solver : ``"adam"``, ``"sgd"`` or ``"rmsprop"``; ``"lbfgs"`` for a few hundred samples, by SciPy
     alpha : L2 penalty, >= 0; a mini-batch of B samples adds ``alpha / (2 B) sum(w**2)`` to its mean loss
-    init : how weights start, a name in `fastbp.initializers.SCHEMES`
+    init : how weights start, a name in `fastbp.recipe.initializers.SCHEMES`
     batch_size : samples of a mini-batch, >= 1; ``"auto"`` is min(200, samples)
     learning_rate : of ``"sgd"``: ``"constant"``; ``"invscaling"``, by ``(updates + 1)**-power_t``; or
         ``"adaptive"``: divided by 5 whenever the fit would otherwise have converged, until it is 1e-6
     learning_rate_init : rate of the first update, > 0
     power_t : of ``"invscaling"``, >= 0
-    schedule : how the rate goes on with any solver, as in `fastbp.schedules.learning_rates`; None for
+    schedule : how the rate goes on with any solver, as in `fastbp.recipe.schedules.learning_rates`; None for
         ``learning_rate``
     max_iter : epochs, >= 1
     shuffle : visit the samples in another order each epoch

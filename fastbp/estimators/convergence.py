@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..callbacks import Callback, EpochRecord
 from ..network import FloatArray, Network
-from ..plateau import falls_on_plateaus
+from ..recipe.plateau import falls_on_plateaus
 
 __all__ = ["ConvergedError", "Convergence"]
 

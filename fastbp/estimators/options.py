@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..errors import ConfigError
-from ..settings import Settings
+from ..recipe.settings import Settings
 
 __all__ = ["settings_of"]
 

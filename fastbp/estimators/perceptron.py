@@ -17,15 +17,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..backends import Backend, make_backend
+from ..backends.base import Backend, make_backend
 from ..callbacks import Callback, EpochRecord
 from ..errors import ConfigError
-from ..initializers import initialize
 from ..network import FloatArray, Network
-from ..optimizers import Optimizer
-from ..reference_activations import ACTIVATIONS
-from ..reference_losses import Targets
-from ..trainer import Trainer, make_optimizer
+from ..recipe.initializers import initialize
+from ..recipe.optimizers import Optimizer
+from ..reference.activations import ACTIVATIONS
+from ..reference.losses import Targets
+from ..training.trainer import Trainer, make_optimizer
 from .convergence import ConvergedError, Convergence
 from .options import settings_of
 from .quasi_newton import minimize_loss

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from .. import reference_learning
 from ..network import FloatArray, Network
-from ..reference_activations import ACTIVATIONS
-from ..reference_losses import OUTPUTS, Targets
+from ..reference import general_step as reference_learning
+from ..reference.activations import ACTIVATIONS
+from ..reference.losses import OUTPUTS, Targets
 
 __all__ = ["Minimum", "minimize_loss"]
 
@@ -51,7 +51,7 @@ def minimize_loss(
     ----------
     network : whose parameters are changed
     samples : (N, D), of the network's type
-    targets, weights, smoothing : of the loss, see `fastbp.reference_losses`
+    targets, weights, smoothing : of the loss, see `fastbp.reference.losses`
     l2 : penalty ``l2 / 2 * sum(w**2)`` of weights, not of biases
     max_iter, max_fun : most iterations, and evaluations of the loss
     tol : largest derivative at which to end

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from ..network import FloatArray
-from ..reference_losses import Targets
+from ..reference.losses import Targets
 
 __all__ = ["dense", "hold_back"]
 

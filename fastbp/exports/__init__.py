@@ -48,7 +48,7 @@ def export(
     ConfigError : the format is not known, ``out`` does not fit it, or is the weights file itself
     FastbpError : a file cannot be written, or an extra that the format needs is missing
     """
-    from ..runs import WEIGHTS, load_network
+    from ..runs.folder import WEIGHTS, load_network
 
     if to not in FORMATS:
         raise ConfigError(f"--to is {to!r}; expected one of: {', '.join(FORMATS)}")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.arrays import BYTE_SCALE
 from ..errors import ConfigError
-from ..inputs import BYTE_SCALE
 from ..network import Network
 
 __all__ = [
@@ -79,6 +79,6 @@ def output_units(network: Network) -> str:
 
 def fastbp_version() -> str:
     """Return the version of fastbp, for the exported file."""
-    from ..runs import versions  # with all of the training, which ``--help`` does without
+    from ..runs.machine import versions
 
     return versions()["fastbp"]

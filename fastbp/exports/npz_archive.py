@@ -16,7 +16,7 @@ def archive(network: Network) -> bytes:
     """Return an npz file, readable without pickle.
 
     Its arrays: ``layers.<l>.weight`` (D, H) and ``layers.<l>.bias`` (H,) in the network's type; ``sizes``
-    (L + 1,), int64; ``activation``, ``output`` (a name in `fastbp.reference_losses.OUTPUTS`), ``format`` and
+    (L + 1,), int64; ``activation``, ``output`` (a name in `fastbp.reference.losses.OUTPUTS`), ``format`` and
     ``fastbp_version``, text; ``input_scale``, float64.
     """
     stream = io.BytesIO()

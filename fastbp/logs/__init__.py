@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..settings import Settings
+from ..recipe.settings import Settings
 from .base import RunLog
 
 __all__ = ["LOGS", "RunLog", "find_log", "open_logs"]

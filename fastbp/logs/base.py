@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..callbacks import Callback, EpochRecord
-from ..runs import Result
-from ..settings import Settings
+from ..recipe.settings import Settings
+from ..runs.result import Result
 
 __all__ = ["RunLog", "epoch_figures"]
 

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from ..callbacks import EpochRecord
 from ..errors import FastbpError
-from ..runs import Result
+from ..runs.result import Result
 from .base import RunLog, epoch_figures
 
 __all__ = ["FILE", "Log"]

@@ -12,8 +12,8 @@ from tensorboardX import SummaryWriter
 
 from ..callbacks import EpochRecord
 from ..errors import FastbpError
-from ..runs import Result
-from ..settings import Settings
+from ..recipe.settings import Settings
+from ..runs.result import Result
 from .base import RunLog, epoch_figures
 
 __all__ = ["Log"]

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..datasets import load_training
+from ..data.arrays import test_data
+from ..data.dataset import load_training
 from ..errors import ConfigError, DataError, FastbpError, WeightsError
-from ..evaluation import test
+from ..evaluation.evaluate import test
 from ..files import replace_file
-from ..inputs import test_data
 from ..network import Network
-from ..runs import load_classifier, read_run_settings
-from ..settings import Settings
+from ..recipe.settings import Settings
+from ..runs.folder import load_classifier, read_run_settings
 from .confusion import confusion_figure
 from .history import history_figure, read_run
 from .labels import labels_of

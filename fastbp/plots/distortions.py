@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..datasets.parts import Images, Labels
-from ..distortions import Distortion
-from ..reference_distortions import displacement, distort, sample_state
+from ..data.parts import Images, Labels
+from ..recipe.distortions import Distortion
+from ..reference.distortions import displacement, distort, sample_state
 from .style import COLOURS, GREY, new_figure, styled
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..callbacks import EpochRecord
 from ..errors import ConfigError
-from ..runs import read_history, read_run_settings
-from ..settings import Settings
+from ..recipe.settings import Settings
+from ..runs.folder import read_run_settings
+from ..runs.history import read_history
 from .labels import labels_of
 from .style import COLOURS, GREY, MARKERS, new_figure, styled
 

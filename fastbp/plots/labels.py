@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..settings import Settings, format_hidden
+from ..recipe.settings import Settings, format_hidden
 
 __all__ = ["labels_of"]
 

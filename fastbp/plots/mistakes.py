@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.parts import Images, Labels
-from ..progress import percent
+from ..data.parts import Images, Labels
+from ..terminal.progress import percent
 from .pictures import picture_grid
 from .style import new_figure, styled
 

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..datasets import load_training
-from ..evaluation import Evaluation, test
-from ..initializers import initialize
-from ..inputs import test_data
+from ..data.arrays import test_data
+from ..data.dataset import load_training
+from ..evaluation.evaluate import Evaluation, test
 from ..network import Network
-from ..progress import percent
-from ..runs import load_classifier, read_result
-from ..settings import Settings, format_hidden
+from ..recipe.initializers import initialize
+from ..recipe.settings import Settings, format_hidden
+from ..runs.folder import load_classifier, read_result
+from ..terminal.progress import percent
 from .confusion import confusion_figure
 from .history import history_figure, read_run
 from .mistakes import mistakes_figure
@@ -57,7 +57,7 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     Parameters
     ----------
     folder : of the run
-    data : to test on, as for `fastbp.evaluation.test`; the run's own if None
+    data : to test on, as for `fastbp.evaluation.evaluate.test`; the run's own if None
 
     Raises
     ------

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics import Calibration
+from ..evaluation.metrics import Calibration
 from .style import COLOURS, GREY, new_figure, styled
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def reliability_figure(calibration: Calibration, name: str = "") -> Figure:
 
     Parameters
     ----------
-    calibration : from `fastbp.metrics.calibration`
+    calibration : from `fastbp.evaluation.metrics.calibration`
     name : of the data, for the title
     """
     figure = new_figure(5.6, 6.4)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.parts import Images, Labels
+from ..data.parts import Images, Labels
 from ..errors import ConfigError
 from ..network import Network
-from ..reference import gather, softmax_cross_entropy
-from ..reference_activations import ACTIVATIONS
-from ..reference_learning import backward, forward
+from ..reference.activations import ACTIVATIONS
+from ..reference.general_step import backward, forward
+from ..reference.step import gather, softmax_cross_entropy
 from .style import COLOURS, GREY, new_figure, styled
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numba_backend import resample
+from ..backends.numba_backend import resample
 from ..random import Stream, generator
 
 __all__ = ["CURVES", "Curve", "blur", "invert", "noise", "rotate", "shift", "squares", "thicken", "zoom"]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numba_backend import draw_discs
+from ..backends.numba_backend import draw_discs
 from ..random import Stream, generator
 from .skeleton import enlarge, thin
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..datasets import Dataset
+from ..backends.numba_backend import NumbaBackend
+from ..data.dataset import Dataset
+from ..digits.preprocess import normalize
 from ..errors import DataError
-from ..evaluation import test
+from ..evaluation.evaluate import test
 from ..network import Network
-from ..numba_backend import NumbaBackend
-from ..preprocess import normalize
 from .curves import CURVES, invert
 from .hand import canvases, shrink
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ..datasets import load_training
+from ..data.dataset import load_training
 from ..errors import DataError
-from ..experiment import new_network
 from ..files import replace_file
 from ..plots.robustness import robustness_figure
 from ..plots.signals import measure
 from ..plots.style import COLOURS, MARKERS, new_figure, render, styled
-from ..runs import read_history
+from ..runs.history import read_history
+from ..training.experiment import new_network
 from .plan import Cell, Figure, Study, Table
 from .results import Run, key_of
 from .robustness import read_measured

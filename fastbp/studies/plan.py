@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets.mnist import NAMES
+from ..data.builtin import NAMES
 from ..errors import ConfigError
-from ..settings import Settings
+from ..recipe.settings import Settings
 
 __all__ = ["FIGURES", "Cell", "Figure", "Study", "Table", "available", "read_study"]
 

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
-from ..datasets.mnist import NAMES
+from ..data.builtin import NAMES
 from ..errors import ConfigError
 from ..files import replace_file
-from ..settings import Settings
+from ..recipe.settings import Settings
 
 __all__ = ["RESULTS", "Run", "key_of", "read_results", "write_results"]
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets import Dataset, load_test
+from ..data.dataset import Dataset, load_test
 from ..errors import ConfigError
 from ..files import replace_file
 from ..network import Network
 from ..robustness import CURVES, Robustness, measure
-from ..runs import load_network
+from ..runs.folder import load_network
 from .plan import Study
 from .results import Run, key_of
 from .runner import find_folder

@@ -12,17 +12,18 @@ from time import perf_counter
 
 import numpy as np
 
-from ..backends import make_backend
+from ..backends.base import make_backend
+from ..backends.pace import available_cores
 from ..callbacks import Callback, ChunkRecord
-from ..datasets import Dataset, load_training
-from ..datasets.parts import Images
+from ..data.dataset import Dataset, load_training
+from ..data.parts import Images
 from ..errors import ConfigError
-from ..experiment import new_network, run
 from ..files import locked
 from ..network import Network
-from ..pace import available_cores
-from ..runs import Result, cpu_name
-from ..settings import Settings
+from ..recipe.settings import Settings
+from ..runs.machine import cpu_name
+from ..runs.result import Result
+from ..training.experiment import new_network, run
 from .plan import Study
 from .results import Run, key_of, read_results, settings_text, write_results
 

@@ -2,7 +2,7 @@
 
 What happens to an image is a pure function of (key, sample): every number that is drawn is a hash of the
 epoch's key, the sample's row and the number of the draw. So nothing is stored, epochs differ, and the result
-does not depend on threads or batches. ``fastbp/reference_distortions.py`` is the same in NumPy.
+does not depend on threads or batches. ``fastbp/reference/distortions.py`` is the same in NumPy.
 
 The steps, each left out where its parameters are 0: one bilinear resampling (zoom, stretch, rotation, shear,
 shift and elastic displacement together), blur, noise, squares, rounding to bytes.

@@ -2,19 +2,19 @@
 
 import math
 
-import naive_learning
 import numba
 import numpy as np
 import pytest
+
+import naive_learning
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.backends.numpy_backend import NumpyBackend
+from fastbp.network import Network
+from fastbp.reference.activations import ACTIVATIONS
 from fastbp_kernels import activations as kernels
 from fastbp_kernels.simd import pointer, width
 from gradients import check_gradients, gradients_by_step
 from steps import PAIRS, bits, draw_images, draw_network, forced, name_of, parameters_of, run
-
-from fastbp.network import Network
-from fastbp.numba_backend import NumbaBackend
-from fastbp.numpy_backend import NumpyBackend
-from fastbp.reference_activations import ACTIVATIONS
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 names = pytest.mark.parametrize("name", ACTIVATIONS)

@@ -5,14 +5,14 @@ import random
 
 import numpy as np
 import pytest
-from fastbp_kernels import distort_rows, make_distorter, resample_rows
 
-from fastbp import reference_distortions as reference
-from fastbp.backends import make_backend
-from fastbp.datasets import load_training
-from fastbp.distortions import PRESETS, Variant, make_distortion
-from fastbp.initializers import initialize
+from fastbp.backends.base import make_backend
+from fastbp.data.dataset import load_training
 from fastbp.network import Network
+from fastbp.recipe.distortions import PRESETS, Variant, make_distortion
+from fastbp.recipe.initializers import initialize
+from fastbp.reference import distortions as reference
+from fastbp_kernels import distort_rows, make_distorter, resample_rows
 
 SHAPES = [(28, 28), (1, 1), (7, 13), (31, 5), (17, 33), (1, 40), (16, 16)]
 VARIANTS = {

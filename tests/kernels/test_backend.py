@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.errors import DataError
+from fastbp.reference import step as reference
 from fastbp_kernels import compiled_count
 from steps import F32_F32, F32_U8, F64_F64, PAIRS, bits, draw_images, draw_network
-
-from fastbp import reference
-from fastbp.errors import DataError
-from fastbp.numba_backend import NumbaBackend
 
 pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 densities = pytest.mark.parametrize("density", [0.3, 1.0], ids=["lists", "rows"])

@@ -1,17 +1,17 @@
 """Batch normalisation: both paths against an independent oracle in float64, and what folding leaves."""
 
-import naive_learning
 import numpy as np
 import pytest
-from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
-from fastbp.batch_norm import BatchNorm
-from fastbp.dropout import make_dropout
+import naive_learning
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
-from fastbp.numba_backend import NumbaBackend
-from fastbp.numpy_backend import NumpyBackend
-from fastbp.optimizers import Optimizer
-from fastbp.step_options import StepOptions
+from fastbp.recipe.batch_norm import BatchNorm
+from fastbp.recipe.dropout import make_dropout
+from fastbp.recipe.optimizers import Optimizer
+from fastbp.recipe.step_options import StepOptions
+from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
 # No hidden layer; remainders of fours and vectors; a narrow last layer; last batches of one sample.
 SHAPES = [((7, 3), 5), ((13, 17, 7, 3), 19), ((67, 113, 33, 40), 7), ((5, 6, 2), 3), ((9, 37, 2), 17)]

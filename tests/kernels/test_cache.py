@@ -10,13 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fastbp_kernels
 import numpy as np
 import pytest
+
+import fastbp_kernels
+from fastbp.backends.numba_backend import NumbaBackend
 from fastbp_kernels import cache_folder
 from steps import F32_U8, bits, draw_images, draw_network, output, python
-
-from fastbp.numba_backend import NumbaBackend
 
 ENTRY = """
 from .inner import factor

@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 import pytest
+
+from fastbp.backends.numba_backend import NumbaBackend
 from steps import (
     F32_F32,
     F32_U8,
@@ -18,8 +20,6 @@ from steps import (
     python,
     run,
 )
-
-from fastbp.numba_backend import NumbaBackend
 
 pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 import pytest
+
 from fastbp_kernels.loss import softmax_cross_entropy
 from fastbp_kernels.simd import pointer
 

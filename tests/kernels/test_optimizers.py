@@ -2,15 +2,15 @@
 
 import itertools
 
-import naive_learning
 import numpy as np
 import pytest
-from steps import F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
-from fastbp.numba_backend import NumbaBackend
-from fastbp.numpy_backend import NumpyBackend
-from fastbp.optimizers import Optimizer
-from fastbp.step_options import StepOptions
+import naive_learning
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.backends.numpy_backend import NumpyBackend
+from fastbp.recipe.optimizers import Optimizer
+from fastbp.recipe.step_options import StepOptions
+from steps import F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
 # Rates at which each rule moves the parameters by about as much.
 RULES = {

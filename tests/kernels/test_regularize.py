@@ -1,18 +1,18 @@
 """Dropout, label smoothing and weights of samples: both paths against an independent oracle in float64."""
 
-import naive_learning
 import numpy as np
 import pytest
-from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
-from fastbp.distortions import make_distortion, read_variants
-from fastbp.dropout import Dropout, make_dropout
+import naive_learning
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
-from fastbp.numba_backend import NumbaBackend
-from fastbp.numpy_backend import NumpyBackend
-from fastbp.optimizers import Optimizer
-from fastbp.reference_dropout import kept
-from fastbp.step_options import StepOptions
+from fastbp.recipe.distortions import make_distortion, read_variants
+from fastbp.recipe.dropout import Dropout, make_dropout
+from fastbp.recipe.optimizers import Optimizer
+from fastbp.recipe.step_options import StepOptions
+from fastbp.reference.dropout import kept
+from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
 # No hidden layer; remainders of fours and of vectors; a narrow last layer after many samples; one input.
 SHAPES = [((7, 3), 5), ((13, 17, 7, 3), 19), ((67, 113, 33, 40), 7), ((1, 1, 2), 1), ((9, 37, 2), 17)]

@@ -5,6 +5,7 @@ import math
 import numba
 import numpy as np
 import pytest
+
 from fastbp_kernels import elementary, simd
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])

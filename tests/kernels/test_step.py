@@ -3,9 +3,13 @@
 Each check is also given what broken kernels would give, and must refuse it.
 """
 
-import naive
 import numpy as np
 import pytest
+
+import naive
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.network import Network
+from fastbp.verify.rounding import LIMIT, SteppedModel, unit_roundoff
 from gradients import check_gradients, gradients_by_step
 from gradients import problem as smooth_problem
 from steps import (
@@ -29,10 +33,6 @@ from steps import (
     reference_outcome,
     run,
 )
-
-from fastbp.network import Network
-from fastbp.numba_backend import NumbaBackend
-from fastbp.rounding import LIMIT, SteppedModel, unit_roundoff
 
 shapes = pytest.mark.parametrize(("sizes", "batch"), SHAPES, ids=name_of)
 pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join)

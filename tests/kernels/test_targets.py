@@ -2,17 +2,17 @@
 
 import math
 
-import naive_learning
 import numpy as np
 import pytest
-from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
-from fastbp.dropout import make_dropout
+import naive_learning
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
-from fastbp.numba_backend import NumbaBackend
-from fastbp.numpy_backend import NumpyBackend
-from fastbp.optimizers import Optimizer
-from fastbp.step_options import StepOptions
+from fastbp.recipe.dropout import make_dropout
+from fastbp.recipe.optimizers import Optimizer
+from fastbp.recipe.step_options import StepOptions
+from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
 # One output; whole vectors of them and one more; no hidden layer; a narrow last layer after many samples.
 SHAPES = [((7, 1), 5), ((13, 17, 7, 3), 19), ((67, 113, 33, 17), 7), ((1, 1, 1), 1), ((9, 37, 2), 17)]

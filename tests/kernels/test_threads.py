@@ -8,12 +8,12 @@ import warnings
 
 import numpy as np
 import pytest
+
+from fastbp.backends import numba_backend, pace
+from fastbp.backends.numba_backend import NumbaBackend
+from fastbp.backends.pace import ThreadChooser
 from fastbp_kernels import Team
 from steps import F32_U8, F64_F64, bits, draw_images, draw_network, name_of, output, python, run
-
-from fastbp import numba_backend, pace
-from fastbp.numba_backend import NumbaBackend
-from fastbp.pace import ThreadChooser
 
 # Fewer samples, columns and fours than threads, and numbers that no thread count divides.
 SHAPES = [

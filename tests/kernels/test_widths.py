@@ -1,27 +1,9 @@
 """Vectors of 128, 256 and 512 bits, each in a process of its own: the width is chosen on import."""
 
-import llvmlite.binding as llvm
 import pytest
-from fastbp_kernels import BITS
-from steps import F32_U8, F64_F64, output, python
 
-WIDTHS = [128, 256, 512]
-
-
-def can_run(width):
-    # LLVM emulates wider vectors, but its code for 512 bits takes long to compile where the host has none.
-    return width < 512 or llvm.get_host_cpu_features().get("avx512f", False)
-
-
-def start():
-    """A process for each width; conftest.py calls this early."""
-    processes = {}
-    for width in filter(can_run, WIDTHS):
-        # All other tests run at the host's own width.
-        pairs = (F32_U8,) if width == BITS else (F32_U8, F64_F64)
-        code = f"import width_check; width_check.main(*{pairs})"
-        processes[width] = python(code, FASTBP_SIMD_BITS=str(width))
-    return processes
+from steps import output, python
+from width_check import WIDTHS, can_run
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -1,0 +1,1 @@
+"""The two paths that run the arithmetic of training, behind one interface."""

@@ -1,0 +1,1 @@
+"""Labelled data from names, files, folders and arrays."""

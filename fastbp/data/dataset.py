@@ -1,0 +1,239 @@
+"""Labelled images from a name, a folder, or a file: IDX, CSV, npz, npy, Parquet, Arrow, PNG.
+
+Formats are known by their content; names decide only where the content cannot. See ``load_training`` and
+``load_test``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from . import builtin as mnist
+from .formats import csv as delimited
+from .formats import idx, npy, npz
+from .formats import parquet as frames
+from .formats import png as pictures
+from .parts import Images, Labels, Part
+from .source import GZIP_MAGIC, open_source, printable, reporting
+
+__all__ = ["Dataset", "has_test_part", "load_parts", "load_test", "load_training"]
+
+IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
+FORMATS = "IDX, CSV, npz, npy, Parquet or Arrow"
+TEXT_CONTROLS = b"\t\n\f\r"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and, as a rule, their labels.
+
+    Attributes
+    ----------
+    images : (N, D), uint8 (0..255) or float32 or float64 (finite), C-contiguous
+    labels : (N,), int64, 0 <= label < classes; None when unlabelled
+    shape : shape of one image, such as (28, 28) or (D,); its product is D
+    classes : number of classes, at least 2; 0 when unlabelled
+    name : what the data is called in output
+
+    Raises
+    ------
+    DataError
+        The arrays are not as stated above; the pixels of floats are not looked at.
+    """
+
+    images: Images
+    labels: Labels | None
+    shape: tuple[int, ...]
+    classes: int
+    name: str
+
+    def __post_init__(self) -> None:
+        # Compiled code indexes by these, so a wrong one would read or write outside of an array.
+        images, labels = self.images, self.labels
+        if images.ndim != 2 or 0 in images.shape or math.prod(self.shape) != images.shape[1]:
+            raise DataError(
+                f"{self.name}: found images {images.shape} for {self.shape}, expected (N, D), not empty"
+            )
+        if images.dtype not in (np.uint8, np.float32, np.float64) or not images.flags.c_contiguous:
+            raise DataError(
+                f"{self.name}: found images of {images.dtype}, expected C-contiguous uint8 or float32/64"
+            )
+        if labels is None:
+            return
+        if labels.shape != images.shape[:1] or labels.dtype != np.int64 or not labels.flags.c_contiguous:
+            raise DataError(
+                f"{self.name}: found labels {labels.dtype} {labels.shape} with strides {labels.strides}, "
+                f"expected contiguous int64 {images.shape[:1]}"
+            )
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise DataError(
+                f"{self.name}: found labels {labels.min()}..{labels.max()}, expected 0..{self.classes - 1}"
+            )
+
+
+def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
+    """Load the data to train on, and the test part if the data has a labelled one.
+
+    Parameters
+    ----------
+    spec : a name (``"mnist"``, a str, or a Path where no such file exists); a folder of IDX files named like
+        MNIST's, of npy files named like the arrays of an npz, or of PNG images (``LABEL/*.png``, see
+        ``fastbp.data.formats.png``); or a file: IDX or npy images with the labels file beside it, CSV (its
+        dialects are described in ``fastbp.data.formats.csv``), Parquet or Arrow (see
+        ``fastbp.data.formats.parquet``), each plain or gzip; or npz with the arrays ``x_train, y_train, x_test,
+        y_test``, or ``images, labels``, or ``x, y``, or ``X, y``. The images of large, plain IDX and npy
+        files stay on the disk, read-only
+
+    Returns
+    -------
+    train : labelled
+    test : labelled, images of the same size and kind; None when there is none
+
+    Raises
+    ------
+    DataError
+        Something is missing, damaged or not labelled; one line that says where.
+    """
+    name, parts = _find(spec)
+    if "train" not in parts:
+        raise DataError(
+            f"{parts['test'].origin}: found the test part alone, expected training images with it"
+        )
+    labels = _read_labels(parts)
+    classes = _count_classes(labels.values())
+    # Images come before the complaint about labels: a labels file given by mistake is then named as such.
+    train = _build(name, parts["train"], labels.get("train"), classes)
+    if train.labels is None:
+        part = parts["train"]
+        raise DataError(f"{part.origin}: found no labels, expected them for training: {part.unlabelled}")
+    if "test" not in labels:
+        return train, None
+    test = _build(name, parts["test"], labels["test"], classes)
+    if test.shape != train.shape or test.images.dtype != train.images.dtype:
+        raise DataError(
+            f"{parts['test'].origin}: found test images {test.shape} of {test.images.dtype}, "
+            f"expected {train.shape} of {train.images.dtype} as in training"
+        )
+    return train, test
+
+
+def load_test(spec: str | Path) -> Dataset:
+    """Load the data to test on or to predict for: the test part where there is one, otherwise all of it.
+
+    Parameters
+    ----------
+    spec : as for ``load_training``
+
+    Returns
+    -------
+    the data; its labels are None when it has none. Its classes count those of the training labels too
+
+    Raises
+    ------
+    DataError
+        Something is missing or damaged; one line that says where.
+    """
+    name, parts = _find(spec)
+    labels = _read_labels(parts)
+    key = "test" if "test" in parts else "train"
+    return _build(name, parts[key], labels.get(key), _count_classes(labels.values()))
+
+
+def has_test_part(spec: str | Path) -> bool:
+    """Say whether data have a part to test on; DataError if there are none at all."""
+    return "test" in _find(spec)[1]
+
+
+def load_parts(spec: str | Path) -> dict[str, Dataset]:
+    """Load all parts, labelled or not.
+
+    Parameters
+    ----------
+    spec : as for ``load_training``
+
+    Returns
+    -------
+    "train" and "test" in this order, as far as there are such; data of one part are all under "train". Their
+    classes count the labels of both
+
+    Raises
+    ------
+    DataError
+        Something is missing or damaged; one line that says where.
+    """
+    name, parts = _find(spec)
+    labels = _read_labels(parts)
+    classes = _count_classes(labels.values())
+    keys = (key for key in ("train", "test") if key in parts)
+    return {key: _build(name, parts[key], labels.get(key), classes) for key in keys}
+
+
+def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
+    """Name of the data and its parts, under "train" and "test"."""
+    path = Path(spec)
+    with reporting(path):
+        exists = path.exists()
+        if str(spec) in mnist.NAMES and (isinstance(spec, str) or not exists):
+            return str(spec), idx.find_folder(mnist.folder(str(spec)))
+        if not exists or not str(spec):
+            known = ", ".join(mnist.NAMES)
+            shown = printable(spec) or "''"
+            hint = "; a run on arrays from Python does not keep them" if str(spec) == "arrays" else ""
+            raise DataError(f"{shown}: found no such file or folder, expected one or a name ({known}){hint}")
+        name = printable(path.resolve().name)
+        return name, _find_folder(path) if path.is_dir() else _find_file(path)
+
+
+def _find_folder(path: Path) -> dict[str, Part]:
+    if parts := npy.find_folder(path) or idx.find_folder(path) or pictures.find_folder(path):
+        return parts
+    raise DataError(
+        f"{printable(path)}: found no IDX images in this folder, no npy arrays and no PNG images in folders "
+        "of its own, expected names like train-images-idx3-ubyte.gz, images.npy or 7/digit.png"
+    )
+
+
+def _find_file(path: Path) -> dict[str, Part]:
+    with open_source(path) as source:
+        head = bytes(source.read(512))
+    name = printable(path)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return npz.find_file(path)
+    if head.startswith(b"\x00\x00") or IDX_NAME.fullmatch(path.name):
+        return idx.find_file(path)
+    if not head:
+        raise DataError(f"{name}: found an empty file, expected {FORMATS}")
+    if head.startswith(npy.MAGIC):
+        return npy.find_file(path)
+    if head.startswith(tuple(frames.MAGICS)):
+        return frames.find_file(path)
+    if head.startswith(GZIP_MAGIC):
+        raise DataError(f"{name}: found gzip inside gzip at byte 0 (unpacked), expected data packed once")
+    if any(byte < 32 and byte not in TEXT_CONTROLS for byte in head):
+        raise DataError(f"{name}: found {head[:8].hex(' ')} at byte 0, expected {FORMATS}")
+    return delimited.find_file(path)
+
+
+def _read_labels(parts: dict[str, Part]) -> dict[str, Labels]:
+    return {key: part.labels() for key, part in parts.items() if part.labels is not None}
+
+
+def _build(name: str, part: Part, labels: Labels | None, classes: int) -> Dataset:
+    images, shape = part.images()
+    if labels is not None and len(labels) != len(images):
+        raise DataError(
+            f"{part.labels_origin}: found {len(labels)} labels, expected {len(images)}, "
+            f"one for each image of {part.origin}"
+        )
+    return Dataset(images, labels, shape, 0 if labels is None else classes, name)
+
+
+def _count_classes(labels: Iterable[Labels]) -> int:
+    return max([2, *(int(values.max()) + 1 for values in labels)])

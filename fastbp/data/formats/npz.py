@@ -1,0 +1,87 @@
+"""npz: NumPy arrays in a zip file, under one of the key sets in ``npy.LAYOUTS``."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ..parts import Images, Labels, Part
+from ..source import printable, reporting
+from .npy import LAYOUTS, array_images, array_labels, read_array
+
+__all__ = ["find_file", "read_images", "read_labels"]
+
+
+def find_file(path: Path) -> dict[str, Part]:
+    """Parts of an npz file: training and test with Keras's keys, otherwise all as the training part.
+
+    Raises
+    ------
+    DataError
+        The file is not a whole npz, or has none of the known keys.
+    """
+    with _open(path) as archive:
+        names = archive.namelist()
+    keys = {name.removesuffix(".npy") for name in names}
+    for layout in LAYOUTS:
+        parts = {key: _part(path, images, labels, keys) for key, images, labels in layout if images in keys}
+        if parts:
+            return parts
+    expected = ", or ".join("+".join(key for _, *pair in layout for key in pair) for layout in LAYOUTS)
+    found = printable(", ".join(sorted(keys)))[:200] or "none"
+    raise DataError(f"{printable(path)}: found arrays {found}; expected {expected}")
+
+
+def _part(path: Path, images: str, labels: str, keys: set[str]) -> Part:
+    return Part(
+        origin=_origin(path, images),
+        images=partial(read_images, path, images),
+        labels_origin=_origin(path, labels),
+        labels=partial(read_labels, path, labels) if labels in keys else None,
+        unlabelled=f"no array '{labels}'",
+    )
+
+
+def read_images(path: Path, key: str) -> tuple[Images, tuple[int, ...]]:
+    """Images of one array, as `npy.array_images`; DataError if it is damaged too."""
+    return array_images(_read(path, key), _origin(path, key))
+
+
+def read_labels(path: Path, key: str) -> Labels:
+    """Labels of one array, as `npy.array_labels`; DataError if it is damaged too."""
+    return array_labels(_read(path, key), _origin(path, key))
+
+
+def _origin(path: Path, key: str) -> str:
+    return f"{printable(path)}: array '{key}'"
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[zipfile.ZipFile]:
+    # zipfile tells damage in many ways, encryption by RuntimeError.
+    with reporting(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                yield archive
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+            raise DataError(
+                f"{printable(path)}: damaged, or not an npz file: {printable(error)[:200]}"
+            ) from error
+
+
+def _read(path: Path, key: str) -> NDArray[Any]:
+    origin = _origin(path, key)
+    with _open(path) as archive:
+        info = archive.getinfo(f"{key}.npy" if f"{key}.npy" in archive.namelist() else key)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(f"{origin}: found zip method {info.compress_type}, expected stored or deflated")
+        with archive.open(info) as member:
+            return read_array(member, origin)

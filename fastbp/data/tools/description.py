@@ -1,0 +1,78 @@
+"""What a data set holds: samples, sizes, types, labels and range."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..dataset import Dataset, load_parts
+from ..mapped import release
+
+__all__ = ["Description", "describe"]
+
+PIXELS_AT_ONCE = 1 << 22  # 32 MB of float64 for the mean, however large the data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """One part of a data set.
+
+    Attributes
+    ----------
+    samples : number of images
+    shape : of one image
+    dtype : of the pixels
+    minimum, maximum, mean : of all pixels
+    classes : labels of all parts go from 0 to classes - 1, at least 2; 0 when unlabelled
+    labels : how many samples each class has, (classes,); None when unlabelled
+    """
+
+    samples: int
+    shape: tuple[int, ...]
+    dtype: str
+    minimum: float
+    maximum: float
+    mean: float
+    classes: int
+    labels: tuple[int, ...] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self)
+
+
+def describe(spec: str | Path) -> dict[str, Description]:
+    """Describe each part of what ``--data`` takes, under "train" and "test".
+
+    Raises
+    ------
+    DataError
+        Something is missing or damaged; one line that says where.
+    """
+    return {key: _describe(part) for key, part in load_parts(spec).items()}
+
+
+def _describe(part: Dataset) -> Description:
+    minimum, maximum, total = np.inf, -np.inf, 0.0
+    at_once = max(1, PIXELS_AT_ONCE // part.images.shape[1])
+    for start in range(0, len(part.images), at_once):
+        rows = part.images[start : start + at_once]
+        minimum, maximum = min(minimum, rows.min()), max(maximum, rows.max())
+        total += float(rows.sum(dtype=np.float64))
+        release(part.images)
+    counts = None
+    if part.labels is not None:
+        counts = tuple(np.bincount(part.labels, minlength=part.classes).tolist())
+    return Description(
+        samples=len(part.images),
+        shape=part.shape,
+        dtype=str(part.images.dtype),
+        minimum=float(minimum),
+        maximum=float(maximum),
+        mean=total / part.images.size,
+        classes=part.classes,
+        labels=counts,
+    )

@@ -1,0 +1,1 @@
+"""Ink on paper or screen to images like MNIST's."""

@@ -1,0 +1,243 @@
+"""Test and predict: how a trained network does on data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..backends.base import make_backend
+from ..data.arrays import BYTE_SCALE, DataSource, image_rows, test_data
+from ..data.dataset import Dataset
+from ..data.mapped import blocks
+from ..data.parts import Images
+from ..errors import DataError, WeightsError
+from ..network import Network
+from ..reference.losses import OUTPUTS
+from ..runs.folder import check_classifies, load_classifier, load_network
+from .metrics import (
+    Calibration,
+    ClassificationReport,
+    calibration,
+    classification_report,
+    confusion_matrix,
+    ensemble_log_loss,
+    top_accuracy,
+)
+
+__all__ = ["Evaluation", "Mistake", "load", "predict", "test", "test_ensemble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One sample that was taken for another class."""
+
+    row: int  # of the data, from 0
+    label: int
+    predicted: int
+    confidence: float  # probability of the predicted class
+    probability: float  # of the true one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How a network, or several together, does on a data set. Without labels there are predictions only."""
+
+    data: str  # name of the data
+    probabilities: NDArray[np.float64]  # (N, C), each row sums to 1
+    predicted: NDArray[np.int64]  # (N,)
+    confidence: NDArray[np.float64]  # (N,), probability of the predicted class
+    labels: NDArray[np.int64] | None  # (N,); None, as all that follows, if there are none
+    loss: float | None  # nats per sample
+    accuracy: float | None  # 0..1
+    top2: float | None  # 0..1, part of the samples whose class is one of the two likeliest
+    calibration: Calibration | None  # by 15 bins of confidence
+    matrix: NDArray[np.int64] | None  # (C, C), rows are the true classes
+    report: ClassificationReport | None
+
+    def mistakes(self, count: int = 10) -> list[Mistake]:
+        """Return the mistakes of which the network was surest, those first."""
+        if self.labels is None:
+            return []
+        wrong = np.flatnonzero(self.predicted != self.labels)
+        surest = wrong[np.argsort(-self.confidence[wrong], kind="stable")][:count]
+        return [
+            Mistake(
+                row,
+                int(self.labels[row]),
+                int(self.predicted[row]),
+                float(self.confidence[row]),
+                float(self.probabilities[row, self.labels[row]]),
+            )
+            for row in surest.tolist()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists and numbers, for JSON; a loss that is not finite is None."""
+        common = {"data": self.data, "samples": len(self.predicted)}
+        if self.report is None or self.matrix is None or self.loss is None or self.calibration is None:
+            return {**common, "predictions": self.predicted.tolist()}
+        return {
+            **common,
+            "loss": self.loss if np.isfinite(self.loss) else None,
+            **self.report.to_dict(),
+            "top2_accuracy": self.top2,
+            "expected_calibration_error": self.calibration.ece,
+            "confusion_matrix": self.matrix.tolist(),
+            "most_confident_mistakes": [asdict(mistake) for mistake in self.mistakes()],
+        }
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Load a network from a run folder or a safetensors file; WeightsError if there is none."""
+    return load_network(path)
+
+
+def predict(network: Network, images: ArrayLike, *, backend: str = "numpy") -> NDArray[np.float64]:
+    """Compute the probability of each class for each image, or what else the network's outputs stand for.
+
+    Parameters
+    ----------
+    network : as `load` or `train` gives it
+    images : (N, D) or (N, height, width), of the kind that the network was trained on: integers 0..255, or
+        finite floats
+    backend : ``"numpy"``, which starts at once, or ``"numba"``
+
+    Returns
+    -------
+    (N, C): each row sums to 1 where the output is softmax; other outputs are probabilities by themselves, or
+    values
+
+    Raises
+    ------
+    DataError : the images are of another size or kind
+    """
+    return _answers(network, _logits(network, image_rows(images), backend, "images"))
+
+
+def test(
+    network: Network | str | os.PathLike[str],
+    data: DataSource = "mnist",  # noqa: PT028
+    *,
+    backend: str = "numpy",  # noqa: PT028
+) -> Evaluation:
+    """Hold a network against the test part of a data set, or all of it where it has no parts.
+
+    Parameters
+    ----------
+    network : a network, a run folder or a safetensors file
+    data : as for `train`; without labels there are only predictions
+    backend : ``"numpy"``, which starts at once, or ``"numba"``
+
+    Raises
+    ------
+    WeightsError : the file is no network's, or the network is for images of another size or for fewer classes
+    DataError : the data are missing or damaged
+    """
+    return _evaluate([_loaded(network)], test_data(data), backend)
+
+
+def test_ensemble(
+    networks: Sequence[Network | str | os.PathLike[str]],
+    data: DataSource = "mnist",  # noqa: PT028
+    *,
+    backend: str = "numpy",  # noqa: PT028
+) -> Evaluation:
+    """Hold the mean of several networks' probabilities against a data set; the rest as `test`.
+
+    Raises
+    ------
+    WeightsError : also if there are no networks, or they know different numbers of classes
+    """
+    loaded = [_loaded(network) for network in networks]
+    classes = sorted({network.classes for network in loaded})
+    if len(classes) != 1:
+        found = " and ".join(map(str, classes)) + " classes" if loaded else "no networks"
+        raise WeightsError(f"an ensemble of {found}; expected networks that know the same classes")
+    return _evaluate(loaded, test_data(data), backend)
+
+
+def _loaded(network: Network | str | os.PathLike[str]) -> Network:
+    if not isinstance(network, Network):
+        return load_classifier(network)
+    check_classifies(network, "the network")
+    return network
+
+
+def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Evaluation:
+    logits = [_logits(network, dataset.images, backend, dataset.name) for network in networks]
+    probabilities = np.mean([_answers(networks[0], rows) for rows in logits], axis=0)
+    # Of one network the logits decide: probabilities of 1 can be equal where they are not.
+    predicted = (logits[0] if len(logits) == 1 else probabilities).argmax(axis=1).astype(np.int64)
+    confidence = probabilities[np.arange(len(predicted)), predicted]
+    common: dict[str, Any] = {
+        "data": dataset.name,
+        "probabilities": probabilities,
+        "predicted": predicted,
+        "confidence": confidence,
+    }
+    labels = dataset.labels
+    if labels is None:
+        return Evaluation(
+            **common,
+            labels=None,
+            loss=None,
+            accuracy=None,
+            top2=None,
+            calibration=None,
+            matrix=None,
+            report=None,
+        )
+    classes = networks[0].classes
+    if labels.max() >= classes:
+        raise WeightsError(
+            f"{dataset.name}: has label {labels.max()}, but the network knows 0 to {classes - 1}; "
+            "expected weights trained on these data"
+        )
+    matrix = confusion_matrix(labels, predicted, classes)
+    report = classification_report(matrix)
+    return Evaluation(
+        **common,
+        labels=labels,
+        loss=ensemble_log_loss(logits, labels),
+        accuracy=report.accuracy,
+        top2=top_accuracy(logits[0] if len(logits) == 1 else probabilities, labels, 2),
+        calibration=calibration(confidence, predicted == labels),
+        matrix=matrix,
+        report=report,
+    )
+
+
+def _logits(network: Network, images: Images, backend: str, name: str) -> NDArray[np.floating[Any]]:
+    if images.shape[1] != network.inputs:
+        raise WeightsError(
+            f"{name}: images have {images.shape[1]} pixels, but the network takes {network.inputs}; "
+            "expected weights trained on such images"
+        )
+    is_byte = images.dtype == np.uint8
+    if is_byte and network.input_scale == 1.0:
+        raise DataError(f"{name}: images are bytes, but the network was trained on floats; expected floats")
+    if not is_byte and network.input_scale == BYTE_SCALE and 0 < (brightest := _maximum(images)) <= 1:
+        raise DataError(
+            f"{name}: images are floats up to {brightest:g}, but the network was trained on 0..255; "
+            "expected that range"
+        )
+    path = make_backend(backend)
+    try:
+        path.warm_up(network, images)
+        parts = [path.logits(network, part) for part in blocks(images)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    finally:
+        path.close()
+
+
+def _maximum(images: Images) -> float:
+    return float(max(part.max() for part in blocks(images)))
+
+
+def _answers(network: Network, logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    return np.asarray(OUTPUTS[network.output].answer(logits.astype(np.float64)))

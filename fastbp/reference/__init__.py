@@ -1,0 +1,1 @@
+"""The training step in plain NumPy, written like the textbook: the oracle of the compiled path."""

@@ -1,0 +1,1 @@
+"""The run folder: what a run leaves, how it is described and compared."""

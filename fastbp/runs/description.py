@@ -1,0 +1,111 @@
+"""What can be said of a saved network without data: see ``fastbp show``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..network import Network
+from ..recipe.settings import Settings
+from .cost import buffer_bytes, forward_flop, training_flop
+from .folder import load_network, read_result, read_run_settings
+
+__all__ = ["Description", "Layer", "describe"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network."""
+
+    inputs: int
+    units: int
+    activation: str  # of the last layer what makes answers of its sums, such as softmax
+    parameters: int  # weights and biases
+    flop: int  # of a sample, forward
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A network, and what its run's folder says of its training."""
+
+    name: str  # of the run folder or the weights file, as given
+    network: Network
+    layers: tuple[Layer, ...]
+    settings: Settings | None  # None for a weights file, or a folder that does not say
+    result: dict[str, Any]  # of ``result.json``, empty without one
+
+    @property
+    def step_flop(self) -> int | None:
+        """Operations of a step; None without settings, which give the size of a mini-batch."""
+        if self.settings is None:
+            return None
+        return self.settings.batch_size * training_flop(self.network.sizes)
+
+    @property
+    def step_bytes(self) -> int | None:
+        """Memory for the units of a mini-batch and their gradients; None without settings."""
+        if self.settings is None:
+            return None
+        return buffer_bytes(self.network, self.settings.batch_size)
+
+    @property
+    def parameter_bytes(self) -> int:
+        """Size of the parameters, as in the weights file."""
+        return self.network.parameter_count * self.network.dtype.itemsize
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists and numbers, for JSON; None for what is not known."""
+        network = self.network
+        return {
+            "name": self.name,
+            "sizes": list(network.sizes),
+            "activation": network.activation,
+            "output": network.output,
+            "dtype": network.dtype.name,
+            "input_scale": network.input_scale,
+            "parameters": network.parameter_count,
+            "flop": {
+                "forward_of_a_sample": forward_flop(network.sizes),
+                "training_of_a_sample": training_flop(network.sizes),
+                "step": self.step_flop,
+            },
+            "bytes": {
+                "parameters": self.parameter_bytes,
+                "parameters_in_memory": network.parameters.nbytes,
+                "buffers_of_a_step": self.step_bytes,
+            },
+            "layers": [asdict(layer) for layer in self.layers],
+            "settings": asdict(self.settings) if self.settings else None,
+            "result": self.result or None,
+        }
+
+
+def describe(path: str | os.PathLike[str]) -> Description:
+    """Read a run folder or a safetensors file.
+
+    Raises
+    ------
+    WeightsError : there are no weights, or they are damaged
+    ConfigError : ``config.toml`` or ``result.json`` is damaged
+    """
+    network = load_network(path)
+    # A weights file stays by itself, also in a run's folder: it may be another one than the run wrote.
+    values = read_run_settings(path)
+    return Description(
+        name=os.fspath(path),
+        network=network,
+        layers=tuple(_layers(network)),
+        settings=Settings.from_mapping(values) if values else None,
+        result=read_result(path) if Path(path).is_dir() else {},
+    )
+
+
+def _layers(network: Network) -> list[Layer]:
+    kinds = [network.activation] * (len(network.weights) - 1) + [network.output]
+    return [
+        Layer(fan_in, fan_out, kind, (fan_in + 1) * fan_out, forward_flop((fan_in, fan_out)))
+        for (fan_in, fan_out), kind in zip(pairwise(network.sizes), kinds, strict=True)
+    ]

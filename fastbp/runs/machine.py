@@ -1,0 +1,33 @@
+"""What decides a run's figures and speed besides its settings: versions and processor."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__all__ = ["cpu_name", "versions"]
+
+CPU_INFO = Path("/proc/cpuinfo")  # of Linux
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides a run's figures and speed, without importing it."""
+    found = {}
+    for name in ("fastbp", "numpy", "numba"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return {**found, "python": platform.python_version()}
+
+
+def cpu_name() -> str:
+    """Return what the processor calls itself, or its architecture."""
+    with suppress(OSError):
+        for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()

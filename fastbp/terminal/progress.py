@@ -1,0 +1,199 @@
+"""What a person sees while a network learns: a bar in a terminal, one line an epoch elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
+
+from ..callbacks import Callback, ChunkRecord, EpochRecord
+
+__all__ = ["BarProgress", "LineProgress", "show_progress"]
+
+COMPILING = "compiling kernels (once)"
+COMPILING_AFTER = 1.0  # seconds: loading compiled kernels from the cache takes less, and is not worth a word
+WIDE, MIDDLE, NARROW = 100, 76, 58  # columns of the terminal from which on more is shown
+
+
+@contextmanager
+def show_progress(
+    console: Console, epochs: int, *, quiet: bool = False, live: bool = False
+) -> Iterator[Callback]:
+    """Give the callback that suits where ``console`` writes: a bar, lines, or nothing if ``quiet``.
+
+    ``live`` puts curves into a terminal instead of the bar; elsewhere there is no place for them.
+    """
+    screen = console.is_terminal and not console.is_dumb_terminal
+    if quiet:
+        yield Callback()
+    elif screen and live:
+        from .live import LiveCurves
+
+        curves = LiveCurves(console, epochs)
+        with curves.live:
+            yield curves
+    elif screen:
+        bar = BarProgress(console, epochs)
+        with bar.live:
+            yield bar
+    else:
+        lines = LineProgress(console, epochs)
+        try:
+            yield lines
+        finally:
+            lines.close()
+
+
+class LineProgress(Callback):
+    """One line an epoch, for logs and pipes."""
+
+    def __init__(self, console: Console, epochs: int) -> None:
+        self._console = console
+        self._epochs = epochs
+        self._samples = 0
+        self._timer = threading.Timer(COMPILING_AFTER, self._say, [COMPILING])
+        self._timer.daemon = True
+
+    def on_compile_start(self) -> None:
+        """Say that kernels are being compiled, should it take long."""
+        self._timer.start()
+
+    def on_compile_end(self, seconds: float) -> None:
+        """Say how long compiling took, if it was announced."""
+        self.close()
+        if seconds > COMPILING_AFTER:
+            self._say(f"kernels ready after {seconds:.1f} s")
+
+    def on_chunk(self, chunk: ChunkRecord) -> None:
+        """Keep the size of the epoch, for its samples per second."""
+        self._samples = chunk.epoch_samples
+
+    def on_epoch_end(self, record: EpochRecord) -> None:
+        """Print the epoch's line."""
+        width = len(str(self._epochs))
+        line = (
+            f"epoch {record.epoch:{width}}/{self._epochs}  loss {record.train_loss:.4f}  "
+            f"training {percent(record.train_accuracy)}  "
+        )
+        if not math.isnan(record.validation_accuracy):
+            line += f"validation {percent(record.validation_accuracy)}  "
+        self._say(line + f"{speed(self._samples, record.seconds)} samples/s  {record.seconds:.2f} s")
+
+    def close(self) -> None:
+        """Take back what has not been said yet."""
+        self._timer.cancel()
+
+    def _say(self, line: str) -> None:
+        # A pipe has no width: never break a line there.
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class BarProgress(Callback):
+    """A bar over the whole run, and above it a row for each epoch that is done.
+
+    Enter ``live`` around the run. What does not fit into a narrow terminal is left out.
+    """
+
+    def __init__(self, console: Console, epochs: int) -> None:
+        self._console = console
+        self._epochs = epochs
+        self._samples = 0
+        self._validation = math.nan
+        self._began = perf_counter()
+        self._task: TaskID | None = None
+        width = console.width
+        columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
+        if width >= NARROW:
+            columns.append(BarColumn(bar_width=20 if width >= WIDE else 10))
+        columns += [
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[figures]}", markup=False),
+        ]
+        self.live = Progress(*columns, console=console, transient=True)
+
+    def on_compile_start(self) -> None:
+        """Show that kernels are being compiled, should it take long."""
+        self._task = self.live.add_task("starting", total=None, figures="")
+        self._timer = threading.Timer(COMPILING_AFTER, self._show, [COMPILING])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def on_compile_end(self, seconds: float) -> None:
+        """Say how long compiling took, if it took long, and begin the table."""
+        self._timer.cancel()
+        if seconds > COMPILING_AFTER:
+            self._print(f"kernels ready after {seconds:.1f} s")
+        self._began = perf_counter()
+        if self._epochs:
+            self._print(self._row("epoch", "loss", "train", "valid", "samples/s", "seconds"), style="bold")
+
+    def on_chunk(self, chunk: ChunkRecord) -> None:
+        """Move the bar."""
+        self._samples = chunk.epoch_samples
+        total = chunk.epochs * chunk.epoch_samples
+        done = (chunk.epoch - 1) * chunk.epoch_samples + chunk.samples
+        figures = [f"loss {chunk.loss:.4f}"]
+        if self._console.width >= MIDDLE:
+            figures.append(f"train {percent(chunk.accuracy)}")
+        if self._console.width >= WIDE and not math.isnan(self._validation):
+            figures.append(f"valid {percent(self._validation)}")
+        if self._console.width >= MIDDLE:
+            figures.append(f"{speed(chunk.samples, chunk.seconds)}/s")
+        figures.append(f"{duration((perf_counter() - self._began) * (total - done) / done)} left")
+        if self._task is not None:
+            self.live.update(
+                self._task,
+                description=f"epoch {chunk.epoch}/{chunk.epochs}",
+                total=total,
+                completed=done,
+                figures="  ".join(figures),
+            )
+
+    def on_epoch_end(self, record: EpochRecord) -> None:
+        """Print the epoch's row above the bar."""
+        self._validation = record.validation_accuracy
+        row = self._row(
+            f"{record.epoch}/{self._epochs}",
+            f"{record.train_loss:.4f}",
+            percent(record.train_accuracy),
+            "" if math.isnan(record.validation_accuracy) else percent(record.validation_accuracy),
+            speed(self._samples, record.seconds),
+            f"{record.seconds:.2f}",
+        )
+        self._print(row)
+
+    def _row(self, *cells: str) -> str:
+        first = max(5, 2 * len(str(self._epochs)) + 1)
+        widths = [first, 7, 8, 8, 10, 8] if self._console.width >= NARROW else [first, 7, 8, 8]
+        return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        self._console.print(
+            line, style=style, markup=False, highlight=False, no_wrap=True, overflow="ellipsis"
+        )
+
+    def _show(self, description: str) -> None:
+        if self._task is not None:
+            self.live.update(self._task, description=description)
+
+
+def percent(share: float) -> str:
+    """Write 0.98415 as ``98.42 %``."""
+    return f"{100 * share:.2f} %"
+
+
+def speed(samples: int, seconds: float) -> str:
+    """Write samples per second."""
+    return f"{samples / max(seconds, 1e-9):,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

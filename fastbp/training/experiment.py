@@ -1,0 +1,216 @@
+"""Train in one call: what ``import fastbp`` and ``fastbp train`` share.
+
+Settings and data are checked on the way here; the trainer and the backends check nothing again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..backends.base import make_backend
+from ..callbacks import Callback
+from ..data.arrays import BYTE_SCALE, DataSource, spec_of, training_data
+from ..data.dataset import Dataset
+from ..errors import DataError, DivergenceError
+from ..network import Network
+from ..recipe.distortions import Distortion, make_distortion, read_variants
+from ..recipe.initializers import initialize
+from ..recipe.sample_weights import checked
+from ..recipe.settings import Settings
+from ..runs.result import Result
+from .measure import evaluate
+from .trainer import Trainer
+
+__all__ = [
+    "TrainingDivergedError",
+    "TrainingInterruptedError",
+    "find_distortion",
+    "new_network",
+    "run",
+    "train",
+]
+
+_DEFAULT = Settings()
+
+
+class TrainingDivergedError(DivergenceError):
+    """The loss became infinite or NaN; ``result`` holds the weights from before the epoch in which it did."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.training.message)
+        self.result = result
+
+
+class TrainingInterruptedError(KeyboardInterrupt):
+    """Ctrl-C was pressed; ``result`` holds what was learnt until then."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.training.message)
+        self.result = result
+
+
+def train(
+    data: DataSource = _DEFAULT.data,
+    *,
+    hidden: str | int | Sequence[int] = _DEFAULT.hidden,
+    batch_size: int = _DEFAULT.batch_size,
+    epochs: int = _DEFAULT.epochs,
+    learning_rate: float = _DEFAULT.learning_rate,
+    schedule: str = _DEFAULT.schedule,
+    warmup: float = _DEFAULT.warmup,
+    activation: str = _DEFAULT.activation,
+    optimizer: str = _DEFAULT.optimizer,
+    l2: float = _DEFAULT.l2,
+    weight_decay: float = _DEFAULT.weight_decay,
+    clip_value: float = _DEFAULT.clip_value,
+    clip_norm: float = _DEFAULT.clip_norm,
+    max_norm: float = _DEFAULT.max_norm,
+    ema: float = _DEFAULT.ema,
+    dropout: float = _DEFAULT.dropout,
+    input_dropout: float = _DEFAULT.input_dropout,
+    batch_norm: bool = _DEFAULT.batch_norm,
+    label_smoothing: float = _DEFAULT.label_smoothing,
+    class_weight: str = _DEFAULT.class_weight,
+    init: str = _DEFAULT.init,
+    validation: float = _DEFAULT.validation,
+    stop: str | Sequence[str] = _DEFAULT.stop,
+    restore_best: bool = _DEFAULT.restore_best,
+    augment: str = _DEFAULT.augment,
+    seed: int = _DEFAULT.seed,
+    backend: str = _DEFAULT.backend,
+    threads: int | Literal["auto"] = _DEFAULT.threads,
+    dtype: str = _DEFAULT.dtype,
+    sample_weight: ArrayLike | None = None,
+    callbacks: Iterable[Callback] = (),
+) -> Result:
+    """Train a network.
+
+    Parameters
+    ----------
+    data : a name (``"mnist"``), a folder, or a file; or a `Dataset`; or ``(images, labels)``:
+        images (N, D) or (N, height, width), integers 0..255 or finite floats, and labels (N,), integers
+        from 0
+    hidden, batch_size, ... dtype : as in `fastbp.recipe.settings.Settings`, which gives their ranges
+    sample_weight : (N,), finite, >= 0: what training multiplies the loss of each sample of the training part
+        by, beside ``class_weight``
+    callbacks : told about progress; see `fastbp.callbacks.Callback`
+
+    Returns
+    -------
+    Result, of a run that was completed
+
+    Raises
+    ------
+    ConfigError : a setting is out of its range
+    DataError : the data are missing, damaged, or not what training takes
+    TrainingDivergedError : the loss is not finite any more; its ``result`` holds the last finite weights
+    TrainingInterruptedError : Ctrl-C, which is a KeyboardInterrupt; its ``result`` holds what was learnt
+
+    Examples
+    --------
+    >>> result = train("mnist", hidden=(100, 100), epochs=5)  # doctest: +SKIP
+    >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
+    >>> result.save("runs/small")  # doctest: +SKIP
+    """
+    given = locals()
+    values = {field.name: given[field.name] for field in fields(Settings) if field.name != "data"}
+    # Settings first: a slip in them should not wait for the data.
+    settings = Settings(data=spec_of(data), **values)
+    training, testing = training_data(data)
+    result = run(settings, training, testing, callbacks, sample_weight=sample_weight)
+    if result.status == "diverged":
+        raise TrainingDivergedError(result)
+    if result.status == "interrupted":
+        raise TrainingInterruptedError(result)
+    return result
+
+
+def run(
+    settings: Settings,
+    training: Dataset,
+    testing: Dataset | None = None,
+    callbacks: Iterable[Callback] = (),
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> Result:
+    """Train as ``settings`` say on loaded data; a run that diverges or is interrupted has a result too.
+
+    ``sample_weight`` is that of `train`.
+    """
+    callbacks = tuple(callbacks)
+    if training.labels is None:
+        raise DataError(f"{training.name}: has no labels, which training needs")
+    network = new_network(settings, training)
+    distortion = find_distortion(settings.augment, training)
+    backend = make_backend(settings.backend, settings.threads)
+    try:
+        trainer = Trainer(
+            network,
+            training.images,
+            training.labels,
+            settings,
+            backend,
+            callbacks,
+            distortion=distortion,
+            sample_weights=None if sample_weight is None else checked(sample_weight, len(training.images)),
+        )
+        for callback in callbacks:
+            callback.on_compile_start()
+        compile_seconds = backend.warm_up(network, training.images, distortion)
+        for callback in callbacks:
+            callback.on_compile_end(compile_seconds)
+        outcome = trainer.run()
+        loss = accuracy = None
+        if testing is not None and testing.labels is not None and outcome.status != "interrupted":
+            loss, accuracy = evaluate(backend, network, testing.images, testing.labels)
+        return Result(
+            network=network,
+            settings=settings,
+            training=outcome,
+            test_loss=loss,
+            test_accuracy=accuracy,
+            compile_seconds=compile_seconds,
+            threads=backend.threads,
+        )
+    finally:
+        backend.close()
+
+
+def new_network(settings: Settings, training: Dataset) -> Network:
+    """Return a network as it starts: its sizes fit the data, its weights come from the seed."""
+    network = Network(
+        (training.images.shape[1], *settings.hidden, training.classes),
+        dtype=settings.dtype,
+        activation=settings.activation,
+        input_scale=BYTE_SCALE if training.images.dtype == np.uint8 else 1.0,
+    )
+    initialize(network, settings.init, settings.seed)
+    return network
+
+
+def find_distortion(spec: str, data: Dataset) -> Distortion | None:
+    """Return what a setting of ``augment`` does to these images, None for nothing.
+
+    Raises
+    ------
+    ConfigError : there is no such preset or file
+    DataError : the images are not bytes of two dimensions
+    """
+    variants = read_variants(spec)
+    if not variants:
+        return None
+    side = math.isqrt(data.images.shape[1])
+    shape = (side, side) if len(data.shape) == 1 and side * side == data.shape[0] else data.shape
+    if len(shape) != 2 or data.images.dtype != np.uint8:
+        kind = "bytes" if data.images.dtype == np.uint8 else str(data.images.dtype)
+        raise DataError(
+            f"{data.name}: images are {'x'.join(map(str, data.shape))}, {kind}; augment {spec} distorts "
+            "images of height and width whose pixels are bytes"
+        )
+    return make_distortion(variants, (shape[0], shape[1]))

@@ -1,0 +1,44 @@
+"""Loss and accuracy of a network on samples that it does not train on, in parts that Ctrl-C can part."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import Backend
+from ..data.mapped import release, samples_at_once
+from ..network import FloatArray, Network
+from ..reference.losses import Targets
+from .interrupt import InterruptFlag
+
+__all__ = ["evaluate"]
+
+EVALUATION_FLOP = 2e9  # at once, 0.2 s at 10 GFLOP/s; not timed, so that sums do not depend on speed
+
+
+def evaluate(
+    backend: Backend,
+    network: Network,
+    images: NDArray[np.uint8] | FloatArray,
+    targets: Targets,
+    rows: NDArray[np.int64] | None = None,
+    flag: InterruptFlag | None = None,
+) -> tuple[float, float]:
+    """Mean loss and accuracy (0..1) over ``rows`` of the images, or all, in parts that Ctrl-C can part.
+
+    Returns early, with the means over a part of the rows, once ``flag`` is pressed.
+    """
+    rows = np.arange(len(images), dtype=np.int64) if rows is None else rows
+    at_once = max(1, int(EVALUATION_FLOP / (2 * network.parameter_count)))
+    at_once = min(at_once, samples_at_once(images))
+    loss_sum, correct, seen = 0.0, 0, 0
+    for start in range(0, len(rows), at_once):
+        part = rows[start : start + at_once]
+        loss, accuracy = backend.evaluate(network, images, targets, part)
+        release(images)
+        loss_sum += loss * len(part)
+        correct += round(accuracy * len(part))
+        seen += len(part)
+        if flag is not None and flag.pressed:
+            break
+    return loss_sum / seen, correct / seen

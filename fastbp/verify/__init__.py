@@ -1,0 +1,1 @@
+"""Both paths side by side, with bounds on how far apart they may be."""

@@ -1,0 +1,187 @@
+"""Two paths given the same batches: the gradient of one step, and some steps from the same weights.
+
+What is compared, and why the bounds are what they are, is said in `fastbp.verify.paths`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import Backend, make_backend
+from ..data.dataset import Dataset
+from ..errors import DataError
+from ..network import FloatArray, Network
+from ..random import shuffle
+from ..recipe.schedules import learning_rates
+from ..recipe.settings import Settings
+from ..training.experiment import new_network
+from .report import GradientCheck, WindowCheck
+from .rounding import LIMIT, RATE_EXPONENT, SteppedModel, unit_roundoff
+
+__all__ = ["Comparison", "distance", "parameters"]
+
+WINDOWS, WINDOW_STEPS = 32, 10
+SWITCH_BUDGET = 4e5  # outputs of ReLUs in a window; about one in 4 million is within rounding of zero
+WINDOW_FLOP = 1e12  # of all windows, in float64
+GRADIENT_BATCH = 4096  # samples at most: the bound needs some arrays of batch x width in float64
+
+
+class Comparison:
+    """The two paths, and the batches they are given.
+
+    Parameters
+    ----------
+    settings : network and recipe
+    training : labelled
+    samples : train on the first so many; None for all
+    candidate : to be held against the textbook path
+    """
+
+    def __init__(
+        self, settings: Settings, training: Dataset, samples: int | None, candidate: Backend
+    ) -> None:
+        if training.labels is None:
+            raise DataError(f"{training.name}: has no labels, which training needs")
+        self.settings = settings
+        self.images, self.labels = training.images, training.labels
+        self.start = new_network(settings, training)
+        self.candidate, self.reference = candidate, make_backend("numpy")
+        self.n = min(samples or len(self.images), len(self.images))
+        self.batch_size = min(settings.batch_size, self.n)
+        self.epoch_steps = math.ceil(self.n / self.batch_size)
+        self.total_steps = self.epoch_steps * settings.epochs
+        # What is taken for exact was computed in float64, and has the rounding of that itself.
+        self.u = math.hypot(unit_roundoff(self.start.dtype), unit_roundoff(np.dtype(np.float64)))
+
+    def check_gradients(self) -> list[GradientCheck]:
+        """Compare the gradients of a full batch, and of a smaller one if there are samples for it."""
+        network = self.start.copy()
+        for bias in network.biases:
+            bias[...] = 0.1 * np.sin(1 + np.arange(len(bias)))
+        order = shuffle(self.settings.seed, 0, self.n)
+        size = min(self.batch_size, GRADIENT_BATCH)
+        checks = self._check_gradient(network, order[:size], size)
+        smaller = min(size // 2, self.n - size)
+        if smaller:
+            checks += self._check_gradient(network, order[: size + smaller], size)
+        return checks
+
+    def _check_gradient(self, start: Network, order: NDArray[np.int64], size: int) -> list[GradientCheck]:
+        """Compare the gradient of the last batch of ``order``; a batch before it is passed at a rate of 0."""
+        rates = np.zeros(math.ceil(len(order) / size))
+        rates[-1] = rate = 2.0**RATE_EXPONENT
+        last = order[(len(rates) - 1) * size :]
+        model = self._model(start, flips=True)
+        model.step(self._batch(last), self.labels[last], rate)
+        ends = []
+        for backend in (self.candidate, self.reference):
+            ends.append(start.copy())
+            self.steps(backend, ends[-1], order, size, rates)
+        checks = []
+        for (name, before), estimate, tested, textbook in zip(
+            start.named_arrays(), model.parameters, *map(parameters, ends), strict=True
+        ):
+            bound = LIMIT * estimate.deviation / rate
+            ends_wide = (estimate.exact, _wide(tested), _wide(textbook))
+            exact, a, b = ((before - after) / rate for after in ends_wide)
+            checks.append(
+                GradientCheck(
+                    name=name,
+                    batch=len(last),
+                    largest=float(np.abs(exact).max()),
+                    difference=distance(a, b),
+                    bound=float(bound.max()),
+                    candidate_share=_share(a, exact, bound),
+                    reference_share=_share(b, exact, bound),
+                )
+            )
+        return checks
+
+    def window_starts(self) -> tuple[list[int], int]:
+        """Return the steps at which windows start, and their length."""
+        switching = sum(self.start.sizes[1:-1]) * self.batch_size
+        length = int(np.clip(SWITCH_BUDGET // max(switching, 1), 1, WINDOW_STEPS))
+        # A step makes 3 products of 2 FLOP for each weight and sample, and the model each of them five times.
+        cost = 30 * length * self.batch_size * self.start.parameter_count
+        count = int(np.clip(WINDOW_FLOP // cost, 4, WINDOWS))
+        return np.unique(np.linspace(0, self.total_steps - 1, count).astype(np.int64)).tolist(), length
+
+    def check_window(self, start: Network, first: int, length: int) -> WindowCheck:
+        """Make up to ``length`` steps from ``start``, as if they were those from step ``first`` on."""
+        epoch, step = divmod(first, self.epoch_steps)
+        size = self.batch_size
+        order = shuffle(self.settings.seed, epoch, self.n)[step * size : (step + length) * size]
+        rates = self.rates(first, math.ceil(len(order) / size))
+        # In a single step a switched ReLU opens no others: windows that are so short allow for it.
+        model = self._model(start, flips=len(rates) == 1)
+        losses = []
+        for index, rate in enumerate(rates.tolist()):
+            rows = order[index * size : (index + 1) * size]
+            losses.append(model.step(self._batch(rows), self.labels[rows], rate))
+        exact = np.array([loss.exact for loss in losses])
+        bound = LIMIT * np.array([loss.deviation for loss in losses])
+        found, shares = [], []
+        for backend in (self.candidate, self.reference):
+            end = start.copy()
+            found.append(self.steps(backend, end, order, size, rates))
+            worst = [
+                _share(_wide(array), estimate.exact, LIMIT * estimate.deviation)
+                for array, estimate in zip(parameters(end), model.parameters, strict=True)
+            ]
+            shares.append(max(*worst, _share(found[-1], exact, bound)))
+        return WindowCheck(first, len(rates), distance(*found), *shares)
+
+    def steps(
+        self,
+        backend: Backend,
+        network: Network,
+        order: NDArray[np.int64],
+        size: int,
+        rates: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Train in place on batches of ``size`` of the rows in ``order``; return each batch's loss."""
+        losses = np.empty(len(rates))
+        correct = np.empty(len(rates), dtype=np.int64)
+        backend.train_steps(network, self.images, self.labels, order, size, rates, losses, correct)
+        return losses
+
+    def rates(self, first: int, count: int) -> NDArray[np.float64]:
+        """Return the learning rates of steps of the whole run."""
+        settings = self.settings
+        warmup = round(settings.warmup * self.epoch_steps)
+        return learning_rates(
+            settings.schedule, settings.learning_rate, first, count, self.total_steps, warmup
+        )
+
+    def _batch(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.images[rows].astype(np.float64) * self.start.input_scale
+
+    def _model(self, network: Network, *, flips: bool) -> SteppedModel:
+        weights, biases = map(_wide, network.weights), map(_wide, network.biases)
+        return SteppedModel([*weights], [*biases], self.u, flips=flips)
+
+
+def parameters(network: Network) -> Sequence[FloatArray]:
+    """Return weight and bias of each layer, in the order of the network's named arrays."""
+    return [array for _, array in network.named_arrays()]
+
+
+def _wide(array: FloatArray) -> NDArray[np.float64]:
+    return array.astype(np.float64)
+
+
+def distance(a: FloatArray, b: FloatArray) -> float:
+    """Largest difference of two arrays."""
+    return float(np.abs(_wide(a) - _wide(b)).max())
+
+
+def _share(found: NDArray[np.float64], exact: NDArray[np.float64], bound: NDArray[np.float64]) -> float:
+    """Largest share of its bound that an element is off; infinite where there is no bound, or no number."""
+    off = np.abs(found - exact)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worst = float(np.where(off == 0, 0.0, off / bound).max())
+    return math.inf if math.isnan(worst) else worst
