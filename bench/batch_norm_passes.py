@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from fastbp.backends.base import make_backend
+from fastbp.backends.batches import Batches
 from interleave import interleave, ratios, spread
 from problem import Problem, mnist, name_of
 
@@ -118,11 +119,9 @@ def passes_beside_step(sizes: tuple[int, ...], batch: int) -> tuple[float, float
 
     def step_seconds() -> float:
         steps = max(1, min(problem.steps, int(SECONDS / 3e-4)))
-        losses, right = np.empty(steps), np.empty(steps, np.int64)
         began = perf_counter()
-        rates = np.full(steps, 0.01)
-        rows = data.order[: steps * batch]
-        backend.train_steps(network, data.images, data.labels, rows, batch, rates, losses, right)
+        batches = Batches(data.order[: steps * batch], batch, np.full(steps, 0.01))
+        backend.train_steps(network, data.images, data.labels, batches)
         return (perf_counter() - began) / steps
 
     def passes_seconds() -> float:

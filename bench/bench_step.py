@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from common import BACKENDS, CONFIGURATIONS, LARGE, SMALL, Path, problem_of, record, steps_of
 from fastbp.backends.base import Backend, make_backend
+from fastbp.backends.batches import Batches
 from fastbp.network import Network
 from problem import Problem, inference_flop, mnist_test, name_of
 
@@ -19,10 +20,10 @@ RATE = 0.05
 
 def train(backend: Backend, network: Network, problem: Problem, steps: int) -> NDArray[np.float64]:
     """Train on the first mini-batches; losses."""
-    data, losses, correct = problem.data, np.empty(steps), np.empty(steps, np.int64)
+    data = problem.data
     order, rates = data.order[: steps * problem.batch], np.full(steps, RATE)
-    backend.train_steps(network, data.images, data.labels, order, problem.batch, rates, losses, correct)
-    return losses
+    batches = Batches(order, problem.batch, rates)
+    return backend.train_steps(network, data.images, data.labels, batches).losses
 
 
 def check_training(problem: Problem) -> None:

@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 from fastbp.backends.base import Backend, make_backend
+from fastbp.backends.batches import Batches
 from fastbp.backends.pace import available_cores
 from fastbp.recipe.distortions import PRESETS, Distortion, make_distortion
+from fastbp.recipe.step_options import StepOptions
 from fastbp.reference import distortions as reference_distortions
 from fastbp.runs.machine import cpu_name
 from fastbp_kernels import distort_rows, make_distorter
@@ -162,8 +164,8 @@ def trainer(backend: Backend, problem: Problem, distortion: Distortion | None) -
     network, data = problem.network.copy(), problem.data
     steps = SAMPLES // problem.batch
     order, rates = data.order[: steps * problem.batch], np.full(steps, 0.01)
-    outputs = np.empty(steps), np.empty(steps, np.int64)
-    arguments = data.images, data.labels, order, problem.batch, rates, *outputs, distortion
+    batches, options = Batches(order, problem.batch, rates), StepOptions(distortion=distortion)
+    arguments = data.images, data.labels, batches, options
     backend.train_steps(network, *arguments)
     return timed(lambda: backend.train_steps(network, *arguments), SAMPLES)
 

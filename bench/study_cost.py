@@ -14,11 +14,11 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fastbp.backends.base import Backend, make_backend
+from fastbp.backends.batches import Batches
 from fastbp.runs.machine import cpu_name
 from fastbp.studies.results import Run, read_results
 from interleave import interleave, spread
@@ -94,9 +94,9 @@ def stepper(backend: Backend, problem: Problem) -> Callable[[], float]:
             at = 0
         order = data.order[at * size : (at + count) * size]
         at += count
-        outputs: tuple[Any, Any] = np.empty(count), np.empty(count, np.int64)
+        batches = Batches(order, size, np.full(count, RATE))
         began = time.perf_counter()
-        backend.train_steps(network, data.images, data.labels, order, size, np.full(count, RATE), *outputs)
+        backend.train_steps(network, data.images, data.labels, batches)
         return time.perf_counter() - began
 
     most = len(data.order) // size

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend, is_sparse, read_only
 from fastbp_kernels import make_batch_buffers, make_workspace, run_batches
 from plain import no_options
@@ -41,12 +42,10 @@ class Fastbp(Rival):
 
     def train(self, first: int, steps: int) -> float:
         data, batch = self.problem.data, self.problem.batch
-        losses, correct = np.empty(steps), np.empty(steps, np.int64)
         order, rates = data.order[first * batch : (first + steps) * batch], np.full(steps, self._rate)
-        self._backend.train_steps(
-            self._network, data.images, data.labels, order, batch, rates, losses, correct
-        )
-        return float(losses.mean())
+        batches = Batches(order, batch, rates)
+        figures = self._backend.train_steps(self._network, data.images, data.labels, batches)
+        return float(figures.losses.mean())
 
     def scores(self, data: Data, rows: int) -> NDArray[np.floating[Any]]:
         return self._backend.logits(self._network, data.images[:rows])

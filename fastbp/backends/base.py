@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from ..network import Network
 from ..recipe.distortions import Distortion
-from ..recipe.step_options import StepOptions
+from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
+from .batches import Batches, Figures
 
 __all__ = ["Backend", "make_backend"]
 
@@ -41,32 +42,18 @@ class Backend(Protocol):
         network: Network,
         images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
         targets: Targets,
-        order: NDArray[np.int64],
-        batch_size: int,
-        rates: NDArray[np.float64],
-        losses: NDArray[np.float64],
-        correct: NDArray[np.int64],
-        distortion: Distortion | None = None,
-        options: StepOptions | None = None,
-        epoch_samples: int | None = None,
-    ) -> None:
-        """Run one update for each mini-batch of ``order``, in place on ``network.parameters``.
+        batches: Batches,
+        options: StepOptions = PLAIN,
+    ) -> Figures:
+        """Run one update for each mini-batch, in place on ``network.parameters``.
 
         Parameters
         ----------
         images : (N, D), uint8 or float, C-contiguous
-        targets : (N,), int64, 0 <= label < C, where ``network.output`` is softmax; (N, C), of the network's
-            type, C-contiguous, otherwise
-        order : (n,), int64: rows of ``images``; batch ``s`` is ``order[s * batch_size : (s + 1) *
-            batch_size]``
-        rates : (steps,), float64, steps = ceil(n / batch_size): learning rate of each update
-        losses : (steps,), float64, OUT: mean loss of each batch, before its update: in nats, or of squared
-            errors
-        correct : (steps,), int64, OUT: how many samples of each batch were answered right, before its
-            update; 0 where outputs are values
-        distortion : what happens to the images before, which are uint8 then
-        options : what is done beyond plain SGD; None for nothing
-        epoch_samples : of several epochs in ``order``, whose batches each begin anew; None for a part of one
+        targets : (N,), int64, 0 <= label < C, if ``network.output`` is softmax; otherwise
+            (N, C), of the network's type, C-contiguous
+        batches : which rows, in which order, at which learning rates
+        options : what is done beyond plain SGD; distortions need uint8 images
         """
         ...
 

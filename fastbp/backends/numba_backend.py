@@ -39,8 +39,9 @@ from fastbp_kernels.tiles import ROWS
 from ..errors import DataError
 from ..network import Network
 from ..recipe.distortions import Distortion
-from ..recipe.step_options import StepOptions
+from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
+from .batches import Batches, Figures
 from .kernel_arguments import bounds_of, distorters_of, learning_of, objective_of, updater_of
 from .pace import ThreadChooser, available_cores
 
@@ -94,7 +95,7 @@ class NumbaBackend:
             nothing = np.zeros(0, np.int64)
             outputs = np.zeros(0, network.dtype), np.zeros(0, np.uint8), np.zeros((0, 0), network.dtype)
             needed = [None] if distortion is None else [None, *distorters_of(distortion, 1, 1)]
-            nothing_else = StepOptions()
+            nothing_else = PLAIN
             plain = no_updater(network.dtype), *learning_of(network, images, 1, nothing_else, 0)
             aim = make_objective(network.dtype)
             batches = nothing, nothing, np.zeros(1, np.int64), np.zeros(0)
@@ -108,25 +109,20 @@ class NumbaBackend:
         network: Network,
         images: Images,
         targets: Targets,
-        order: NDArray[np.int64],
-        batch_size: int,
-        rates: NDArray[np.float64],
-        losses: NDArray[np.float64],
-        correct: NDArray[np.int64],
-        distortion: Distortion | None = None,
-        options: StepOptions | None = None,
-        epoch_samples: int | None = None,
-    ) -> None:
+        batches: Batches,
+        options: StepOptions = PLAIN,
+    ) -> Figures:
         """Run one update for each mini-batch; see ``Backend.train_steps``."""
+        order, rates, distortion = batches.order, batches.rates, options.distortion
         if not len(order):
-            return
-        batch = min(batch_size, epoch_samples or len(order))
+            return Figures(np.zeros(0), np.zeros(0, np.int64))
+        epoch_samples = batches.epoch_samples
+        batch = min(batches.size, epoch_samples or len(order))
         bounds = bounds_of(len(order), batch, epoch_samples or len(order))
         sample_losses, right = np.empty(len(order), network.dtype), np.empty(len(order), np.uint8)
 
         nothing = np.zeros((0, 0), network.dtype)
         listed = self._lists(network, images, order)
-        options = options or StepOptions()
         updater = updater_of(network, options.optimizer, rates)
         scratch = scratch_size(network.layout, network.dtype) if options.optimizer else 0
         regularizer, normalizer = learning_of(network, images, batch, options, len(rates))
@@ -145,12 +141,12 @@ class NumbaBackend:
             step_rates = rates[first:stop]
 
             def share(thread: int) -> None:
-                batches = order, bounds[first : stop + 1], step_rates
+                some = order, bounds[first : stop + 1], step_rates
                 _call(
                     network,
                     images,
                     labels,
-                    *batches,
+                    *some,
                     space,
                     own[thread],
                     distorters[thread],
@@ -172,8 +168,10 @@ class NumbaBackend:
                 chooser = self._chooser(network, batch, images, distortion)
                 chooser.run(len(rates), part)
                 self.threads = chooser.choice
-        losses[:] = np.add.reduceat(sample_losses, bounds[:-1], dtype=np.float64) / np.diff(bounds)
-        correct[:] = np.add.reduceat(right, bounds[:-1], dtype=np.int64)
+        return Figures(
+            np.add.reduceat(sample_losses, bounds[:-1], dtype=np.float64) / np.diff(bounds),
+            np.add.reduceat(right, bounds[:-1], dtype=np.int64),
+        )
 
     def evaluate(
         self,
@@ -253,7 +251,7 @@ class NumbaBackend:
         listed = self._lists(network, images, order)
         spaces = [self._space(network, batch, part) for part in range(threads)]
         own = [self._own(network, images, batch, listed, part) for part in range(threads)]
-        no_rates, nothing = np.zeros(0), StepOptions()
+        no_rates, nothing = np.zeros(0), PLAIN
         plain = no_updater(network.dtype), *learning_of(network, images, batch, nothing, 0)
         labels, objective = objective_of(network, targets, nothing)
 

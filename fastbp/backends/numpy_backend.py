@@ -18,7 +18,7 @@ from ..recipe.batch_norm import EPSILON, BatchNorm
 from ..recipe.distortions import Distortion
 from ..recipe.dropout import STEPS, Dropout
 from ..recipe.optimizers import Optimizer
-from ..recipe.step_options import StepOptions
+from ..recipe.step_options import PLAIN, StepOptions
 from ..reference import distortions as reference_distortions
 from ..reference import general_step as reference_learning
 from ..reference import optimizers as rules
@@ -27,6 +27,7 @@ from ..reference.activations import ACTIVATIONS
 from ..reference.batch_norm import Normalized
 from ..reference.dropout import kept
 from ..reference.losses import OUTPUTS, Targets
+from .batches import Batches, Figures
 
 __all__ = ["NumpyBackend"]
 
@@ -59,35 +60,42 @@ class NumpyBackend:
         network: Network,
         images: NDArray[np.uint8] | FloatArray,
         targets: Targets,
-        order: NDArray[np.int64],
-        batch_size: int,
-        rates: NDArray[np.float64],
-        losses: NDArray[np.float64],
-        correct: NDArray[np.int64],
-        distortion: Distortion | None = None,
-        options: StepOptions | None = None,
-        epoch_samples: int | None = None,
+        batches: Batches,
+        options: StepOptions = PLAIN,
+    ) -> Figures:
+        """Run one update for each mini-batch, in place; see `Backend.train_steps`."""
+        found = Figures(np.empty(len(batches.rates)), np.empty(len(batches.rates), np.int64))
+        epoch = batches.epoch_samples or max(1, len(batches.order))
+        steps = math.ceil(epoch / batches.size)
+        for number in range(math.ceil(len(batches.order) / epoch)):
+            rows = batches.order[number * epoch : (number + 1) * epoch]
+            some = slice(number * steps, (number + 1) * steps)
+            part = Batches(rows, batches.size, batches.rates[some])
+            self._train_epoch(
+                network, images, targets, part, options, Figures(found.losses[some], found.correct[some])
+            )
+        return found
+
+    def _train_epoch(
+        self,
+        network: Network,
+        images: NDArray[np.uint8] | FloatArray,
+        targets: Targets,
+        batches: Batches,
+        options: StepOptions,
+        figures: Figures,
     ) -> None:
-        """Run one update for each mini-batch of ``order``, in place, as `Backend` specifies."""
-        if epoch_samples is not None and epoch_samples < len(order):
-            steps = math.ceil(epoch_samples / batch_size)
-            for epoch in range(len(order) // epoch_samples):
-                rows = order[epoch * epoch_samples : (epoch + 1) * epoch_samples]
-                some = slice(epoch * steps, (epoch + 1) * steps)
-                figures = rates[some], losses[some], correct[some]
-                self.train_steps(network, images, targets, rows, batch_size, *figures, distortion, options)
-            return
-        options = options or StepOptions()
+        """Run the mini-batches of one epoch, or of a part of one; write its figures."""
         dropout, weights = options.dropout, options.sample_weights
         scale = network.input_scale * (dropout.input_factor if dropout else 1.0)
         labels: Any = targets  # of softmax, the only one that the lesson and distortions by class are for
-        batches = images, labels, order, batch_size, rates, scale
-        given = network.weights, network.biases, *batches, losses, correct
+        data = images, labels, batches.order, batches.size, batches.rates, scale
+        given = network.weights, network.biases, *data, figures.losses, figures.correct
         # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
         # each operation on the way would only bury its message.
         with self._settings():
             lesson = network.activation == "relu" and network.output == "softmax"
-            if lesson and distortion is None and options.is_plain:
+            if lesson and options.is_plain:
                 reference.train_steps(*given)
                 return
             reference_learning.train_steps(
@@ -95,11 +103,11 @@ class NumpyBackend:
                 ACTIVATIONS[network.activation],
                 OUTPUTS[network.output],
                 partial(update, network, options.optimizer or Optimizer(network)),
-                partial(_distorted, images, labels, distortion) if distortion else None,
+                partial(_distorted, images, labels, options.distortion) if options.distortion else None,
                 partial(_factors, network, dropout) if dropout else None,
                 options.label_smoothing,
                 None if weights is None else weights.astype(network.dtype),
-                partial(_observe, options.batch_norm, options.batch_norm.gains(len(rates)))
+                partial(_observe, options.batch_norm, options.batch_norm.gains(len(batches.rates)))
                 if options.batch_norm
                 else None,
                 EPSILON,

@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batch_norm import BatchNorm
+from .distortions import Distortion
 from .dropout import Dropout
 from .optimizers import Optimizer
 
-__all__ = ["StepOptions"]
+__all__ = ["PLAIN", "StepOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepOptions:
     """Each option that is left at its default costs nothing, and leaves every bit as it was."""
 
+    distortion: Distortion | None = None  # None: images as they are
     optimizer: Optimizer | None = None  # None: plain SGD
     dropout: Dropout | None = None
     batch_norm: BatchNorm | None = None  # None: hidden layers are not normalised
@@ -27,5 +29,15 @@ class StepOptions:
     @property
     def is_plain(self) -> bool:
         """Whether nothing is asked for."""
-        given = self.optimizer, self.dropout, self.batch_norm, self.sample_weights
+        given = (
+            self.distortion,
+            self.optimizer,
+            self.dropout,
+            self.batch_norm,
+            self.sample_weights,
+        )
         return all(option is None for option in given) and self.label_smoothing == 0
+
+
+PLAIN = StepOptions()
+"""Plain SGD, and nothing else."""

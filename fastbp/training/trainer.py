@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
+from ..backends.batches import Batches
 from ..backends.pace import StepPace
 from ..callbacks import Callback, ChunkRecord, EpochRecord
 from ..data.mapped import release, samples_at_once
@@ -193,18 +193,9 @@ class Trainer:
         before = self.network.parameters.copy(), self._optimizer.state()
         orders = [self._order(epoch + number) for number in range(count)]
         rates = self._rates(epoch, count)
-        losses, correct = np.empty(count * self.steps), np.empty(count * self.steps, dtype=np.int64)
-        self.backend.train_steps(
-            self.network,
-            self.images,
-            self.targets,
-            np.concatenate(orders),
-            self.batch_size,
-            rates,
-            losses,
-            correct,
-            epoch_samples=size,
-            **self._options(epoch),
+        batches = Batches(np.concatenate(orders), self.batch_size, rates, epoch_samples=size)
+        losses, correct = self.backend.train_steps(
+            self.network, self.images, self.targets, batches, self._options(epoch)
         )
         if not (np.isfinite(losses).all() and self.network.is_finite()):
             np.copyto(self.network.parameters, before[0])
@@ -271,21 +262,13 @@ class Trainer:
         order, rates = self._order(epoch), self._rates(epoch, 1)
         losses = np.empty(self.steps, dtype=np.float64)
         correct = np.empty(self.steps, dtype=np.int64)
-        more = self._options(epoch)
+        options = self._options(epoch)
         loss_sum, correct_sum, samples = 0.0, 0, 0
         for part in self._chunks():
             rows = order[part.start * size : part.stop * size]
             began = perf_counter()
-            self.backend.train_steps(
-                self.network,
-                self.images,
-                self.targets,
-                rows,
-                size,
-                rates[part],
-                losses[part],
-                correct[part],
-                **more,
+            losses[part], correct[part] = self.backend.train_steps(
+                self.network, self.images, self.targets, Batches(rows, size, rates[part]), options
             )
             release(self.images)
             steps = part.stop - part.start
@@ -328,22 +311,17 @@ class Trainer:
             round(self.settings.warmup * self.steps),
         )
 
-    def _options(self, epoch: int) -> dict[str, Any]:
-        """Return what a plain run's backend need not know."""
+    def _options(self, epoch: int) -> StepOptions:
+        """Return what the steps of an epoch do beyond plain SGD."""
         seed, number = self.settings.seed, self._first_epoch + epoch - 1
-        more: dict[str, Any] = {}
-        if self.distortion is not None:
-            more["distortion"] = self.distortion.at(seed, number)
-        options = StepOptions(
+        return StepOptions(
+            distortion=self.distortion and self.distortion.at(seed, number),
             optimizer=None if self._optimizer.is_plain else self._optimizer,
             dropout=self._dropout and self._dropout.at(seed, number),
             batch_norm=self._batch_norm,
             label_smoothing=self.settings.label_smoothing,
             sample_weights=self._weights,
         )
-        if not options.is_plain:
-            more["options"] = options
-        return more
 
     def _accuracy(self, found: float) -> float:
         """Return it, NaN where outputs are values, which are not right or wrong."""

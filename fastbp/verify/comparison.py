@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend, make_backend
+from ..backends.batches import Batches
 from ..data.dataset import Dataset
 from ..errors import DataError
 from ..network import FloatArray, Network
@@ -144,10 +145,8 @@ class Comparison:
         rates: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """Train in place on batches of ``size`` of the rows in ``order``; return each batch's loss."""
-        losses = np.empty(len(rates))
-        correct = np.empty(len(rates), dtype=np.int64)
-        backend.train_steps(network, self.images, self.labels, order, size, rates, losses, correct)
-        return losses
+        batches = Batches(order, size, rates)
+        return backend.train_steps(network, self.images, self.labels, batches).losses
 
     def rates(self, first: int, count: int) -> NDArray[np.float64]:
         """Return the learning rates of steps of the whole run."""

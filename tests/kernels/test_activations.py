@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import naive_learning
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
@@ -130,11 +131,10 @@ def ten_steps(sizes, batch, pair, activation):
 
 
 def check_ten_steps(backend, sizes, batch, pair, activation):
-    network, *rest = ten_steps(sizes, batch, pair, activation)
+    network, images, labels, *rest = ten_steps(sizes, batch, pair, activation)
     oracle = naive_learning.Run(network.weights, network.biases, activation=activation)
-    losses, counts = oracle.train(*rest, network.input_scale)
-    found, correct = np.full(10, np.nan), np.full(10, -1)
-    backend.train_steps(network, *rest, found, correct)
+    losses, counts = oracle.train(images, labels, *rest, network.input_scale)
+    found, correct = backend.train_steps(network, images, labels, Batches(*rest))
     tolerance = 1e-11 if network.dtype == np.float64 else 2e-5
     np.testing.assert_allclose(found, losses, rtol=tolerance, atol=tolerance)
     assert correct.tolist() == counts
@@ -173,8 +173,7 @@ def test_every_derivative_is_that_of_the_loss(activation):
             return backend.evaluate(network, images, labels, order)[0]
 
         def step(backend=backend):
-            out = np.empty(1), np.empty(1, np.int64)
-            backend.train_steps(network, images, labels, order, 5, np.ones(1), *out)
+            backend.train_steps(network, images, labels, Batches(order, 5, np.ones(1)))
 
         parameters = parameters_of(network)
         check_gradients(loss, gradients_by_step(step, parameters), parameters)

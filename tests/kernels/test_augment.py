@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from fastbp.backends.base import make_backend
+from fastbp.backends.batches import Batches
 from fastbp.data.dataset import load_training
 from fastbp.network import Network
 from fastbp.recipe.distortions import PRESETS, Variant, make_distortion
 from fastbp.recipe.initializers import initialize
+from fastbp.recipe.step_options import StepOptions
 from fastbp.reference import distortions as reference
 from fastbp_kernels import distort_rows, make_distorter, resample_rows
 
@@ -289,12 +291,9 @@ def test_both_paths_train_alike_on_distorted_images(dtype):
     for name in ("numba", "numpy"):
         network = Network((784, 17, 10), dtype=dtype, input_scale=1 / 255)
         initialize(network, "he", 5)
-        losses, correct = np.empty(steps), np.empty(steps, np.int64)
         backend = make_backend(name, 2 if name == "numba" else 1)
-        rates = np.full(steps, 0.1)
-        backend.train_steps(
-            network, data.images, data.labels, order, batch, rates, losses, correct, distortion
-        )
+        batches, options = Batches(order, batch, np.full(steps, 0.1)), StepOptions(distortion=distortion)
+        losses, _ = backend.train_steps(network, data.images, data.labels, batches, options)
         backend.close()
         weights[name] = network.parameters.copy(), losses
     # A few pixels differ by one grey level of 255.
@@ -311,10 +310,8 @@ def test_threads_and_plain_images_do_not_change_bits():
         network = Network((784, 33, 10), input_scale=1 / 255)
         initialize(network, "he", 5)
         backend = make_backend("numba", threads)
-        outputs = np.empty(7), np.empty(7, np.int64)
-        backend.train_steps(
-            network, data.images, data.labels, order, 47, np.full(7, 0.1), *outputs, distortion
-        )
+        batches, options = Batches(order, 47, np.full(7, 0.1)), StepOptions(distortion=distortion)
+        backend.train_steps(network, data.images, data.labels, batches, options)
         backend.close()
         found.append(network.parameters.tobytes())
     assert len(set(found)) == 1
@@ -324,7 +321,6 @@ def test_threads_and_plain_images_do_not_change_bits():
     network = Network((784, 33, 10), input_scale=1 / 255)
     initialize(network, "he", 5)
     backend = make_backend("numba", 1)
-    outputs = np.empty(7), np.empty(7, np.int64)
-    backend.train_steps(network, images, data.labels[:2000], order, 47, np.full(7, 0.1), *outputs)
+    backend.train_steps(network, images, data.labels[:2000], batches)
     backend.close()
     assert network.parameters.tobytes() == found[0]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.errors import DataError
 from fastbp.reference import step as reference
@@ -29,9 +30,7 @@ def draw_data(sizes, n, pair, density=0.3):
 def train(backend, network, images, labels, order, batch, rates):
     """Train a copy; return it, losses and counts."""
     trained = network.copy()
-    losses, correct = np.full(len(rates), np.nan), np.full(len(rates), -1)
-    backend.train_steps(trained, images, labels, order, batch, rates, losses, correct)
-    return trained, losses, correct
+    return trained, *backend.train_steps(trained, images, labels, Batches(order, batch, rates))
 
 
 def exact_logits(network, images):
@@ -106,16 +105,8 @@ def test_calls_in_pieces_give_the_bits_of_one_call(pair, threads, density):
     whole = train(backend, network, images, labels, order, batch, rates)
     trained, losses, correct = network.copy(), np.full(13, np.nan), np.full(13, -1)
     for first, last in ((0, 1), (1, 2), (2, 7), (7, 7), (7, 13)):
-        backend.train_steps(
-            trained,
-            images,
-            labels,
-            order[first * batch : last * batch],
-            batch,
-            rates[first:last],
-            losses[first:last],
-            correct[first:last],
-        )
+        part = Batches(order[first * batch : last * batch], batch, rates[first:last])
+        losses[first:last], correct[first:last] = backend.train_steps(trained, images, labels, part)
     assert bits(trained.parameters, losses, correct) == bits(whole[0].parameters, *whole[1:])
     backend.close()
 

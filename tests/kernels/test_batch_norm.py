@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import naive_learning
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
@@ -31,12 +32,10 @@ def draw(sizes, batch, pair, activation="relu"):
     return network, images, labels, rng.permutation(n + 3)[:n], batch, np.linspace(0.2, 0.02, 10)
 
 
-def fit(backend, network, *rest, **options):
-    losses, correct = np.full(10, np.nan), np.full(10, -1)
+def fit(backend, network, images, labels, *batches, **options):
     batch_norm = BatchNorm(network)
     options = StepOptions(batch_norm=batch_norm, **options)
-    backend.train_steps(network, *rest, losses, correct, options=options)
-    return losses, correct, batch_norm
+    return *backend.train_steps(network, images, labels, Batches(*batches), options), batch_norm
 
 
 def check(backend, problem, mine, oracle):
@@ -135,10 +134,10 @@ def test_folded_it_gives_the_answers_of_the_running_statistics(make):
 
 
 def test_a_plain_step_after_a_normalised_one_has_its_own_bits():
-    network, *rest = draw((13, 17, 7, 3), 19, F32_U8)
+    network, images, labels, *rest = draw((13, 17, 7, 3), 19, F32_U8)
     backend, ends = NumbaBackend(1), []
     for _ in range(2):
         ends.append(network.copy())
-        backend.train_steps(ends[-1], *rest, np.empty(10), np.empty(10, np.int64))
-        fit(backend, network.copy(), *rest)
+        backend.train_steps(ends[-1], images, labels, Batches(*rest))
+        fit(backend, network.copy(), images, labels, *rest)
     assert bits(ends[0].parameters) == bits(ends[1].parameters)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import fastbp_kernels
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp_kernels import cache_folder
 from steps import F32_U8, bits, draw_images, draw_network, output, python
@@ -241,11 +242,11 @@ def train():
     """A few steps of the real kernels."""
     rng = np.random.default_rng(0)
     network, images = draw_network(rng, (67, 17, 10), *F32_U8), draw_images(rng, (50, 67), "uint8", 0.3)
-    backend, losses = NumbaBackend(1), np.zeros(7)
+    backend = NumbaBackend(1)
     backend.warm_up(network, images)
-    labels, correct = rng.integers(0, 10, 50), np.zeros(7, np.int64)
-    backend.train_steps(network, images, labels, np.arange(50), 8, np.full(7, 0.1), losses, correct)
-    return backend, hash_of(bits(network.parameters, losses, correct))
+    labels, batches = rng.integers(0, 10, 50), Batches(np.arange(50), 8, np.full(7, 0.1))
+    figures = backend.train_steps(network, images, labels, batches)
+    return backend, hash_of(bits(network.parameters, *figures))
 
 
 def hash_of(parts):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import naive_learning
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.recipe.optimizers import Optimizer
@@ -61,9 +62,8 @@ def fit(backend, network, images, labels, order, batch, rates, optimizer):
     losses, correct = np.full(10, np.nan), np.full(10, -1)
     for part in (slice(0, 4), slice(4, 10)):
         rows = order[part.start * batch : part.stop * batch]
-        out = losses[part], correct[part]
-        options = StepOptions(optimizer=optimizer)
-        backend.train_steps(network, images, labels, rows, batch, rates[part], *out, options=options)
+        batches, options = Batches(rows, batch, rates[part]), StepOptions(optimizer=optimizer)
+        losses[part], correct[part] = backend.train_steps(network, images, labels, batches, options)
     return losses, correct
 
 
@@ -160,11 +160,10 @@ def test_any_number_of_threads_gives_the_bits_of_one(spec, threads, pair):
 @pairs
 def test_sgd_with_a_mean_has_the_bits_of_plain_sgd(pair):
     for sizes, batch in SHAPES:
-        network, *rest = draw(sizes, batch, pair, 0.3)
+        network, images, labels, *rest = draw(sizes, batch, pair, 0.3)
         plain, averaged = network.copy(), network.copy()
-        out = np.full(10, np.nan), np.full(10, -1)
-        NumbaBackend(1).train_steps(plain, *rest, *out)
-        found = fit(NumbaBackend(1), averaged, *rest, Optimizer(averaged, average=0.9))
+        out = NumbaBackend(1).train_steps(plain, images, labels, Batches(*rest))
+        found = fit(NumbaBackend(1), averaged, images, labels, *rest, Optimizer(averaged, average=0.9))
         assert bits(averaged.parameters, *found) == bits(plain.parameters, *out)
 
 
@@ -193,11 +192,9 @@ def test_state_too_small_for_a_normal_number_becomes_zero(clip_norm, pair):
         state = [network.views(block)[0][0] for block in (optimizer.first, optimizer.second)]
         for block, sign in zip(state, (-1, 1), strict=True):
             block[5] = sign * value * smallest
-        out = np.empty(1), np.empty(1, np.int64)
         options, order, batch = StepOptions(optimizer=optimizer), rest[0], rest[1]
-        NumbaBackend(1).train_steps(
-            trained, images, labels, order[:batch], batch, np.full(1, 0.01), *out, options=options
-        )
+        batches = Batches(order[:batch], batch, np.full(1, 0.01))
+        NumbaBackend(1).train_steps(trained, images, labels, batches, options)
         for block, sign, decay in zip(state, (-1, 1), (0.9, 0.999), strict=True):
             np.testing.assert_allclose(block[5] / smallest, sign * decay * left, rtol=1e-5)
 
@@ -218,8 +215,7 @@ def test_norm_of_gradients_too_large_to_square_in_float32():
     for backend in (NumbaBackend(1), NumpyBackend()):
         trained = network.copy()
         rows, batch, _ = rest
-        out = np.empty(1), np.empty(1, np.int64)
         options = StepOptions(optimizer=Optimizer(trained, clip_norm=2.0))
-        backend.train_steps(trained, images, labels, rows[:batch], batch, np.ones(1), *out, options=options)
+        backend.train_steps(trained, images, labels, Batches(rows[:batch], batch, np.ones(1)), options)
         moved = np.linalg.norm(trained.parameters.astype(np.float64) - network.parameters)
         assert moved == pytest.approx(2.0, rel=1e-5)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import naive_learning
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
 from fastbp.recipe.distortions import make_distortion, read_variants
 from fastbp.recipe.dropout import Dropout, make_dropout
 from fastbp.recipe.optimizers import Optimizer
-from fastbp.recipe.step_options import StepOptions
+from fastbp.recipe.step_options import PLAIN, StepOptions
 from fastbp.reference.dropout import kept
 from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
@@ -53,10 +54,8 @@ def options_of(kind, network, n):
     return mine, oracle
 
 
-def fit(backend, network, *rest, **options):
-    losses, correct = np.full(10, np.nan), np.full(10, -1)
-    backend.train_steps(network, *rest, losses, correct, **options)
-    return losses, correct
+def fit(backend, network, images, targets, *batches, options=PLAIN):
+    return backend.train_steps(network, images, targets, Batches(*batches), options)
 
 
 def check_ten_steps(backends, problem, mine, oracle, **more):
@@ -165,14 +164,14 @@ def test_dropout_goes_with_distortions():
     rng = np.random.default_rng(0)
     network = draw_network(rng, (49, 17, 5), "float32", "uint8")
     images, labels = draw_images(rng, (64, 49), "uint8", 0.4), rng.integers(0, 5, 64)
-    rest = images, labels, rng.permutation(64), 13, np.full(5, 0.2)
+    batches = Batches(rng.permutation(64), 13, np.full(5, 0.2))
     distortion = make_distortion(read_variants("affine"), (7, 7)).at(1, 2)
-    options = StepOptions(dropout=make_dropout(0.2, 0.5, 2).at(3, 0), label_smoothing=0.1)
+    dropout = make_dropout(0.2, 0.5, 2).at(3, 0)
+    options = StepOptions(distortion=distortion, dropout=dropout, label_smoothing=0.1)
     ends = []
     for backend in (NumbaBackend(1), NumbaBackend(3), NumpyBackend()):
         ends.append(network.copy())
-        out = np.full(5, np.nan), np.full(5, -1)
-        backend.train_steps(ends[-1], *rest, *out, distortion=distortion, options=options)
+        backend.train_steps(ends[-1], images, labels, batches, options)
     assert bits(ends[0].parameters) == bits(ends[1].parameters)
     np.testing.assert_allclose(ends[0].parameters, ends[2].parameters, rtol=1e-4, atol=1e-5)
     assert not np.allclose(ends[0].parameters, network.parameters)

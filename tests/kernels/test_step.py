@@ -3,10 +3,13 @@
 Each check is also given what broken kernels would give, and must refuse it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import naive
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.network import Network
 from fastbp.verify.rounding import LIMIT, SteppedModel, unit_roundoff
@@ -114,13 +117,13 @@ def bounds_of_ten_steps(network, images, labels, order, batch, rates):
 
 
 def check_ten_steps(run_ten, sizes, batch, pair):
-    network, *rest = ten_steps(sizes, batch, pair)
+    network, images, labels, *batches = ten_steps(sizes, batch, pair)
+    rest = images, labels, *batches
     weights, biases, losses, correct = naive.train(
         network.weights, network.biases, *rest, network.input_scale
     )
     loss_bounds, bounds = bounds_of_ten_steps(network, *rest)
-    found_losses, found_correct = np.full(10, np.nan), np.full(10, -1)
-    run_ten(network, *rest, found_losses, found_correct)
+    found_losses, found_correct = run_ten(network, images, labels, Batches(*batches))
     assert (np.abs(found_losses - losses) <= loss_bounds).all(), "losses"
     assert found_correct.tolist() == correct, "counts"
     for found, exact, bound in zip(parameters_of(network), [*weights, *biases], bounds, strict=True):
@@ -204,17 +207,20 @@ def test_checker_refuses_one_wrong_sample_of_a_batch(pair):
 def test_oracle_refuses_a_mutant_run(pair):
     backend, shape = NumbaBackend(threads=1), ((13, 11, 7, 3), 5)
 
-    def with_labels(network, images, labels, *rest):
-        backend.train_steps(network, images, (labels + 1) % 3, *rest)
+    def with_labels(network, images, labels, batches):
+        return backend.train_steps(network, images, (labels + 1) % 3, batches)
 
-    def with_rates(network, images, labels, order, batch, rates, *out):
-        backend.train_steps(network, images, labels, order, batch, rates * 1.001, *out)
+    def with_rates(network, images, labels, batches):
+        more = replace(batches, rates=batches.rates * 1.001)
+        return backend.train_steps(network, images, labels, more)
 
-    def without_last(network, images, labels, order, batch, rates, losses, correct):
-        backend.train_steps(network, images, labels, order[:-1], batch, rates[:-1], losses[:-1], correct[:-1])
+    def without_last(network, images, labels, batches):
+        fewer = replace(batches, order=batches.order[:-1], rates=batches.rates[:-1])
+        losses, correct = backend.train_steps(network, images, labels, fewer)
+        return np.append(losses, np.nan), np.append(correct, -1)
 
-    def with_sorted_order(network, images, labels, order, *rest):
-        backend.train_steps(network, images, labels, np.sort(order), *rest)
+    def with_sorted_order(network, images, labels, batches):
+        return backend.train_steps(network, images, labels, replace(batches, order=np.sort(batches.order)))
 
     check_ten_steps(backend.train_steps, *shape, pair)
     for mutant in (with_labels, with_rates, without_last, with_sorted_order):
@@ -304,9 +310,8 @@ def test_nan_in_a_parameter_reaches_the_losses(pair, listed, layer, kind):
 @pytest.mark.parametrize("rate", [1e3, 1e30, 1e300, np.inf, np.nan])
 def test_a_huge_rate_ends_in_numbers_or_in_none_but_never_in_a_crash(pair, rate):
     network, images, labels, order, batch, _ = ten_steps((67, 17, 31, 10), 13, pair)
-    losses, correct = np.full(10, -1.0), np.full(10, -1)
-    rates = np.full(10, rate)
-    NumbaBackend(threads=2).train_steps(network, images, labels, order, batch, rates, losses, correct)
+    batches = Batches(order, batch, np.full(10, rate))
+    losses, correct = NumbaBackend(threads=2).train_steps(network, images, labels, batches)
     assert np.isfinite(losses[0])
     assert not (losses < 0).any(), "no loss was left unwritten, and none is negative"
     assert ((correct >= 0) & (correct <= batch)).all()

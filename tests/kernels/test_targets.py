@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import naive_learning
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
 from fastbp.recipe.dropout import make_dropout
 from fastbp.recipe.optimizers import Optimizer
-from fastbp.recipe.step_options import StepOptions
+from fastbp.recipe.step_options import PLAIN, StepOptions
 from steps import F32_F32, F32_U8, F64_F64, bits, draw_images, draw_network, forced, name_of, parameters_of
 
 # One output; whole vectors of them and one more; no hidden layer; a narrow last layer after many samples.
@@ -40,10 +41,8 @@ def draw(sizes, batch, pair, output, activation="relu"):
     return network, images, targets, rng.permutation(n + 3)[:n], batch, np.linspace(0.1, 0.01, 10)
 
 
-def fit(backend, network, *rest, options=None):
-    losses, correct = np.full(10, np.nan), np.full(10, -1)
-    backend.train_steps(network, *rest, losses, correct, options=options)
-    return losses, correct
+def fit(backend, network, images, targets, *batches, options=PLAIN):
+    return backend.train_steps(network, images, targets, Batches(*batches), options)
 
 
 def check(backend, problem, mine, oracle):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastbp.backends import numba_backend, pace
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.backends.pace import ThreadChooser
 from fastbp_kernels import Team
@@ -35,11 +36,10 @@ def draw_run(sizes, batch, pair, steps, density=0.3):
     return network, images, labels, rng.permutation(n), batch, np.linspace(0.3, 0.1, steps)
 
 
-def fit(backend, network, *rest):
+def fit(backend, network, images, labels, *batches):
     """Train a copy: the bits of its parameters, losses and counts."""
-    trained, steps = network.copy(), len(rest[-1])
-    losses, correct = np.full(steps, np.nan), np.full(steps, -1)
-    backend.train_steps(trained, *rest, losses, correct)
+    trained = network.copy()
+    losses, correct = backend.train_steps(trained, images, labels, Batches(*batches))
     assert np.isfinite(losses).all()
     return bits(trained.parameters, losses, correct)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import naive
+from fastbp.backends.batches import Batches
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.errors import DataError
 from fastbp.evaluation.metrics import log_loss_from_logits
@@ -268,10 +269,9 @@ def test_chunks_do_not_matter(chunk):
 def test_backend_trains_as_the_oracle_and_padding_stays_zero(sizes, batch, dtype):
     network, run = start(sizes, dtype), ten_steps(sizes, batch)
     weights, *_, losses, correct = naive.train(network.weights, network.biases, *run, network.input_scale)
-    out = np.full(10, np.nan), np.full(10, -1)
-    backend = NumpyBackend()
-    assert backend.warm_up(network, run[0]) == 0
-    backend.train_steps(network, *run, *out)
+    backend, (images, labels, *rest) = NumpyBackend(), run
+    assert backend.warm_up(network, images) == 0
+    out = backend.train_steps(network, images, labels, Batches(*rest))
     np.testing.assert_allclose(out[0], losses, rtol=2e-5)
     assert out[1].tolist() == correct
     np.testing.assert_allclose(network.weights[-1], weights[-1], rtol=2e-5, atol=2e-5)
@@ -300,8 +300,7 @@ def test_divergence_shows_in_the_losses_without_warnings():
     images, labels, order, batch, rates = ten_steps((6, 5, 5, 3), 4)
     for weight in network.weights:
         weight[...] = 1e38
-    losses, correct = np.zeros(10), np.zeros(10, dtype=np.int64)
-    backend.train_steps(network, images, labels, order, batch, rates, losses, correct)
+    losses, _ = backend.train_steps(network, images, labels, Batches(order, batch, rates))
     assert not np.isfinite(losses).any()
     assert not np.isfinite(backend.logits(network, images)).any()
     assert not np.isfinite(backend.evaluate(network, images, labels)[0])

@@ -17,6 +17,7 @@ import numpy as np
 import fastbp
 import fastbp_kernels
 from fastbp.backends import numba_backend
+from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.network import Network
 from fastbp.reference import step as reference
@@ -143,12 +144,11 @@ def forced(listed):
 
 def run(network, images, labels, order, batch, rates, *, listed, threads=1):
     """Train in place: mean loss and count of right answers of each batch."""
-    losses, correct = np.full(len(rates), np.nan), np.full(len(rates), -1)
     backend = NumbaBackend(threads)
     with forced(listed):
-        backend.train_steps(network, images, labels, order, batch, np.asarray(rates), losses, correct)
+        figures = backend.train_steps(network, images, labels, Batches(order, batch, np.asarray(rates)))
     backend.close()
-    return losses, correct
+    return figures
 
 
 def taken(before, after):

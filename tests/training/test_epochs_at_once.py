@@ -42,10 +42,9 @@ class Watch(Callback):
 
 def counting(kind):
     class Counting(kind):
-        def train_steps(self, *args, **more):
-            # The reference path goes through several epochs by calling itself.
-            self.calls = getattr(self, "calls", 0) + ("options" in more or len(args) == 8)
-            super().train_steps(*args, **more)
+        def train_steps(self, *arguments):
+            self.calls = getattr(self, "calls", 0) + 1
+            return super().train_steps(*arguments)
 
     return Counting()
 

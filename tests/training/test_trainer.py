@@ -10,6 +10,7 @@ import pytest
 import clusters
 from fastbp.backends import pace
 from fastbp.backends.base import make_backend
+from fastbp.backends.batches import Figures
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.callbacks import Callback
 from fastbp.network import Network
@@ -144,12 +145,11 @@ class TimedBackend(NumpyBackend):
         super().__init__()
         self.seconds, self.calls, self.now = seconds, [], 0.0
 
-    def train_steps(
-        self, _network, _images, _labels, _order, _batch_size, rates, losses, correct, _distortion=None
-    ):
-        self.calls.append(len(rates))
-        self.now += self.seconds * len(rates)
-        losses[:], correct[:] = 1.0, 0
+    def train_steps(self, _network, _images, _labels, batches, _options=None):
+        steps = len(batches.rates)
+        self.calls.append(steps)
+        self.now += self.seconds * steps
+        return Figures(np.ones(steps), np.zeros(steps, np.int64))
 
 
 @pytest.mark.parametrize(
@@ -285,16 +285,15 @@ class PoisonedBackend(NumpyBackend):
         super().__init__()
         self.call, self.where, self.calls = call, where, 0
 
-    def train_steps(
-        self, network, images, labels, order, batch_size, rates, losses, correct, _distortion=None
-    ):
-        super().train_steps(network, images, labels, order, batch_size, rates, losses, correct)
+    def train_steps(self, network, *arguments):
+        figures = super().train_steps(network, *arguments)
         self.calls += 1
         if self.calls == self.call:
             if self.where == "loss":
-                losses[-1] = math.nan
+                figures.losses[-1] = math.nan
             elif self.where == "parameters":
                 network.weights[0][3, 2] = math.inf
+        return figures
 
     def evaluate(self, *arguments):
         loss, accuracy = super().evaluate(*arguments)

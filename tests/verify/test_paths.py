@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 import clusters
 from fastbp.backends.base import make_backend
+from fastbp.backends.batches import Batches, Figures
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.data.dataset import load_training
 from fastbp.errors import ConfigError, DataError, DivergenceError
@@ -68,12 +69,13 @@ def test_another_order_of_summation_passes(settings, seed):
         def train_steps(self, network, images, *arguments):
             turned = network.copy()
             turned.weights[0][...] = network.weights[0][::-1]
-            super().train_steps(turned, np.ascontiguousarray(images[:, ::-1]), *arguments)
+            figures = super().train_steps(turned, np.ascontiguousarray(images[:, ::-1]), *arguments)
             for target, source in zip(network.weights[1:], turned.weights[1:], strict=True):
                 target[...] = source
             network.weights[0][...] = turned.weights[0][::-1]
             for target, source in zip(network.biases, turned.biases, strict=True):
                 target[...] = source
+            return figures
 
     settings = replace(settings, seed=seed, learning_rate=0.3)
     report = verify_paths(settings, candidate=Reversed())
@@ -103,21 +105,22 @@ def edited(old, new):
     exec(compile(source.replace(old, new), module.__name__, "exec"), module.__dict__)
 
     class Edited(NumpyBackend):
-        def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct):
-            scale = network.input_scale
+        def train_steps(self, network, images, labels, batches, _options=None):
+            steps, scale = len(batches.rates), network.input_scale
+            figures = Figures(np.empty(steps), np.empty(steps, np.int64))
             with np.errstate(over="ignore", invalid="ignore"):
                 module.train_steps(
                     network.weights,
                     network.biases,
                     images,
                     labels,
-                    order,
-                    batch_size,
-                    rates,
+                    batches.order,
+                    batches.size,
+                    batches.rates,
                     scale,
-                    losses,
-                    correct,
+                    *figures,
                 )
+            return figures
 
     return Edited()
 
@@ -163,41 +166,43 @@ def test_mean_over_the_nominal_batch_is_rejected_by_the_smaller_batch(settings):
 class Frozen(NumpyBackend):
     """Takes all gradients of a call at the weights it began with."""
 
-    def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct):
+    def train_steps(self, network, images, labels, batches, *options):
         start, total = network.copy(), np.zeros_like(network.parameters)
-        for step in range(len(rates)):
+        size, figures = batches.size, []
+        for step in range(len(batches.rates)):
             scratch = start.copy()
-            rows, one = order[step * batch_size : (step + 1) * batch_size], slice(step, step + 1)
-            super().train_steps(
-                scratch, images, labels, rows, batch_size, rates[one], losses[one], correct[one]
-            )
+            rows, one = batches.order[step * size : (step + 1) * size], slice(step, step + 1)
+            part = Batches(rows, size, batches.rates[one])
+            figures.append(super().train_steps(scratch, images, labels, part, *options))
             total += scratch.parameters - start.parameters
         network.parameters += total
+        return Figures(*map(np.concatenate, zip(*figures, strict=True)))
 
 
 class Unscheduled(NumpyBackend):
     """Gives all updates of a call the rate of its last one."""
 
-    def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct):
-        rates = np.where(rates == 0, 0, rates[-1])
-        super().train_steps(network, images, labels, order, batch_size, rates, losses, correct)
+    def train_steps(self, network, images, labels, batches, *options):
+        rates = np.where(batches.rates == 0, 0, batches.rates[-1])
+        return super().train_steps(network, images, labels, replace(batches, rates=rates), *options)
 
 
 class WrongLoss(NumpyBackend):
     """Trains well, and reports losses that are off by one in a thousand."""
 
-    def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct):
-        super().train_steps(network, images, labels, order, batch_size, rates, losses, correct)
-        losses *= 1.001
+    def train_steps(self, *arguments):
+        losses, correct = super().train_steps(*arguments)
+        return Figures(losses * 1.001, correct)
 
 
 class Clipping(NumpyBackend):
     """Right at first, wrong once weights have grown: it keeps them below a limit."""
 
     def train_steps(self, network, *arguments):
-        super().train_steps(network, *arguments)
+        figures = super().train_steps(network, *arguments)
         if np.abs(network.parameters).max() < 1e6:  # let the gradients' check pass
             np.clip(network.parameters, -1.0, 1.0, out=network.parameters)
+        return figures
 
 
 @pytest.mark.parametrize("mutant", [Frozen, Unscheduled, WrongLoss, Clipping])
@@ -212,9 +217,10 @@ def test_faults_beyond_one_gradient_are_rejected_by_windows(settings, mutant):
 class LongCallsOnly(NumpyBackend):
     """Right for up to 10 steps at once; longer calls do not update."""
 
-    def train_steps(self, network, images, labels, order, batch_size, rates, losses, correct):
-        rates = rates if len(rates) <= 10 else 0 * rates
-        super().train_steps(network, images, labels, order, batch_size, rates, losses, correct)
+    def train_steps(self, network, images, labels, batches, *options):
+        if len(batches.rates) > 10:
+            batches = replace(batches, rates=0 * batches.rates)
+        return super().train_steps(network, images, labels, batches, *options)
 
 
 def test_faults_between_windows_are_rejected_by_the_whole_run(settings, monkeypatch):
@@ -305,8 +311,9 @@ def test_what_cannot_be_compared_is_refused(settings, changes, samples, error, m
 def test_what_is_no_number_is_outside_of_any_bound(settings, value):
     class Poisoned(NumpyBackend):
         def train_steps(self, network, *arguments):
-            super().train_steps(network, *arguments)
+            figures = super().train_steps(network, *arguments)
             network.biases[0][0] = value
+            return figures
 
     report = verify_paths(settings, candidate=Poisoned())
     assert [check.candidate_share for check in report.gradients if check.name == "layers.0.bias"] == [

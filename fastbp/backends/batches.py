@@ -1,0 +1,40 @@
+"""The mini-batches of one call of a backend, and what it observes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Batches", "Figures"]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The mini-batches of one call of `Backend.train_steps`, and the learning rate of each.
+
+    Parameters
+    ----------
+    order : (n,), int64: rows of the images, in the order in which they are visited
+    size : samples of a mini-batch; the last one of an epoch may be smaller
+    rates : (steps,), float64: learning rate of each update; without ``epoch_samples``,
+        steps = ceil(n / size)
+    epoch_samples : samples of an epoch, if ``order`` holds several whole epochs: the batches
+        of each begin anew. None: ``order`` is one epoch, or a part of one
+    """
+
+    order: NDArray[np.int64]
+    size: int
+    rates: NDArray[np.float64]
+    epoch_samples: int | None = None
+
+
+class Figures(NamedTuple):
+    """What a backend observes of each mini-batch, before its update."""
+
+    losses: NDArray[np.float64]
+    """(steps,): mean loss, in nats, or half of the squared error."""
+    correct: NDArray[np.int64]
+    """(steps,): number of samples classified correctly; 0 if outputs are values."""
