@@ -27,11 +27,11 @@ def show_distortions(
         from ..data.dataset import load_training
         from ..data.source import printable
         from ..files import replace_file
-        from ..plots import distortions_figure, picture_kind
+        from ..plots import distortions_figure, figure_format
         from ..plots.style import render
         from ..training.experiment import find_distortion
 
-        kind = picture_kind(preview, "a preview")
+        kind = figure_format(preview, "a preview")
         training, _ = load_training(data)
         distortion = find_distortion(preset, training)
         if distortion is None or training.labels is None:

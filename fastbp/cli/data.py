@@ -42,14 +42,14 @@ def info(source: Source, as_json: options.Json = False) -> None:
     """Show samples, pixels, type, range and how often each label is there."""
     with reporting():
         from ..data.source import printable
-        from ..data.tools import describe
-        from ..data.tools.screen import print_descriptions
+        from ..data.tools import summarize
+        from ..terminal.data_tables import print_summaries
 
-        parts = describe(source)
+        parts = summarize(source)
         if as_json:
             print_json({"data": source, "parts": {key: part.to_dict() for key, part in parts.items()}})
         else:
-            print_descriptions(console(), printable(source), parts)
+            print_summaries(console(), printable(source), parts)
 
 
 @data.command("convert")

@@ -31,7 +31,7 @@ def evaluate(
         from ..evaluation.evaluate import load, test, test_ensemble
         from ..files import replace_file
         from ..runs.folder import read_run_settings
-        from ..terminal.tables import predictions_csv, print_comparison, print_evaluation
+        from ..terminal.tables import predictions_csv, print_evaluation, print_evaluations
 
         if ensemble and len(weights) == 1:
             raise ConfigError("--ensemble takes the mean of several networks; expected more WEIGHTS than one")
@@ -64,7 +64,7 @@ def evaluate(
         elif len(found) == 1:
             print_evaluation(console(), last)
         else:
-            print_comparison(console(), found)
+            print_evaluations(console(), found)
 
 
 def _distinct(names: list[str]) -> list[str]:

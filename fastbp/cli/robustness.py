@@ -33,14 +33,14 @@ def robustness(
         from ..data.arrays import test_data
         from ..data.source import printable
         from ..files import replace_file
-        from ..plots import picture_kind
+        from ..plots import figure_format
         from ..plots.robustness import robustness_figure
         from ..plots.style import render, styled
-        from ..robustness import check_pictures, measure
+        from ..robustness import check_images, measure_robustness
         from ..runs.folder import load_classifier, read_run_settings
         from ..terminal.tables import print_robustness
 
-        kind = picture_kind(out, "a figure", ("svg", "png", "pdf")) if out is not None else ""
+        kind = figure_format(out, "a figure", ("svg", "png", "pdf")) if out is not None else ""
         if out is not None:
             with styled():  # is there a matplotlib, before work is put in?
                 pass
@@ -51,13 +51,15 @@ def robustness(
                 f"the runs were trained on {' and '.join(sorted(sources))}; expected --data with one of them"
             )
         testing = test_data(sources.pop())
-        check_pictures(testing)
+        check_images(testing)
         screen = console()
         if as_json or not screen.is_terminal:
-            measured = measure(networks, testing)
+            measured = measure_robustness(networks, testing)
         else:
             with screen.status("measuring") as status:
-                measured = measure(networks, testing, lambda name: status.update(f"measuring: {name}"))
+                measured = measure_robustness(
+                    networks, testing, lambda name: status.update(f"measuring: {name}")
+                )
         if out is not None:
             figure = robustness_figure({name: [found] for name, found in measured.items()})
             figure.suptitle(f"{testing.name}: accuracy under distortions, {len(testing.images):,} samples")

@@ -21,10 +21,10 @@ def show(
 ) -> None:
     """Show a network: layers, parameters, operations, memory, how it was trained."""
     with reporting():
-        from ..runs.description import describe
+        from ..runs.description import describe_network
         from ..terminal.run_tables import print_description
 
-        found = describe(run)
+        found = describe_network(run)
         if as_json:
             print_json(found.to_dict())
         else:

@@ -23,7 +23,7 @@ def study(
     """Run a study: a grid of runs over seeds, with a table and figures. What is done is not done again."""
     with reporting():
         from ..studies import available, read_study
-        from ..studies.screen import show_study
+        from ..studies.command import show_study
 
         if quick and epochs is not None:
             raise ConfigError("--quick and --epochs both decide the epochs; expected one of them")

@@ -15,13 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from . import builtin as mnist
-from .formats import csv as delimited
-from .formats import idx, npy, npz
-from .formats import parquet as frames
-from .formats import png as pictures
+from . import builtin
+from .formats import csv, idx, npy, npz, parquet, png
 from .parts import Images, Labels, Part
-from .source import GZIP_MAGIC, open_source, printable, reporting
+from .source import GZIP_MAGIC, open_source, printable, reading
 
 __all__ = ["Dataset", "has_test_part", "load_parts", "load_test", "load_training"]
 
@@ -178,12 +175,12 @@ def load_parts(spec: str | Path) -> dict[str, Dataset]:
 def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
     """Name of the data and its parts, under "train" and "test"."""
     path = Path(spec)
-    with reporting(path):
+    with reading(path):
         exists = path.exists()
-        if str(spec) in mnist.NAMES and (isinstance(spec, str) or not exists):
-            return str(spec), idx.find_folder(mnist.folder(str(spec)))
+        if str(spec) in builtin.NAMES and (isinstance(spec, str) or not exists):
+            return str(spec), idx.find_folder(builtin.folder(str(spec)))
         if not exists or not str(spec):
-            known = ", ".join(mnist.NAMES)
+            known = ", ".join(builtin.NAMES)
             shown = printable(spec) or "''"
             hint = "; a run on arrays from Python does not keep them" if str(spec) == "arrays" else ""
             raise DataError(f"{shown}: found no such file or folder, expected one or a name ({known}){hint}")
@@ -192,7 +189,7 @@ def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
 
 
 def _find_folder(path: Path) -> dict[str, Part]:
-    if parts := npy.find_folder(path) or idx.find_folder(path) or pictures.find_folder(path):
+    if parts := npy.find_folder(path) or idx.find_folder(path) or png.find_folder(path):
         return parts
     raise DataError(
         f"{printable(path)}: found no IDX images in this folder, no npy arrays and no PNG images in folders "
@@ -212,13 +209,13 @@ def _find_file(path: Path) -> dict[str, Part]:
         raise DataError(f"{name}: found an empty file, expected {FORMATS}")
     if head.startswith(npy.MAGIC):
         return npy.find_file(path)
-    if head.startswith(tuple(frames.MAGICS)):
-        return frames.find_file(path)
+    if head.startswith(tuple(parquet.MAGICS)):
+        return parquet.find_file(path)
     if head.startswith(GZIP_MAGIC):
         raise DataError(f"{name}: found gzip inside gzip at byte 0 (unpacked), expected data packed once")
     if any(byte < 32 and byte not in TEXT_CONTROLS for byte in head):
         raise DataError(f"{name}: found {head[:8].hex(' ')} at byte 0, expected {FORMATS}")
-    return delimited.find_file(path)
+    return csv.find_file(path)
 
 
 def _read_labels(parts: dict[str, Part]) -> dict[str, Labels]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import DataError
 
-__all__ = ["ByteSource", "open_source", "printable", "read_up_to", "reporting"]
+__all__ = ["ByteSource", "open_source", "printable", "read_up_to", "reading"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 1 << 16
@@ -25,7 +25,7 @@ def printable(text: object) -> str:
 
 
 @contextmanager
-def reporting(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn what the operating system refuses into a ``DataError`` that names the file."""
     try:
         yield
@@ -92,7 +92,7 @@ def open_source(path: Path) -> Iterator[ByteSource]:
     DataError
         The file is missing, not a regular file, or not readable.
     """
-    with reporting(path):
+    with reading(path):
         # A pipe or a device would block or never end, so the kind is asked before the file is opened.
         if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(f"{printable(path)}: found something other than a regular file, expected a file")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.source import printable, reporting
+from ..data.source import printable, reading
 from ..errors import DataError, FastbpError
 from .preprocess import normalize, remove_paper
 
@@ -55,7 +55,7 @@ def read_grey(path: Path) -> NDArray[np.float64]:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise FastbpError("pictures need Pillow: pip install 'fastbp[images]'") from error
-    with reporting(path):
+    with reading(path):
         if not path.is_file():
             _refuse(path, "is a folder" if path.is_dir() else "is no file" if path.exists() else "not found")
         with open(path, "rb") as file, warnings.catch_warnings():

@@ -34,7 +34,7 @@ class Log(RunLog):
         super().__init__(folder, settings)
         self._status = "FAILED"
         # A store that cannot be reached is told before training, not after the first epoch.
-        with _reporting():
+        with _mlflow_errors():
             self._client = MlflowClient()
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
             experiment = self._client.get_experiment_by_name(name)
@@ -57,18 +57,18 @@ class Log(RunLog):
 
     def close(self) -> None:
         """End MLflow's run."""
-        with _reporting():
+        with _mlflow_errors():
             self._client.set_terminated(self._run, self._status)
 
     def _log(self, figures: dict[str, float], step: int) -> None:
-        with _reporting():
+        with _mlflow_errors():
             self._client.log_batch(
                 self._run, metrics=[Metric(key, value, 0, step) for key, value in figures.items()]
             )
 
 
 @contextmanager
-def _reporting() -> Iterator[None]:
+def _mlflow_errors() -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:

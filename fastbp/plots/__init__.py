@@ -6,7 +6,7 @@ keeps figures in a global list, comes in only to open a window.
 
 from __future__ import annotations
 
-from .command import KINDS, draw, picture_kind, plot
+from .command import KINDS, draw, figure_format, plot
 from .confusion import confusion_figure
 from .distortions import distortions_figure
 from .history import LoggedRun, history_figure, read_run
@@ -22,10 +22,10 @@ __all__ = [
     "confusion_figure",
     "distortions_figure",
     "draw",
+    "figure_format",
     "history_figure",
     "mistakes_figure",
     "page_html",
-    "picture_kind",
     "plot",
     "read_run",
     "reliability_figure",

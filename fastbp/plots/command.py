@@ -27,7 +27,7 @@ from .weights import weights_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["KINDS", "draw", "picture_kind", "plot"]
+__all__ = ["KINDS", "draw", "figure_format", "plot"]
 
 KINDS = ("history", "confusion", "weights", "mistakes", "reliability", "signals", "page")
 OF_MANY = ("history", "signals")  # kinds that show runs side by side
@@ -117,11 +117,11 @@ def _target(runs: Sequence[Path], kind: str, out: Path | None) -> Path:
         if len(runs) > 1:
             return Path(name)
         return (runs[0] if runs[0].is_dir() else runs[0].parent) / name
-    picture_kind(out, kind, allowed)
+    figure_format(out, kind, allowed)
     return out
 
 
-def picture_kind(path: Path, what: str, allowed: Sequence[str] = tuple(FORMATS)) -> str:
+def figure_format(path: Path, what: str, allowed: Sequence[str] = tuple(FORMATS)) -> str:
     """Return the format that a file's suffix asks for; ConfigError unless it is allowed."""
     suffix = path.suffix[1:].lower()
     if suffix not in allowed:

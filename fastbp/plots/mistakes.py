@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.parts import Images, Labels
 from ..terminal.progress import percent
-from .pictures import picture_grid
+from .image_grid import image_grid
 from .style import new_figure, styled
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def mistakes_figure(
     ]
     chosen = images[order]
     low, high = (0, 255) if images.dtype == np.uint8 else (float(chosen.min()), float(chosen.max()))
-    figure, _ = picture_grid(
+    figure, _ = image_grid(
         chosen, shape, titles, min(COLUMNS, len(order)), cmap="gray_r", vmin=low, vmax=high
     )
     total = percent(len(wrong) / len(labels))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Spread", "measure", "signals_figure"]
+__all__ = ["SignalSize", "measure_signals", "signals_figure"]
 
 SAMPLES = 500
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -29,7 +29,7 @@ FLOOR = 1e-5  # of the smallest root mean square: quantiles below are cut off, t
 
 
 @dataclass(frozen=True)
-class Spread:
+class SignalSize:
     """Sizes of a layer's values. Those that are 0 exactly (a ReLU that is off) are counted apart."""
 
     name: str
@@ -38,7 +38,9 @@ class Spread:
     quantiles: tuple[float, ...] | None  # of the absolute values that are not 0; None if all are
 
 
-def measure(network: Network, images: Images, labels: Labels) -> tuple[list[Spread], list[Spread]]:
+def measure_signals(
+    network: Network, images: Images, labels: Labels
+) -> tuple[list[SignalSize], list[SignalSize]]:
     """Pass samples through the textbook path, in float64.
 
     Parameters
@@ -60,21 +62,21 @@ def measure(network: Network, images: Images, labels: Labels) -> tuple[list[Spre
     d_weights, _ = backward(network.weights, activations, slopes, d_logits)
     hidden = [f"hidden {layer}" for layer in range(1, len(activations))]
     passing = [
-        _spread(name, values)
+        _size_of(name, values)
         for name, values in zip(["inputs", *hidden, "logits"], [*activations, logits], strict=True)
     ]
-    back = [_spread(name, values) for name, values in zip([*hidden, "logits"], d_weights, strict=True)]
+    back = [_size_of(name, values) for name, values in zip([*hidden, "logits"], d_weights, strict=True)]
     return passing, back
 
 
-def _spread(name: str, values: NDArray[np.floating]) -> Spread:
+def _size_of(name: str, values: NDArray[np.floating]) -> SignalSize:
     sizes = np.abs(values).reshape(-1)
     present = sizes[sizes > 0]
     quantiles = tuple(np.quantile(present, QUANTILES).tolist()) if present.size else None
     largest = float(sizes.max())
     # Taken out first, so that squares do not underflow or overflow.
     rms = largest * float(np.sqrt(np.mean(np.square(sizes / largest)))) if largest else 0.0
-    return Spread(name, rms, 1 - present.size / sizes.size, quantiles)
+    return SignalSize(name, rms, 1 - present.size / sizes.size, quantiles)
 
 
 @styled()
@@ -88,7 +90,7 @@ def signals_figure(named_networks: Mapping[str, Network], images: Images, labels
     Parameters
     ----------
     named_networks : by what they are called in the figure
-    images, labels : (N, D) and (N,), as for `measure`
+    images, labels : (N, D) and (N,), as for `measure_signals`
 
     Raises
     ------
@@ -96,14 +98,14 @@ def signals_figure(named_networks: Mapping[str, Network], images: Images, labels
     """
     if not named_networks:
         raise ConfigError("no network is given; expected one or more to draw the signals of")
-    measured = {name: measure(network, images, labels) for name, network in named_networks.items()}
+    measured = {name: measure_signals(network, images, labels) for name, network in named_networks.items()}
     layers = [len(activations) for activations, _ in measured.values()]
     heights = [0.45 + 0.3 * count for count in layers]
     figure = new_figure(10, sum(heights) + 1.1)
     grid = figure.subplots(len(measured), 2, sharex="col", squeeze=False, height_ratios=heights)
     for number, (name, sides) in enumerate(measured.items()):
-        for axes, spreads in zip(grid[number], sides, strict=True):
-            _draw(axes, spreads, COLOURS[number % len(COLOURS)])
+        for axes, layer_sizes in zip(grid[number], sides, strict=True):
+            _draw(axes, layer_sizes, COLOURS[number % len(COLOURS)])
         grid[number, 0].set_title(name, loc="left", fontweight="bold", fontsize=10)
     for column, title in enumerate(
         ("activations: absolute value", "gradients of the mean loss by the layer's weights: absolute value")
@@ -118,9 +120,9 @@ def signals_figure(named_networks: Mapping[str, Network], images: Images, labels
     return figure
 
 
-def _draw(axes: Axes, spreads: list[Spread], colour: str) -> None:
+def _draw(axes: Axes, layer_sizes: list[SignalSize], colour: str) -> None:
     axes.set_xscale("log")
-    for row, spread in enumerate(spreads):
+    for row, spread in enumerate(layer_sizes):
         if spread.quantiles is not None:
             low, lower, middle, upper, high = spread.quantiles
             axes.plot([low, high], [row, row], color=colour, linewidth=1.2)
@@ -143,21 +145,21 @@ def _draw(axes: Axes, spreads: list[Spread], colour: str) -> None:
             annotation_clip=False,
         )
     axes.plot(
-        [spread.rms or np.nan for spread in spreads],
-        range(len(spreads)),
+        [spread.rms or np.nan for spread in layer_sizes],
+        range(len(layer_sizes)),
         color="black",
         linewidth=0.8,
         linestyle=":",
         marker="D",
         markersize=4,
     )
-    axes.set_yticks(range(len(spreads)), [spread.name for spread in spreads])
-    axes.set_ylim(len(spreads) - 0.5, -0.5)
+    axes.set_yticks(range(len(layer_sizes)), [spread.name for spread in layer_sizes])
+    axes.set_ylim(len(layer_sizes) - 0.5, -0.5)
 
 
-def _limit(axes: Axes, spreads: list[Spread]) -> None:
+def _limit(axes: Axes, layer_sizes: list[SignalSize]) -> None:
     """Let the shared axis hold every layer, but not the faintest tails."""
-    present = [spread for spread in spreads if spread.quantiles is not None and spread.rms > 0]
+    present = [spread for spread in layer_sizes if spread.quantiles is not None and spread.rms > 0]
     if not present:
         axes.set_xlim(0.1, 10)
         return

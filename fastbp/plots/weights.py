@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..network import Network
-from .pictures import picture_grid
+from .image_grid import image_grid
 from .style import styled
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def weights_figure(network: Network, shape: tuple[int, ...], count: int = 40) ->
     kind = "unit" if len(network.weights) > 1 else "class"
     titles = [f"{kind} {unit}" for unit in units.tolist()]
     columns = min(COLUMNS, len(units))
-    figure, images = picture_grid(
+    figure, images = image_grid(
         weights[units], shape, titles, columns, cmap="RdBu_r", vmin=-limit, vmax=limit
     )
     figure.colorbar(

@@ -7,6 +7,6 @@
 from __future__ import annotations
 
 from .curves import CURVES, Curve
-from .measure import Robustness, check_pictures, measure
+from .measure import Robustness, check_images, measure_robustness
 
-__all__ = ["CURVES", "Curve", "Robustness", "check_pictures", "measure"]
+__all__ = ["CURVES", "Curve", "Robustness", "check_images", "measure_robustness"]

@@ -20,7 +20,7 @@ from ..network import Network
 from .curves import CURVES, invert
 from .hand import canvases, shrink
 
-__all__ = ["HAND_SHAPE", "Robustness", "check_pictures", "measure"]
+__all__ = ["HAND_SHAPE", "Robustness", "check_images", "measure_robustness"]
 
 HAND_SHAPE = (28, 28)  # what the drawing page makes of a canvas
 
@@ -54,7 +54,7 @@ class Robustness:
         }
 
 
-def check_pictures(data: Dataset) -> None:
+def check_images(data: Dataset) -> None:
     """Raise DataError unless the data are labelled grey pictures of bytes, which can be distorted."""
     if data.labels is None:
         raise DataError(f"{data.name}: has no labels, which robustness needs")
@@ -65,7 +65,7 @@ def check_pictures(data: Dataset) -> None:
         raise DataError(f"{data.name}: pixels are {data.images.dtype}; expected bytes, 0 to 255")
 
 
-def measure(
+def measure_robustness(
     networks: Mapping[str, Network], data: Dataset, announce: Callable[[str], None] = lambda _: None
 ) -> dict[str, Robustness]:
     """Measure networks on the same distorted images.
@@ -86,7 +86,7 @@ def measure(
     DataError : the data have no labels, are no pictures, or not of bytes
     WeightsError : a network is for images of another size, or for fewer classes
     """
-    check_pictures(data)
+    check_images(data)
     announce("clean")
     clean = {name: test(network, data, backend="numba").accuracy or 0.0 for name, network in networks.items()}
     images = data.images.reshape(-1, *data.shape).astype(np.uint8, copy=False)

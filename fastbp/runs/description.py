@@ -13,7 +13,7 @@ from ..recipe.settings import Settings
 from .cost import buffer_bytes, forward_flop, training_flop
 from .folder import load_network, read_result, read_run_settings
 
-__all__ = ["Description", "Layer", "describe"]
+__all__ = ["Layer", "NetworkDescription", "describe_network"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Description:
+class NetworkDescription:
     """A network, and what its run's folder says of its training."""
 
     name: str  # of the run folder or the weights file, as given
@@ -83,7 +83,7 @@ class Description:
         }
 
 
-def describe(path: str | os.PathLike[str]) -> Description:
+def describe_network(path: str | os.PathLike[str]) -> NetworkDescription:
     """Read a run folder or a safetensors file.
 
     Raises
@@ -94,7 +94,7 @@ def describe(path: str | os.PathLike[str]) -> Description:
     network = load_network(path)
     # A weights file stays by itself, also in a run's folder: it may be another one than the run wrote.
     values = read_run_settings(path)
-    return Description(
+    return NetworkDescription(
         name=os.fspath(path),
         network=network,
         layers=tuple(_layers(network)),

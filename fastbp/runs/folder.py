@@ -56,7 +56,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
         self.path = path
-        with _reporting(path):
+        with _folder_errors(path):
             present = [name for name in FILES if (path / name).exists()]
             if present and not force:
                 raise ConfigError(
@@ -75,7 +75,7 @@ class RunFolder:
         stem = f"{data[:60]}-{format_hidden(settings.hidden, 'x')[:60]}-"
         taken = [entry.name.removeprefix(stem) for entry in parent.glob(f"{stem}*")]
         number = 1 + max((int(text) for text in taken if text.isascii() and text.isdigit()), default=0)
-        with _reporting(parent):
+        with _folder_errors(parent):
             while not _make(parent / f"{stem}{number}"):  # another run took it just now
                 number += 1
         folder = cls(parent / f"{stem}{number}")
@@ -100,7 +100,7 @@ class RunFolder:
 
 
 @contextmanager
-def _reporting(path: Path) -> Iterator[None]:
+def _folder_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

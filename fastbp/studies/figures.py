@@ -13,7 +13,7 @@ from ..data.dataset import load_training
 from ..errors import DataError
 from ..files import replace_file
 from ..plots.robustness import robustness_figure
-from ..plots.signals import measure
+from ..plots.signals import measure_signals
 from ..plots.style import COLOURS, MARKERS, new_figure, render, styled
 from ..runs.history import read_history
 from ..training.experiment import new_network
@@ -221,7 +221,7 @@ def _measure(cell: Cell) -> tuple[list[float], list[float]]:
     training, _ = load_training(cell.settings.data)
     if training.labels is None:
         raise DataError(f"{training.name}: has no labels, which signals needs")
-    passing, back = measure(new_network(cell.settings, training), training.images, training.labels)
+    passing, back = measure_signals(new_network(cell.settings, training), training.images, training.labels)
     activations, gradients = ([spread.rms or float("nan") for spread in side] for side in (passing, back))
     return activations, gradients
 

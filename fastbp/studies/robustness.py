@@ -12,12 +12,12 @@ from ..data.dataset import Dataset, load_test
 from ..errors import ConfigError
 from ..files import replace_file
 from ..network import Network
-from ..robustness import CURVES, Robustness, measure
+from ..robustness import CURVES, Robustness, measure_robustness
 from ..runs.folder import load_network
 from .plan import Study
 from .results import Run, key_of
 from .runner import find_folder
-from .summary import runs_of, spread
+from .summary import mean_and_deviation, runs_of
 
 __all__ = ["FILE", "KIND", "QUICK_SAMPLES", "markdown", "measure_runs", "read_measured"]
 
@@ -81,7 +81,7 @@ def measure_runs(
             if not missing:
                 continue
             announce(f"robustness of {len(missing)} networks, seed {seed}")
-            for key, found in measure(missing, testing).items():
+            for key, found in measure_robustness(missing, testing).items():
                 known[key] = Measured(
                     cells=runs[key].cells, seed=seed, samples=len(testing.images), robustness=found
                 )
@@ -169,7 +169,7 @@ def markdown(study: Study, runs: Mapping[str, Run], measured: Mapping[str, Measu
                 figures = [entry.robustness.figures() for entry in found]
                 best = [run.best_epoch for run in of_cell]
                 epochs = str(best[0]) if min(best) == max(best) else f"{min(best)} to {max(best)}"
-                means = [spread([entry[name] for entry in figures]) for name in figures[0]]
+                means = [mean_and_deviation([entry[name] for entry in figures]) for name in figures[0]]
                 rows.append((list(figures[0]), [cell.name, epochs, *means]))
         if rows:
             head = ["", "best epoch", *(NAMES.get(name, name) for name in rows[0][0])]

@@ -11,14 +11,14 @@ from statistics import NormalDist, fmean, stdev
 from .plan import Cell, Study, Table
 from .results import Run, key_of
 
-__all__ = ["Comparison", "compare", "markdown", "runs_of", "spread", "t_quantile"]
+__all__ = ["WelchTest", "markdown", "mean_and_deviation", "runs_of", "t_quantile", "welch_test"]
 
 LEVEL = 0.975  # two-sided 95 %
 LEAST_SPREAD = 0.0003  # of accuracies on 10,000 images: less, from so few seeds, is luck
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class WelchTest:
     """Two means, and the largest difference that chance explains at 95 %."""
 
     difference: float
@@ -45,7 +45,7 @@ def t_quantile(level: float, freedom: float) -> float:
     return z + sum(term / freedom ** (power + 1) for power, term in enumerate(terms))
 
 
-def compare(ours: Sequence[float], report: Sequence[float]) -> Comparison | None:
+def welch_test(ours: Sequence[float], report: Sequence[float]) -> WelchTest | None:
     """Hold our accuracies against the report's by Welch's t-test; None for less than two runs of ours.
 
     Welch, "The generalization of 'Student's' problem when several different population variances are
@@ -59,7 +59,7 @@ def compare(ours: Sequence[float], report: Sequence[float]) -> Comparison | None
     a, b = spread**2 / len(ours), theirs**2 / len(report)
     freedom = (a + b) ** 2 / (a**2 / (len(ours) - 1) + b**2 / max(len(report) - 1, 1))
     noise = t_quantile(LEVEL, max(freedom, 3)) * math.sqrt(a + b)
-    return Comparison(fmean(ours) - fmean(report), noise)
+    return WelchTest(fmean(ours) - fmean(report), noise)
 
 
 def runs_of(cell: Cell, runs: Mapping[str, Run], seeds: int) -> list[Run]:
@@ -118,13 +118,15 @@ def _row(cell: Cell, runs: list[Run]) -> list[str]:
     if not runs:
         return [cell.name, _report(cell), "not run", "0", "", "", "", "", "", "", ""]
     accuracies = [run.test_accuracy for run in runs]
-    found = None if cell.report is None or isinstance(cell.report, str) else compare(accuracies, cell.report)
+    found = (
+        None if cell.report is None or isinstance(cell.report, str) else welch_test(accuracies, cell.report)
+    )
     ended = Counter(run.stopped_by for run in runs if run.stopped_by)
     diverged = sum(run.status == "diverged" for run in runs)
     return [
         cell.name,
         _report(cell),
-        spread(accuracies) + (f" ({diverged} diverged)" if diverged else ""),
+        mean_and_deviation(accuracies) + (f" ({diverged} diverged)" if diverged else ""),
         str(len(runs)),
         "" if found is None else f"{100 * found.difference:+.2f}",
         "" if found is None else f"{'yes' if found.within else 'no'} ({100 * found.noise:.2f})",
@@ -140,10 +142,10 @@ def _report(cell: Cell) -> str:
     if cell.report is None or isinstance(cell.report, str):
         return cell.report or ""
     epoch = f", epoch {cell.report_epoch}" if cell.report_epoch else ""
-    return f"{spread(cell.report)}{epoch}"
+    return f"{mean_and_deviation(cell.report)}{epoch}"
 
 
-def spread(values: Sequence[float]) -> str:
+def mean_and_deviation(values: Sequence[float]) -> str:
     """Return shares as per cent: their mean, and the standard deviation if there are several."""
     mean = f"{100 * fmean(values):.2f}"
     return f"{mean} ± {100 * stdev(values):.2f}" if len(values) > 1 else mean

@@ -10,7 +10,7 @@ from rich.console import Console
 from ..data.source import printable
 from ..runs.comparison import FIGURES, RunTable
 from ..runs.cost import forward_flop, training_flop
-from ..runs.description import Description
+from ..runs.description import NetworkDescription
 from .lines import print_line, print_pairs, print_table
 from .progress import percent
 
@@ -29,7 +29,7 @@ UNIMPORTANT = (
 REPEATED = ("parameters", "backend", "seed")  # in ``result.json``, of what stands above already
 
 
-def print_description(console: Console, found: Description) -> None:
+def print_description(console: Console, found: NetworkDescription) -> None:
     """Print what a network is, what it costs, how it was trained, and what came of that."""
     network = found.network
     sizes = "-".join(map(str, network.sizes))
@@ -57,7 +57,7 @@ def print_description(console: Console, found: Description) -> None:
         print_pairs(console, "result", _pairs(result))
 
 
-def _print_costs(console: Console, found: Description) -> None:
+def _print_costs(console: Console, found: NetworkDescription) -> None:
     network = found.network
     forward, training = forward_flop(network.sizes), training_flop(network.sizes)
     flop = f"a sample takes {_si(forward)}FLOP forward, {_si(training)}FLOP in training"

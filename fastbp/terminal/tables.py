@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = [
     "describe_training",
     "predictions_csv",
-    "print_comparison",
     "print_evaluation",
+    "print_evaluations",
     "print_robustness",
     "print_verification",
     "summary_line",
@@ -132,7 +132,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     _print_mistakes(console, evaluation)
 
 
-def print_comparison(console: Console, evaluations: Mapping[str, Evaluation]) -> None:
+def print_evaluations(console: Console, evaluations: Mapping[str, Evaluation]) -> None:
     """Print a line for each of several networks on the same data."""
     first = next(iter(evaluations.values()))
     _print(console, f"{first.data}: {len(first.predicted):,} samples")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import clusters
 from fastbp import Network, cli, train
 from fastbp.runs.cost import buffer_bytes, forward_flop, training_flop
-from fastbp.runs.description import describe
+from fastbp.runs.description import describe_network
 from fastbp_kernels import make_workspace
 
 
@@ -111,7 +111,7 @@ def test_a_weights_file_says_what_it_can():
 
 def test_a_run_without_result_is_shown_as_far_as_it_goes(here):
     (here / "run/result.json").unlink()
-    assert describe("run").result == {}
+    assert describe_network("run").result == {}
     assert "result" not in fastbp("show", "run").stdout
 
 

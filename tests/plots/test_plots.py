@@ -37,7 +37,7 @@ from fastbp.plots import (
     weights_figure,
 )
 from fastbp.plots.labels import labels_of
-from fastbp.plots.signals import measure
+from fastbp.plots.signals import measure_signals
 from fastbp.recipe.settings import Settings
 from fastbp.runs.history import read_history
 
@@ -194,7 +194,7 @@ def test_signals_are_those_of_the_oracle():
     rng = np.random.default_rng(5)
     for weight in network.weights:
         weight[...] = rng.normal(size=weight.shape)
-    passing, back = measure(network, data.images, data.labels)
+    passing, back = measure_signals(network, data.images, data.labels)
     batch = (data.images / 255).tolist()
     _, d_weights, _, _ = naive.loss_and_gradients(
         [w.tolist() for w in network.weights],

@@ -10,7 +10,7 @@ from fastbp import cli, train
 from fastbp.data.dataset import Dataset, load_test, load_training
 from fastbp.errors import ConfigError, DataError, WeightsError
 from fastbp.plots.robustness import robustness_figure
-from fastbp.robustness import CURVES, Robustness, check_pictures, measure
+from fastbp.robustness import CURVES, Robustness, check_images, measure_robustness
 from fastbp.robustness.curves import shift
 
 
@@ -60,7 +60,7 @@ def here(tmp_path, monkeypatch, network):
 
 def test_figures_are_accuracies_of_distorted_images(network):
     data = dataset()
-    found = measure({"it": network}, data)["it"]
+    found = measure_robustness({"it": network}, data)["it"]
     assert found.clean == 1
     images = data.images.reshape(-1, 28, 28)
     for place, level in ((0, -6), (9, 3)):
@@ -86,21 +86,21 @@ def predicted(network, images):
 
 
 def test_measured_twice_it_is_the_same(network):
-    assert measure({"it": network}, dataset()) == measure({"it": network}, dataset())
+    assert measure_robustness({"it": network}, dataset()) == measure_robustness({"it": network}, dataset())
 
 
 def test_networks_side_by_side_get_what_they_get_alone(network):
     other = learnt(*pictures(100, seed=2))
-    both = measure({"a": network, "b": other}, dataset())
+    both = measure_robustness({"a": network, "b": other}, dataset())
     assert list(both) == ["a", "b"]
-    assert both["b"] == measure({"b": other}, dataset())["b"]
+    assert both["b"] == measure_robustness({"b": other}, dataset())["b"]
 
 
 def test_the_hand_needs_28_by_28():
     images, labels = pictures(100, (9, 13))
     network = learnt(images, labels)
     told = []
-    found = measure({"it": network}, dataset((9, 13)), told.append)["it"]
+    found = measure_robustness({"it": network}, dataset((9, 13)), told.append)["it"]
     assert (found.hand, found.hand_shrunk) == (None, None)
     assert "hand" not in found.figures()
     assert told == ["clean", *(curve.name for curve in CURVES), "inverted"]
@@ -111,7 +111,7 @@ def test_normalisation_is_what_makes_drawn_digits_readable():
     some = training[0].images[:6000], training[0].labels[:6000]
     network = train(some, hidden=(32,), epochs=4).network
     few = Dataset(testing.images[:400], testing.labels[:400], testing.shape, 10, "mnist")
-    found = measure({"it": network}, few)["it"]
+    found = measure_robustness({"it": network}, few)["it"]
     assert found.clean > 0.85
     assert found.hand > found.clean - 0.12
     assert found.hand_shrunk < 0.5
@@ -138,14 +138,14 @@ def test_normalisation_is_what_makes_drawn_digits_readable():
 )
 def test_data_that_cannot_be_distorted(data, message):
     with pytest.raises(DataError, match=message):
-        check_pictures(data)
+        check_images(data)
     with pytest.raises(DataError, match=message):
-        measure({}, data)
+        measure_robustness({}, data)
 
 
 def test_a_network_for_other_images(network):
     with pytest.raises(WeightsError, match="117 pixels, but the network takes 784"):
-        measure({"it": network}, dataset((9, 13)))
+        measure_robustness({"it": network}, dataset((9, 13)))
 
 
 @pytest.mark.usefixtures("here")

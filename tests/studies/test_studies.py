@@ -24,7 +24,7 @@ from fastbp.recipe.settings import Settings
 from fastbp.studies import available, read_study, run_study
 from fastbp.studies.results import key_of, read_results, write_results
 from fastbp.studies.runner import extremes, planned
-from fastbp.studies.summary import compare, markdown, runs_of, t_quantile
+from fastbp.studies.summary import markdown, runs_of, t_quantile, welch_test
 
 STUDY = """
 title = "Small"
@@ -380,19 +380,19 @@ def test_welch():
     """Against the formulas written out: variances 1 and 4 (in units of 0.01), 5 and 5 runs."""
     ours = [0.5 + 0.01 * x for x in (-1, 1, 0, 1, -1)]
     report = [0.6 + 0.02 * x for x in (-1, 1, 0, 1, -1)]
-    found = compare(ours, report)
+    found = welch_test(ours, report)
     assert found.difference == pytest.approx(-0.1)
     a, b = 1e-4 / 5, 4e-4 / 5
     freedom = (a + b) ** 2 / (a**2 / 4 + b**2 / 4)  # 5.88: t is 2.46
     assert found.noise == pytest.approx(2.46 * math.sqrt(a + b), rel=0.01)
     assert freedom == pytest.approx(5.88, abs=0.01)
     assert not found.within
-    assert compare(ours, [0.5, 0.51, 0.52]).within
-    assert compare(ours[:1], report) is None
+    assert welch_test(ours, [0.5, 0.51, 0.52]).within
+    assert welch_test(ours[:1], report) is None
     # A single figure is as uncertain as one of ours, and equal ones are not certain.
-    assert compare(ours, [0.5]).noise > compare(ours, [0.5] * 5).noise > 0
-    assert compare([0.97] * 5, [0.9702] * 5).within
-    assert not compare([0.97] * 5, [0.972] * 5).within
+    assert welch_test(ours, [0.5]).noise > welch_test(ours, [0.5] * 5).noise > 0
+    assert welch_test([0.97] * 5, [0.9702] * 5).within
+    assert not welch_test([0.97] * 5, [0.972] * 5).within
 
 
 def test_the_table_holds_ours_against_the_reports(here):
@@ -486,7 +486,7 @@ def test_mistakes_are_one_line():
 
 
 def test_without_matplotlib_the_figures_are_left_out(monkeypatch):
-    monkeypatch.setattr("fastbp.studies.screen.has_matplotlib", lambda: False)
+    monkeypatch.setattr("fastbp.studies.command.has_matplotlib", lambda: False)
     result = fastbp("study", "small.toml", "--quick")
     assert "figures are left out, they need matplotlib" in result.stdout
     assert Path("studies/small-quick/table.md").exists()

@@ -83,14 +83,14 @@ def test_runs_are_measured_once(here, monkeypatch):
     assert all(len(line) == 8 + sum(len(curve.levels) for curve in CURVES) for line in lines(here))
     assert all(line["hand"] == "" for line in lines(here))  # not 28 x 28
 
-    monkeypatch.setattr(robustness, "measure", None)
+    monkeypatch.setattr(robustness, "measure_robustness", None)
     assert robustness.measure_runs(study, runs, 2, here / "out") == found
     assert robustness.read_measured(here / "out") == found
 
 
 def test_measuring_goes_on_where_it_was_interrupted(here, monkeypatch):
     study, runs = made(here)
-    measure, calls = robustness.measure, []
+    measure, calls = robustness.measure_robustness, []
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -98,7 +98,7 @@ def test_measuring_goes_on_where_it_was_interrupted(here, monkeypatch):
             raise KeyboardInterrupt
         return measure(*arguments)
 
-    monkeypatch.setattr(robustness, "measure", interrupted)
+    monkeypatch.setattr(robustness, "measure_robustness", interrupted)
     with pytest.raises(KeyboardInterrupt):
         robustness.measure_runs(study, runs, 2, here / "out")
     assert {line["seed"] for line in lines(here)} == {"0"}

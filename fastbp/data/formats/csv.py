@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..parts import MAX_CLASSES, Labels, Part
-from ..source import open_source, printable, reporting
+from ..source import open_source, printable, reading
 
 __all__ = ["LABEL_NAMES", "find_file", "image_shape"]
 
@@ -52,7 +52,7 @@ def find_file(path: Path) -> dict[str, Part]:
         A row is ragged or holds something else than whole numbers, pixels 0..255 and labels from 0; or there
         are no rows.
     """
-    with reporting(path):
+    with reading(path):
         layout, images, labels = _read(path)
     reason = f"no column named label in the header; found {layout.columns} columns"
     if not layout.has_header:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..mapped import MAPPED_FROM, map_array
 from ..parts import Images, Labels, Part, as_images, as_labels
-from ..source import ByteSource, open_source, printable, reporting
+from ..source import ByteSource, open_source, printable, reading
 
 __all__ = ["find_file", "find_folder", "read_images", "read_labels"]
 
@@ -99,7 +99,7 @@ def _labels_beside(images: Path) -> Path | None:
 
 def _file_names(folder: Path) -> list[str]:
     """Names in order; hidden files are left out, as macOS leaves ``._`` twins of real ones behind."""
-    with reporting(folder):
+    with reading(folder):
         return sorted(x.name for x in folder.iterdir() if x.is_file() and not x.name.startswith("."))
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..mapped import MAPPED_FROM, map_array
 from ..parts import Images, Labels, Part, as_images, as_labels
-from ..source import open_source, printable, read_up_to, reporting
+from ..source import open_source, printable, read_up_to, reading
 
 __all__ = ["LAYOUTS", "MAGIC", "array_images", "array_labels", "find_file", "find_folder", "read_array"]
 
@@ -43,7 +43,7 @@ class Stream(Protocol):
 
 def find_folder(folder: Path) -> dict[str, Part]:
     """Parts of a folder of npy files; none if it has no images under the names in ``LAYOUTS``."""
-    with reporting(folder):
+    with reading(folder):
         names = {x.name.removesuffix(".npy") for x in folder.iterdir() if x.suffix == ".npy" and x.is_file()}
     for layout in LAYOUTS:
         parts = {
@@ -67,7 +67,7 @@ def find_file(path: Path) -> dict[str, Part]:
 
 
 def _part(images: Path, labels: Path) -> Part:
-    with reporting(labels):
+    with reading(labels):
         labelled = labels.is_file()
     return Part(
         origin=printable(images),
@@ -87,7 +87,7 @@ def _read_labels(path: Path) -> Labels:
 
 
 def _is_large(path: Path) -> bool:
-    with reporting(path):
+    with reading(path):
         return path.stat().st_size >= MAPPED_FROM
 
 

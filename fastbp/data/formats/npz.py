@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..parts import Images, Labels, Part
-from ..source import printable, reporting
+from ..source import printable, reading
 from .npy import LAYOUTS, array_images, array_labels, read_array
 
 __all__ = ["find_file", "read_images", "read_labels"]
@@ -67,7 +67,7 @@ def _origin(path: Path, key: str) -> str:
 @contextmanager
 def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     # zipfile tells damage in many ways, encryption by RuntimeError.
-    with reporting(path):
+    with reading(path):
         try:
             with zipfile.ZipFile(path) as archive:
                 yield archive

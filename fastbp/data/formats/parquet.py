@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..parts import Images, Labels, Part, as_images, as_labels
 from ..source import open_source, printable
-from . import png as pictures
+from . import png
 from .csv import LABEL_NAMES, image_shape
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _images(frame: pl.DataFrame, name: str) -> tuple[Images, tuple[int, ...]]:
     first = frame.to_series(0)
     if frame.width == 1 and first.dtype.is_nested():
         place = f"{name}: column {printable(repr(first.name))}"
-        values = _pictures(first, place) if "bytes" in _fields(first) else _nested(first, place)
+        values = _encoded_images(first, place) if "bytes" in _fields(first) else _nested(first, place)
         shape = values.shape[1:]
     else:
         for column in frame:
@@ -149,8 +149,8 @@ def _nested(column: pl.Series, place: str) -> NDArray[Any]:
     return column.to_numpy().reshape(shape)
 
 
-def _pictures(column: pl.Series, place: str) -> NDArray[np.uint8]:
+def _encoded_images(column: pl.Series, place: str) -> NDArray[np.uint8]:
     encoded = column.struct.field("bytes")
     _refuse_nulls(encoded, place)
     sources = [partial(io.BytesIO, data) for data in encoded]
-    return pictures.decode(sources, lambda i: f"{place}, row {i} (from 0)")
+    return png.decode(sources, lambda i: f"{place}, row {i} (from 0)")

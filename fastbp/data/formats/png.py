@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..parts import MAX_CLASSES, Images, Part
-from ..source import printable, reporting
+from ..source import printable, reading
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,7 +42,7 @@ def find_folder(folder: Path) -> dict[str, Part]:
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
     """Name of each class -> its images, both in order; hidden files are left out."""
-    with reporting(folder):
+    with reading(folder):
         if not folder.is_dir():
             return {}
         found = {}

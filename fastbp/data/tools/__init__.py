@@ -1,19 +1,19 @@
-"""Data sets as files, a module each: describe, convert, split and download them; see ``fastbp data``."""
+"""Data sets as files, a module each: summarize, convert, split and download them; see ``fastbp data``."""
 
 from __future__ import annotations
 
 from .conversion import FORMATS, convert, write_parts
-from .description import Description, describe
 from .fetch import download
 from .split import split_part, stratify
+from .summary import PartSummary, summarize
 
 __all__ = [
     "FORMATS",
-    "Description",
+    "PartSummary",
     "convert",
-    "describe",
     "download",
     "split_part",
     "stratify",
+    "summarize",
     "write_parts",
 ]

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from fastbp import cli
 from fastbp.data.dataset import Dataset, load_parts, load_training
-from fastbp.data.tools import convert, describe, split_part, stratify
+from fastbp.data.tools import convert, split_part, stratify, summarize
 from fastbp.errors import ConfigError, DataError, FastbpError
 
 IDX_KINDS = ("images-idx3", "labels-idx1")
@@ -60,7 +60,7 @@ def write(path, n=23, shape=(5, 7), classes=3, dtype=np.uint8, seed=1, parts=("t
 
 def test_describe_counts_and_ranges():
     arrays = write("x.npz", parts=("train", "test"))
-    found = describe("x.npz")
+    found = summarize("x.npz")
     assert list(found) == ["train", "test"]
     for key, part in found.items():
         pixels, labels = arrays[f"x_{key}"], arrays[f"y_{key}"]
@@ -72,9 +72,9 @@ def test_describe_counts_and_ranges():
 
 def test_describe_in_blocks(monkeypatch):
     write("x.npz", dtype=np.float32)
-    whole = describe("x.npz")
-    monkeypatch.setattr("fastbp.data.tools.description.PIXELS_AT_ONCE", 100)  # two images of 35
-    assert describe("x.npz") == whole
+    whole = summarize("x.npz")
+    monkeypatch.setattr("fastbp.data.tools.summary.PIXELS_AT_ONCE", 100)  # two images of 35
+    assert summarize("x.npz") == whole
 
 
 def test_info_prints_parts_and_labels():
@@ -99,11 +99,11 @@ def test_info_as_json():
 def test_info_of_unlabelled_data():
     write("x.npz", labelled=False)
     assert "no labels" in fastbp("info", "x.npz").stdout
-    assert describe("x.npz")["train"].labels is None
+    assert summarize("x.npz")["train"].labels is None
 
 
 def test_info_of_mnist():
-    train = describe("mnist")["train"]
+    train = summarize("mnist")["train"]
     assert (train.samples, train.shape, train.classes) == (60000, (28, 28), 10)
     assert train.labels[:3] == (5923, 6742, 5958)  # the authors' own table of digits
 

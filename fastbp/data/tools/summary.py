@@ -11,13 +11,13 @@ import numpy as np
 from ..dataset import Dataset, load_parts
 from ..mapped import release
 
-__all__ = ["Description", "describe"]
+__all__ = ["PartSummary", "summarize"]
 
 PIXELS_AT_ONCE = 1 << 22  # 32 MB of float64 for the mean, however large the data
 
 
 @dataclass(frozen=True, kw_only=True)
-class Description:
+class PartSummary:
     """One part of a data set.
 
     Attributes
@@ -44,7 +44,7 @@ class Description:
         return asdict(self)
 
 
-def describe(spec: str | Path) -> dict[str, Description]:
+def summarize(spec: str | Path) -> dict[str, PartSummary]:
     """Describe each part of what ``--data`` takes, under "train" and "test".
 
     Raises
@@ -52,10 +52,10 @@ def describe(spec: str | Path) -> dict[str, Description]:
     DataError
         Something is missing or damaged; one line that says where.
     """
-    return {key: _describe(part) for key, part in load_parts(spec).items()}
+    return {key: _summarize(part) for key, part in load_parts(spec).items()}
 
 
-def _describe(part: Dataset) -> Description:
+def _summarize(part: Dataset) -> PartSummary:
     minimum, maximum, total = np.inf, -np.inf, 0.0
     at_once = max(1, PIXELS_AT_ONCE // part.images.shape[1])
     for start in range(0, len(part.images), at_once):
@@ -66,7 +66,7 @@ def _describe(part: Dataset) -> Description:
     counts = None
     if part.labels is not None:
         counts = tuple(np.bincount(part.labels, minlength=part.classes).tolist())
-    return Description(
+    return PartSummary(
         samples=len(part.images),
         shape=part.shape,
         dtype=str(part.images.dtype),

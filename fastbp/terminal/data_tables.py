@@ -8,14 +8,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .description import Description
+from ..data.tools.summary import PartSummary
 
-__all__ = ["print_descriptions"]
+__all__ = ["print_summaries"]
 
 BAR = 30  # characters of the most frequent class
 
 
-def print_descriptions(console: Console, name: str, parts: Mapping[str, Description]) -> None:
+def print_summaries(console: Console, name: str, parts: Mapping[str, PartSummary]) -> None:
     """Print a row for each part, then how many samples each class has."""
     console.print(name, markup=False, highlight=False, soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))

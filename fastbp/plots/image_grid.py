@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-__all__ = ["picture_grid"]
+__all__ = ["image_grid"]
 
 
-def picture_grid(
+def image_grid(
     rows: NDArray[Any], shape: tuple[int, ...], titles: Sequence[str], columns: int, **look: Any
 ) -> tuple[Figure, list[AxesImage]]:
     """Draw each row (D,) as a picture with a title.
