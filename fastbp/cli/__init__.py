@@ -1,8 +1,15 @@
-"""The commands, a module each.
+"""The command line: one module for each command.
 
-Exit codes: 0 done; 1 a bound of ``verify`` was exceeded; 2 a mistake in the command or the data; 3 training
-diverged; 130 Ctrl-C. Heavy modules are imported by the command that needs them, so that ``--help`` answers
-at once. A new command is a new file here, named below.
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | ``verify`` found a difference above its bound |
+| 2 | the command or the data are wrong |
+| 3 | training diverged |
+| 130 | Ctrl-C |
+
+A command imports heavy modules inside its function, so that ``--help`` is fast. To add
+a command, add a module and name it below.
 """
 
 from __future__ import annotations

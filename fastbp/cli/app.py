@@ -10,7 +10,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="fastbp",
-    help="Train multilayer perceptrons on a CPU, and check the fast path against the textbook.",
+    help="Train multilayer perceptrons on a CPU: compiled kernels, verified against plain NumPy.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -18,7 +18,7 @@ app = typer.Typer(
 
 
 def _show_version(wanted: bool) -> None:
-    """Print the version, and what else decides figures and speed here."""
+    """Print versions, processor and threads: what decides results and speed."""
     if not wanted:
         return
     from ..backends.numba_backend import BITS

@@ -1,8 +1,9 @@
-"""``fastbp augment``: pictures of what ``--augment`` does."""
+"""``fastbp augment``: a preview of data augmentation."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -12,17 +13,29 @@ from .app import app
 from .common import reporting
 from .recipe import RECIPE
 
-__all__ = ["show_distortions"]
+__all__ = ["preview_augmentation"]
+
+DPI = 130  # of a PNG
+
+Preset = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET|FILE.toml", help="Augmentation: report, affine, elastic, ciresan, or a TOML file."
+    ),
+]
+Preview = Annotated[
+    Path, typer.Option("--preview", metavar="FILE", help="Image to write: .png, .svg or .pdf.")
+]
 
 
 @app.command("augment")
-def show_distortions(
-    preset: options.AugmentPreset = "affine",
-    preview: options.Preview = Path("distortions.png"),
+def preview_augmentation(
+    preset: Preset = "affine",
+    preview: Preview = Path("distortions.png"),
     data: options.Data = RECIPE.data,
     seed: options.Seed = RECIPE.seed,
 ) -> None:
-    """Draw what --augment does: digits beside what a network sees of them, epoch by epoch."""
+    """Draw what --augment does to training images, epoch by epoch."""
     with reporting():
         from ..data.dataset import load_training
         from ..data.source import printable
@@ -34,8 +47,9 @@ def show_distortions(
         kind = figure_format(preview, "a preview")
         training, _ = load_training(data)
         distortion = find_distortion(preset, training)
-        if distortion is None or training.labels is None:
-            raise ConfigError("nothing is distorted; expected a preset or a .toml file")
-        figure = distortions_figure(training.images, training.labels, distortion, f"--augment {preset}", seed)
-        replace_file(preview, render(figure, kind, 130))
+        if distortion is None:
+            raise ConfigError(f"PRESET {preset} distorts nothing; expected another preset, or a .toml file")
+        labels = training.labels_for("a preview")
+        figure = distortions_figure(training.images, labels, distortion, f"--augment {preset}", seed)
+        replace_file(preview, render(figure, kind, DPI))
         typer.echo(printable(preview))

@@ -1,4 +1,4 @@
-"""What all commands share: exit codes, one line for a person's mistake, where output goes."""
+"""What all commands share: exit codes, errors in one line, and where output goes."""
 
 from __future__ import annotations
 
@@ -11,47 +11,65 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from ..errors import FastbpError
+from ..errors import ConfigError, FastbpError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["DIVERGED", "EXCEEDED", "INTERRUPTED", "console", "fail", "print_json", "reporting"]
+__all__ = [
+    "DIVERGED",
+    "EXCEEDED",
+    "INTERRUPTED",
+    "MISTAKE",
+    "check_one_format",
+    "console",
+    "fail",
+    "print_json",
+    "reporting",
+]
 
 EXCEEDED, MISTAKE, DIVERGED, INTERRUPTED = 1, 2, 3, 130
 
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Turn a person's mistake into one line, without a traceback."""
+    """Report errors of the input in one line, without a traceback, and exit."""
     try:
         yield
     except FastbpError as error:
         fail(str(error), MISTAKE)
     except MemoryError:
-        fail("not enough memory; use fewer samples, a smaller batch or a smaller network", MISTAKE)
+        fail("out of memory; use fewer samples, a smaller batch or a smaller network", MISTAKE)
     except OSError as error:
-        if error.errno == errno.EPIPE:  # the reader has left: Typer ends quietly
+        if error.errno == errno.EPIPE:  # the reader closed the pipe: Typer ends quietly
             raise
-        fail(f"output cannot be written ({error.strerror or error})", MISTAKE)
+        fail(f"cannot write the output ({error.strerror or error})", MISTAKE)
     except KeyboardInterrupt:
         typer.echo("fastbp: interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Print an error as one line, and exit."""
+    """Print an error in one line, and exit with ``code``."""
     typer.echo(f"fastbp: error: {message}", err=True)
     raise typer.Exit(code)
 
 
 def console() -> Console:
-    """Return where output goes. A pipe has no width, so nothing is cut off there."""
+    """Return the console of standard output; in a pipe it is wide enough for all
+    tables.
+    """
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
 
 
 def print_json(values: dict[str, Any] | list[dict[str, Any]]) -> None:
-    """Print JSON that any reader takes: without NaN or infinity."""
+    """Print strict JSON: NaN and infinity are errors."""
     typer.echo(json.dumps(values, indent=2, allow_nan=False))
+
+
+def check_one_format(*, as_json: bool, as_csv: bool) -> None:
+    """Raise ConfigError if both ``--json`` and ``--csv`` are given."""
+    if as_json and as_csv:
+        raise ConfigError("--json and --csv exclude each other; expected one of them")

@@ -1,4 +1,4 @@
-"""``fastbp compare``: runs side by side."""
+"""``fastbp compare``: settings and results of several runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ConfigError
 from . import options
 from .app import app
-from .common import console, print_json, reporting
+from .common import check_one_format, console, print_json, reporting
 
 __all__ = ["compare"]
 
@@ -21,13 +20,12 @@ def compare(
     as_json: options.Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
 ) -> None:
-    """Compare runs: the settings in which they differ, accuracy, loss, epochs, time."""
+    """Compare runs: settings that differ, accuracy, loss, epochs and training time."""
     with reporting():
         from ..runs.comparison import compare_runs
         from ..terminal.run_tables import print_runs
 
-        if as_json and as_csv:
-            raise ConfigError("--json and --csv both say what to print; expected one of them")
+        check_one_format(as_json=as_json, as_csv=as_csv)
         table = compare_runs(runs)
         if as_json:
             print_json(table.to_dict())

@@ -1,4 +1,4 @@
-"""``fastbp data``: what a data set holds, in another format, in two parts, or from the net."""
+"""``fastbp data``: inspect, convert, split and download data sets."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from .common import console, print_json, reporting
 __all__ = ["data"]
 
 data = typer.Typer(
-    help="Look at data, convert them, split them, download public ones.",
+    help="Inspect, convert, split and download data sets.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data, name="data")
 
-Source = Annotated[str, typer.Argument(metavar="NAME|PATH", help="What --data of train takes.")]
+Source = Annotated[str, typer.Argument(metavar="NAME|PATH", help="Data set, as for --data of fastbp train.")]
 Written = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help="File to write; its name decides the format: .npz, .csv, .csv.gz, or images and idx in it, such "
-        "as images-idx3-ubyte or images-idx3-ubyte.gz, for a pair of IDX files.",
+        help="File to write. The name decides the format: .npz, .csv or .csv.gz, or a name such as "
+        "images-idx3-ubyte or images-idx3-ubyte.gz for a pair of IDX files.",
     ),
 ]
 PartName = Annotated[
     str | None,
-    typer.Option("--part", metavar="train|test", help="Take this part alone.", show_default="all there are"),
+    typer.Option("--part", metavar="train|test", help="Use this part only.", show_default="all parts"),
 ]
-Replace = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+Replace = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 
 @data.command("info")
 def info(source: Source, as_json: options.Json = False) -> None:
-    """Show samples, pixels, type, range and how often each label is there."""
+    """Show the number of samples, pixels, type, range and samples per class."""
     with reporting():
         from ..data.source import printable
         from ..data.tools import summarize
@@ -54,7 +54,11 @@ def info(source: Source, as_json: options.Json = False) -> None:
 
 @data.command("convert")
 def convert_data(source: Source, out: Written, part: PartName = None, force: Replace = False) -> None:
-    """Write data in another format. CSV and IDX have files of their own for the training and test part."""
+    """Convert a data set to npz, CSV or IDX.
+
+    CSV and IDX hold one part in each file: the training and the test part go to two
+    files.
+    """
     with reporting():
         from ..data.source import printable
         from ..data.tools import convert
@@ -68,13 +72,14 @@ def split_data(
     source: Source,
     out: Written,
     test: Annotated[
-        float, typer.Option("--test", metavar="PART", help="Part of each class to test on, above 0, below 1.")
+        float,
+        typer.Option("--test", metavar="FRACTION", help="Fraction of the test part, above 0 and below 1."),
     ] = 0.2,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")] = 0,
     part: PartName = None,
     force: Replace = False,
 ) -> None:
-    """Split data into a training and a test part with the same mix of classes."""
+    """Split a data set into a training and a test part, stratified by class."""
     with reporting():
         from ..data.dataset import load_parts
         from ..data.source import printable
@@ -84,8 +89,8 @@ def split_data(
         parts = pick_part(load_parts(source), part)
         if len(parts) > 1:
             raise ConfigError(
-                f"{printable(source)}: has a test part already; split one of them with --part train or "
-                "--part test"
+                f"{printable(source)}: already has a test part; expected --part train or --part test, the "
+                "part to split"
             )
         [whole] = parts.values()
         for path in write_parts(split_part(whole, test, seed), out, force=force):
@@ -98,19 +103,20 @@ def download_data(
         str,
         typer.Argument(
             metavar="NAME",
-            help="mnist, fashion-mnist, kmnist, qmnist, or a split of EMNIST: emnist-balanced, "
+            help="Data set: mnist, fashion-mnist, kmnist, qmnist, or a split of EMNIST: emnist-balanced, "
             "emnist-byclass, emnist-bymerge, emnist-digits, emnist-letters, emnist-mnist.",
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", metavar="FOLDER", help="Where the files go.", show_default="a folder NAME, or emnist"
-        ),
+        typer.Option("--out", metavar="FOLDER", help="Folder for the files.", show_default="NAME, or emnist"),
     ] = None,
     force: Replace = False,
 ) -> None:
-    """Fetch a public data set from its mirrors, and check it. Nothing else in fastbp uses the network."""
+    """Download a public data set and verify its checksums.
+
+    No other command uses the network.
+    """
     with reporting():
         from ..data.source import printable
         from ..data.tools import download

@@ -1,4 +1,4 @@
-"""``fastbp draw``: a page to draw digits on."""
+"""``fastbp draw``: an HTML page that classifies drawn digits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .common import reporting
 __all__ = ["draw_digits"]
 
 Page = Annotated[Path, typer.Option("--out", metavar="FILE.html", help="File to write.")]
-NoOpen = Annotated[bool, typer.Option("--no-open", help="Write the file, and do not open it.")]
+NoOpen = Annotated[bool, typer.Option("--no-open", help="Write the file without opening it.")]
 
 
 @app.command("draw")
@@ -23,7 +23,10 @@ def draw_digits(
     out: Page = Path("page.html"),
     no_open: NoOpen = False,
 ) -> None:
-    """Write a page to draw digits on, and open it: one file, with the networks inside."""
+    """Write and open a page that classifies the digits you draw.
+
+    The page is one HTML file that contains the networks and works offline.
+    """
     with reporting():
         import webbrowser
 
@@ -34,4 +37,4 @@ def draw_digits(
         replace_file(out, drawing_page(pack([read_shown(path) for path in weights])))
         typer.echo(printable(out))
         if not (no_open or webbrowser.open(out.resolve().as_uri())):
-            typer.echo("fastbp: no browser was found; open the file in one", err=True)
+            typer.echo("fastbp: found no browser; open the file in one yourself", err=True)

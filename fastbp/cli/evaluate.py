@@ -1,8 +1,10 @@
-"""``fastbp test``: what saved networks make of data."""
+"""``fastbp test``: evaluate saved networks on data."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,65 +12,98 @@ from ..errors import ConfigError
 from . import options
 from .app import app
 from .common import console, print_json, reporting
-from .recipe import RECIPE
+
+if TYPE_CHECKING:
+    from ..data.dataset import Dataset
+    from ..evaluation.evaluate import Evaluation
 
 __all__ = ["evaluate"]
+
+Ensemble = Annotated[
+    bool, typer.Option("--ensemble", help="Also test the ensemble: the mean of the predicted probabilities.")
+]
+Predictions = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        metavar="FILE.csv",
+        help="Write the predicted class of each sample and its probability; with --ensemble, those of the "
+        "ensemble.",
+    ),
+]
 
 
 @app.command("test")
 def evaluate(
     weights: options.Weights,
     data: options.TestData = None,
-    ensemble: options.Ensemble = False,
+    ensemble: Ensemble = False,
     as_json: options.Json = False,
-    predictions: options.Predictions = None,
+    predictions: Predictions = None,
 ) -> None:
-    """Test a network: accuracy, loss, calibration, what it confuses. Of several, a line each."""
+    """Test networks: accuracy, loss, calibration and confusion matrix.
+
+    Several networks are compared, with a row for each.
+    """
     with reporting():
-        from ..data.arrays import test_data
-        from ..data.dataset import has_test_part
         from ..data.source import printable
         from ..evaluation.evaluate import load, test, test_ensemble
         from ..files import replace_file
-        from ..runs.folder import read_run_settings
-        from ..terminal.tables import predictions_csv, print_evaluation, print_evaluations
+        from ..terminal.tables import predictions_csv
 
         if ensemble and len(weights) == 1:
-            raise ConfigError("--ensemble takes the mean of several networks; expected more WEIGHTS than one")
+            raise ConfigError("--ensemble needs several networks; expected more than one WEIGHTS")
         if predictions is not None and len(weights) > 1 and not ensemble:
-            raise ConfigError("--predictions writes one network's; expected one WEIGHTS, or --ensemble")
-        networks = [load(path) for path in weights]
-        sources = {data or read_run_settings(path).get("data", RECIPE.data) for path in weights}
-        if len(sources) > 1:
             raise ConfigError(
-                f"the runs were trained on {' and '.join(sorted(sources))}; expected --data with one of them"
+                "--predictions writes those of one network; expected one WEIGHTS, or --ensemble"
             )
-        source = sources.pop()
-        testing = test_data(source)
-        if data is None and not has_test_part(source):
-            note = "has no test part: these are the data that it was trained on; --data names others"
-            typer.echo(f"fastbp: {testing.name} {note}", err=True)
+        networks = [load(path) for path in weights]
+        testing = _read_data(weights, data)
         evaluations = [test(network, testing) for network in networks]
         names = [printable(path) for path in weights]
         if ensemble:
             evaluations.append(test_ensemble(networks, testing))
             names.append("ensemble")
-        found = dict(zip(_distinct(names), evaluations, strict=True))
-        last = evaluations[-1]
         if predictions is not None:
-            replace_file(predictions, predictions_csv(last))
-        if as_json and len(found) == 1:
-            print_json(last.to_dict())
-        elif as_json:
-            print_json({name: evaluation.to_dict() for name, evaluation in found.items()})
-        elif len(found) == 1:
-            print_evaluation(console(), last)
-        else:
-            print_evaluations(console(), found)
+            replace_file(predictions, predictions_csv(evaluations[-1]))
+        _print(dict(zip(_distinct(names), evaluations, strict=True)), as_json=as_json)
+
+
+def _read_data(weights: list[Path], data: str | None) -> Dataset:
+    """Return the data to test on; say so on standard error if they are the training
+    data.
+    """
+    from ..data.arrays import test_data
+    from ..data.dataset import has_test_part
+    from ..runs.folder import data_of_runs
+
+    source = data_of_runs(weights, data)
+    testing = test_data(source)
+    if data is None and not has_test_part(source):
+        typer.echo(
+            f"fastbp: {testing.name} has no test part: testing on the training data; "
+            "choose other data with --data",
+            err=True,
+        )
+    return testing
+
+
+def _print(found: dict[str, Evaluation], *, as_json: bool) -> None:
+    from ..terminal.tables import print_evaluation, print_evaluations
+
+    evaluations = list(found.values())
+    if as_json and len(found) == 1:
+        print_json(evaluations[0].to_dict())
+    elif as_json:
+        print_json({name: evaluation.to_dict() for name, evaluation in found.items()})
+    elif len(found) == 1:
+        print_evaluation(console(), evaluations[0])
+    else:
+        print_evaluations(console(), found)
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Number those that come again: a run folder may be called ensemble, or be given twice."""
+    """Number repeated names: a run folder may be called ensemble, or be given twice."""
     seen: Counter[str] = Counter()
     distinct = []
     for name in names:

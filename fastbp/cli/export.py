@@ -1,4 +1,4 @@
-"""``fastbp export``: networks for other programs."""
+"""``fastbp export``: write a network in the format of another library or language."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="|".join(FORMATS),
-        help="ONNX; weights and metadata as npz; a PyTorch module with its state-dict; a C99 header; a NumPy "
-        "script with its npz.",
+        help="Format: an ONNX model, weights and metadata as npz, a PyTorch module with its state dict, a "
+        "C99 header, or a NumPy script with its npz.",
     ),
 ]
 Out = Annotated[
@@ -28,15 +28,15 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="File to write; a format of two files writes the second beside it.",
-        show_default="network.SUFFIX in the run's folder, or beside the weights file",
+        help="File to write. A format of two files writes the second one next to it.",
+        show_default="network.SUFFIX in the run folder, or next to the weights file",
     ),
 ]
 
 
 @app.command("export")
 def export_network(weights: Weights, to: To, out: Out = None) -> None:
-    """Write a network for other programs: ONNX, NumPy, PyTorch, C."""
+    """Export a network to ONNX, NumPy, PyTorch or C."""
     with reporting():
         from ..data.source import printable
         from ..exports import export

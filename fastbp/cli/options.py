@@ -203,85 +203,14 @@ Quiet = Annotated[bool, _flag("--quiet", "Print the last line only.", RUN)]
 Json = Annotated[bool, _flag("--json", "Print JSON instead of tables.")]
 Weights = Annotated[
     list[Path],
-    typer.Argument(metavar="WEIGHTS...", help="A run folder, or a safetensors file; several are compared."),
+    typer.Argument(metavar="WEIGHTS...", help="Run folders or safetensors files."),
 ]
-Ensemble = Annotated[bool, _flag("--ensemble", "Also test the mean of the probabilities of all WEIGHTS.")]
 TestData = Annotated[
     str | None,
     _option(
         "--data",
         "NAME|PATH",
-        "Data to test on, as for train; its test part, if it has one.",
-        show_default="the run's own, or mnist",
+        "Data to test on, as for fastbp train; the test part if there is one.",
+        show_default="the data of the run, or mnist",
     ),
 ]
-Predictions = Annotated[
-    Path | None,
-    _option(
-        "--predictions",
-        "FILE.csv",
-        "Write each sample's predicted class and its probability; of several WEIGHTS the ensemble's.",
-    ),
-]
-AugmentPreset = Annotated[
-    str, typer.Argument(metavar="PRESET|FILE.toml", help="report, affine, elastic, ciresan, or a file.")
-]
-Preview = Annotated[Path, _option("--preview", "FILE", "Picture to write: .png, .svg or .pdf.")]
-StudyName = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME|FILE.toml",
-        help="initialization, batch-size, architecture, stopping, fine-tuning, augmentation, all; or a file "
-        "of your own.",
-    ),
-]
-StudySeeds = Annotated[
-    int | None,
-    typer.Option("--seeds", metavar="N", help="Seeds 0 to N - 1.", show_default="the study's own, 5", min=1),
-]
-StudyEpochs = Annotated[
-    int | None,
-    typer.Option(
-        "--epochs",
-        metavar="N",
-        help="Epochs of the study's usual run; cells that have more or fewer keep their proportion.",
-        show_default="the study's own",
-        min=1,
-    ),
-]
-StudyQuick = Annotated[bool, _flag("--quick", "Few epochs and seeds, under two minutes: shows how it goes.")]
-StudyOut = Annotated[
-    Path | None,
-    _option(
-        "--out",
-        "FOLDER",
-        "Folder for results.csv, table.md, figures and runs. With what is there, the study goes on.",
-        show_default="studies/NAME, or studies/NAME-quick",
-    ),
-]
-PlotRuns = Annotated[
-    list[Path], typer.Argument(metavar="RUN...", help="Run folders; several for history and signals.")
-]
-PlotKind = Annotated[
-    str,
-    _option(
-        "--kind", "KIND", "history, confusion, weights, mistakes, reliability, signals, or page for all."
-    ),
-]
-PlotOut = Annotated[
-    Path | None,
-    _option(
-        "--out",
-        "FILE",
-        "File to write: .png, .svg or .pdf, or .html for page.",
-        show_default="RUN/KIND.png, or KIND.png for several runs",
-    ),
-]
-PlotData = Annotated[
-    str | None,
-    _option("--data", "NAME|PATH", "Data to look at, as for test.", show_default="the run's own, or mnist"),
-]
-PlotDpi = Annotated[
-    int, typer.Option("--dpi", metavar="N", help="Pixels of an inch, of a PNG.", min=20, max=1200)
-]
-PlotShow = Annotated[bool, _flag("--show", "Open a window; writes a file only with --out.")]

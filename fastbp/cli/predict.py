@@ -1,4 +1,4 @@
-"""``fastbp predict``: what a network makes of pictures."""
+"""``fastbp predict``: classify image files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError, DataError, WeightsError
+from ..errors import DataError
 from . import options
 from .app import app
-from .common import MISTAKE, print_json, reporting
+from .common import MISTAKE, check_one_format, print_json, reporting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +29,11 @@ OneWeights = Annotated[
 ]
 Pictures = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="PNG or JPEG: a drawing, scan or photograph of one digit."),
+    typer.Argument(
+        metavar="FILE...", help="PNG or JPEG files: a drawing, scan or photograph of one digit each."
+    ),
 ]
-Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of text.")]
 
 
 @app.command("predict")
@@ -41,15 +43,13 @@ def predict_pictures(
     as_json: options.Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Say which digit a picture shows: the three likeliest classes, a line for each file."""
+    """Classify images of digits: the three most probable classes for each file."""
     with reporting():
         from ..digits.photos import read_digit
-        from ..runs.folder import load_classifier
+        from ..runs.folder import load_digit_classifier
 
-        if as_json and as_csv:
-            raise ConfigError("--json and --csv exclude each other; expected one of them")
-        network = load_classifier(weights)
-        _check_inputs(network, weights)
+        check_one_format(as_json=as_json, as_csv=as_csv)
+        network = load_digit_classifier(weights)
         rows: list[dict[str, Any]] = []
         failed = False
         for path in pictures:
@@ -69,24 +69,13 @@ def predict_pictures(
             raise typer.Exit(MISTAKE)
 
 
-def _check_inputs(network: Network, weights: Path) -> None:
-    from ..data.source import printable
-    from ..digits.preprocess import SIDE
-
-    if network.inputs != SIDE * SIDE:
-        raise WeightsError(
-            f"{printable(weights)}: takes {network.inputs} numbers; expected a network for digits of "
-            f"{SIDE} x {SIDE} = {SIDE * SIDE} pixels"
-        )
-
-
 def _row(network: Network, path: Path, digit: NDArray[np.uint8]) -> dict[str, Any]:
     from ..data.arrays import byte_scale
     from ..data.source import printable
     from ..evaluation.evaluate import predict
 
     image = digit[None]
-    # Networks that learnt from floats are shown floats.
+    # A network trained on floats takes floats.
     (probabilities,) = predict(network, image * byte_scale(1) if network.input_scale == 1 else image).tolist()
     ranked = sorted(range(network.classes), key=lambda label: -probabilities[label])[:LIKELIEST]
     return {
@@ -97,7 +86,7 @@ def _row(network: Network, path: Path, digit: NDArray[np.uint8]) -> dict[str, An
 
 
 def _line(row: dict[str, Any]) -> str:
-    from ..terminal.progress import percent
+    from ..terminal.numbers import percent
 
     shares = [f"{entry['class']} ({percent(entry['probability'])})" for entry in row["likeliest"]]
     return f"{row['file']}: {', '.join(shares)}"

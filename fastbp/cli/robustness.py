@@ -1,23 +1,30 @@
-"""``fastbp robustness``: what is left of the accuracy when images are not as those that were learnt from."""
+"""``fastbp robustness``: accuracy of networks on distorted images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigError
 from . import options
 from .app import app
 from .common import console, print_json, reporting
-from .recipe import RECIPE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..data.dataset import Dataset
+    from ..robustness import Robustness
 
 __all__ = ["robustness"]
 
-Picture = Annotated[
+FIGURE_FORMATS = ("svg", "png", "pdf")
+DPI = 130  # of a PNG
+
+FigureFile = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Draw the curves too: .svg, .png or .pdf."),
+    typer.Option("--out", metavar="FILE", help="Also draw the curves: .svg, .png or .pdf."),
 ]
 
 
@@ -26,31 +33,27 @@ def robustness(
     weights: options.Weights,
     data: options.TestData = None,
     as_json: options.Json = False,
-    out: Picture = None,
+    out: FigureFile = None,
 ) -> None:
-    """Measure accuracy under shift, rotation, zoom, blur, noise and more, and on digits drawn anew."""
+    """Measure accuracy under distortions: shift, rotation, zoom, blur, noise and more.
+
+    Digits of 28x28 pixels are also redrawn with a simulated pen.
+    """
     with reporting():
         from ..data.arrays import test_data
         from ..data.source import printable
-        from ..files import replace_file
         from ..plots import figure_format
-        from ..plots.robustness import robustness_figure
-        from ..plots.style import render, styled
+        from ..plots.style import styled
         from ..robustness import check_images, measure_robustness
-        from ..runs.folder import load_classifier, read_run_settings
+        from ..runs.folder import data_of_runs, load_classifier
         from ..terminal.tables import print_robustness
 
-        kind = figure_format(out, "a figure", ("svg", "png", "pdf")) if out is not None else ""
         if out is not None:
-            with styled():  # is there a matplotlib, before work is put in?
+            figure_format(out, "a figure", FIGURE_FORMATS)
+            with styled():  # fail before the work if matplotlib is missing
                 pass
         networks = {printable(path): load_classifier(path) for path in weights}
-        sources = {data or read_run_settings(path).get("data", RECIPE.data) for path in weights}
-        if len(sources) > 1:
-            raise ConfigError(
-                f"the runs were trained on {' and '.join(sorted(sources))}; expected --data with one of them"
-            )
-        testing = test_data(sources.pop())
+        testing = test_data(data_of_runs(weights, data))
         check_images(testing)
         screen = console()
         if as_json or not screen.is_terminal:
@@ -61,21 +64,34 @@ def robustness(
                     networks, testing, lambda name: status.update(f"measuring: {name}")
                 )
         if out is not None:
-            figure = robustness_figure({name: [found] for name, found in measured.items()})
-            figure.suptitle(f"{testing.name}: accuracy under distortions, {len(testing.images):,} samples")
-            replace_file(out, render(figure, kind, 130))
+            _draw(out, testing, measured)
         if as_json:
-            from ..robustness import CURVES
-
-            print_json(
-                {
-                    "data": testing.name,
-                    "samples": len(testing.images),
-                    "levels": {curve.name: list(curve.levels) for curve in CURVES},
-                    "networks": {name: found.to_dict() for name, found in measured.items()},
-                }
-            )
+            _print_json(testing, measured)
             return
         print_robustness(screen, testing, measured)
         if out is not None:
             typer.echo(printable(out))
+
+
+def _draw(out: Path, testing: Dataset, measured: Mapping[str, Robustness]) -> None:
+    from ..files import replace_file
+    from ..plots import figure_format
+    from ..plots.robustness import robustness_figure
+    from ..plots.style import render
+
+    figure = robustness_figure({name: [found] for name, found in measured.items()})
+    figure.suptitle(f"{testing.name}: accuracy under distortions, {len(testing.images):,} samples")
+    replace_file(out, render(figure, figure_format(out, "a figure", FIGURE_FORMATS), DPI))
+
+
+def _print_json(testing: Dataset, measured: Mapping[str, Robustness]) -> None:
+    from ..robustness import CURVES
+
+    print_json(
+        {
+            "data": testing.name,
+            "samples": len(testing.images),
+            "levels": {curve.name: list(curve.levels) for curve in CURVES},
+            "networks": {name: found.to_dict() for name, found in measured.items()},
+        }
+    )

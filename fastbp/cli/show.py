@@ -1,4 +1,4 @@
-"""``fastbp show``: what a network is, and where it comes from."""
+"""``fastbp show``: layers, cost and origin of a saved network."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def show(
     run: Annotated[Path, typer.Argument(metavar="RUN|WEIGHTS", help="A run folder, or a safetensors file.")],
     as_json: options.Json = False,
 ) -> None:
-    """Show a network: layers, parameters, operations, memory, how it was trained."""
+    """Show a network: layers, parameters, FLOP, memory, settings and result."""
     with reporting():
         from ..runs.description import describe_network
-        from ..terminal.run_tables import print_description
+        from ..terminal.run_tables import print_network
 
         found = describe_network(run)
         if as_json:
             print_json(found.to_dict())
         else:
-            print_description(console(), found)
+            print_network(console(), found)

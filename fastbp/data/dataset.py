@@ -74,6 +74,12 @@ class Dataset:
                 f"{self.name}: found labels {labels.min()}..{labels.max()}, expected 0..{self.classes - 1}"
             )
 
+    def labels_for(self, purpose: str) -> Labels:
+        """Return the labels; DataError, which names the purpose, if there are none."""
+        if self.labels is None:
+            raise DataError(f"{self.name}: has no labels; expected labelled data for {purpose}")
+        return self.labels
+
 
 def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
     """Load the data to train on, and the test part if the data has a labelled one.

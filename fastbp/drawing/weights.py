@@ -12,13 +12,11 @@ import numpy as np
 
 from ..data.arrays import byte_scale, test_data
 from ..data.source import printable
-from ..digits.preprocess import SIDE
 from ..errors import FastbpError, WeightsError
 from ..evaluation.evaluate import test
 from ..network import Network
-from ..recipe.settings import Settings
-from ..runs.folder import load_classifier, read_run_settings
-from ..terminal.progress import percent
+from ..runs.folder import data_of_runs, load_digit_classifier
+from ..terminal.numbers import percent
 
 __all__ = ["LIMIT", "Packed", "Shown", "pack", "read_shown"]
 
@@ -77,15 +75,9 @@ def read_shown(path: Path) -> Shown:
 
     Raises
     ------
-    WeightsError : there is none, or it takes other images than 28x28
+    WeightsError : there is none, or it does not take images of 28x28 pixels
     """
-    network = load_classifier(path)
-    if network.inputs != SIDE * SIDE:
-        raise WeightsError(
-            f"{printable(path)}: takes {network.inputs} numbers; expected a network for drawings, "
-            f"which are {SIDE} x {SIDE} = {SIDE * SIDE} pixels"
-        )
-    return Shown(printable(path), network, str(read_run_settings(path).get("data", Settings().data)))
+    return Shown(printable(path), load_digit_classifier(path), data_of_runs([path]))
 
 
 def pack(networks: Sequence[Shown], limit: int = LIMIT) -> list[Packed]:

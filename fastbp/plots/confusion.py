@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..terminal.progress import percent
+from ..terminal.numbers import percent
 from .style import GREY, new_figure, styled
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.parts import Images, Labels
-from ..terminal.progress import percent
+from ..terminal.numbers import percent
 from .image_grid import image_grid
 from .style import new_figure, styled
 

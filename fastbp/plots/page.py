@@ -17,7 +17,7 @@ from ..network import Network
 from ..recipe.initializers import initialize
 from ..recipe.settings import Settings, format_hidden
 from ..runs.folder import load_classifier, read_result
-from ..terminal.progress import percent
+from ..terminal.numbers import percent
 from .confusion import confusion_figure
 from .history import history_figure, read_run
 from .mistakes import mistakes_figure

@@ -14,11 +14,13 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.source import printable
+from ..digits.preprocess import SIDE
 from ..errors import ConfigError, WeightsError
 from ..files import replace_file
 from ..network import Network
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 __all__ = [
     "RunFolder",
     "check_classifies",
+    "data_of_runs",
     "load_classifier",
+    "load_digit_classifier",
     "load_network",
     "read_result",
     "read_run_settings",
@@ -147,6 +151,40 @@ def check_classifies(network: Network, name: str) -> None:
             f"{name}: its outputs are {network.output}; expected softmax, probabilities of classes "
             "(fastbp.predict takes any network)"
         )
+
+
+def load_digit_classifier(path: str | os.PathLike[str]) -> Network:
+    """Load a network as `load_classifier` does.
+
+    Raises
+    ------
+    WeightsError : also if the network does not take images of 28x28 pixels
+    """
+    network = load_classifier(path)
+    if network.inputs != SIDE * SIDE:
+        raise WeightsError(
+            f"{printable(path)}: takes {network.inputs} inputs; expected a network for digits of "
+            f"{SIDE}x{SIDE} = {SIDE * SIDE} pixels"
+        )
+    return network
+
+
+def data_of_runs(paths: Sequence[str | os.PathLike[str]], data: str | None = None) -> str:
+    """Return the data set that all runs were trained on, or ``data`` if it is given.
+
+    A weights file, or a folder without settings, stands for the default data set.
+
+    Raises
+    ------
+    ConfigError : the runs were trained on different data sets
+    """
+    found = sorted({data or str(read_run_settings(path).get("data", Settings().data)) for path in paths})
+    if len(found) > 1:
+        names = " and ".join(map(printable, found))
+        raise ConfigError(
+            f"the runs were trained on different data ({names}); expected --data with one of them"
+        )
+    return found[0]
 
 
 def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:

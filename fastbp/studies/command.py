@@ -9,7 +9,7 @@ from time import perf_counter
 from rich.console import Console
 
 from ..files import replace_file
-from ..terminal.progress import duration, percent
+from ..terminal.numbers import duration, percent
 from . import robustness
 from .figures import MISSING, draw, has_matplotlib
 from .plan import Study

@@ -1,4 +1,4 @@
-"""How ``fastbp data info`` looks in a terminal."""
+"""What ``fastbp data info`` prints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAR = 30  # characters of the most frequent class
 
 
 def print_summaries(console: Console, name: str, parts: Mapping[str, PartSummary]) -> None:
-    """Print a row for each part, then how many samples each class has."""
+    """Print a row for each part, then the number of samples of each class."""
     console.print(name, markup=False, highlight=False, soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for header in ("part", "samples", "pixels", "dtype", "range", "mean", "classes"):
@@ -38,7 +38,7 @@ def print_summaries(console: Console, name: str, parts: Mapping[str, PartSummary
 
 
 def _histogram(labelled: Mapping[str, tuple[int, ...]]) -> Table:
-    """Count of each class in each part, with a bar for the largest part."""
+    """Return a table of the samples per class, with bars for the largest part."""
     largest = max(labelled.values(), key=sum)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("label", justify="right", no_wrap=True)

@@ -18,7 +18,7 @@ def print_line(console: Console, line: str) -> None:
 
 
 def print_pairs(console: Console, title: str, pairs: Sequence[tuple[str, str]]) -> None:
-    """Print names and values, a line each, under a title."""
+    """Print a title, then a line for each name and value."""
     print_line(console, title)
     width = max(len(name) for name, _ in pairs)
     for name, text in pairs:
@@ -28,9 +28,16 @@ def print_pairs(console: Console, title: str, pairs: Sequence[tuple[str, str]]) 
 def print_table(
     console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]], drop: Sequence[int] = ()
 ) -> None:
-    """Print right-aligned columns; those in ``drop`` are left out in turn if the terminal is too narrow.
+    """Print a table with right-aligned columns.
 
-    A header may have several lines.
+    Parameters
+    ----------
+    headers
+        A header for each column. It may have several lines.
+    rows
+        Cells of each row. A cell that ends in ``!`` is printed in bold red.
+    drop
+        Columns to leave out, in this order, until the table fits the terminal.
     """
     columns = zip(headers, *rows, strict=True)
     widths = [1 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns]

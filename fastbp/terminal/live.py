@@ -1,4 +1,4 @@
-"""Curves of loss and accuracy in the terminal, redrawn while the network learns."""
+"""Curves of loss and accuracy in the terminal, redrawn during training."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from rich.live import Live
 from rich.text import Text
 
 from ..callbacks import Callback, ChunkRecord, EpochRecord
+from .numbers import format_loss
 
 __all__ = ["LiveCurves", "draw_curves"]
 
 REDRAW_SECONDS = 0.5  # a drawing takes about 5 ms: 1 % of the time at most
 HEIGHT = 10  # rows of a diagram
-SIDE_BY_SIDE = 102  # columns of the terminal from which on both diagrams fit beside each other
-LABEL = 8  # columns for the figures of the y axis
+SIDE_BY_SIDE = 102  # columns of a terminal that has room for both diagrams in a row
+LABEL = 8  # columns for the tick labels of the y axis
 LOG_FROM = 20.0  # losses that span more than this factor get a logarithmic axis
 TRAINING, VALIDATION = "cyan", "bold yellow"
 BRAILLE = 0x2800
-DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille cell, by row and column
+# Bits of a braille character, by row and column.
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 Curve = tuple[str, Sequence[float]]  # style, a value for each epoch
 
@@ -29,8 +31,8 @@ Curve = tuple[str, Sequence[float]]  # style, a value for each epoch
 class LiveCurves(Callback):
     """Two diagrams: training and validation loss, training and validation accuracy.
 
-    Enter ``live`` around the run. Redrawn when an epoch is done, but every half second at most, and at the
-    end; the last drawing stays on the screen.
+    Enter the context manager ``live`` around the run. The diagrams are redrawn after an
+    epoch, at most twice a second, and at the end. The last drawing stays on the screen.
     """
 
     def __init__(self, console: Console, epochs: int) -> None:
@@ -42,7 +44,7 @@ class LiveCurves(Callback):
         self.live = Live(console=console, auto_refresh=False, get_renderable=self._draw)
 
     def on_compile_start(self) -> None:
-        """Say so: the first time it takes a while."""
+        """Show that kernels are being compiled."""
         self._refresh("compiling kernels (once)")
 
     def on_compile_end(self, seconds: float) -> None:  # noqa: ARG002
@@ -50,15 +52,16 @@ class LiveCurves(Callback):
         self._refresh("training")
 
     def on_chunk(self, chunk: ChunkRecord) -> None:
-        """Show how far the epoch is."""
+        """Show the progress of the epoch."""
         if perf_counter() - self._drawn > REDRAW_SECONDS:
             share = chunk.samples / chunk.epoch_samples
-            self._refresh(f"epoch {chunk.epoch}/{chunk.epochs}, {share:.0%}; loss {chunk.loss:.4f}")
+            loss = format_loss(chunk.loss)
+            self._refresh(f"epoch {chunk.epoch}/{chunk.epochs}, {share:.0%}; loss {loss}")
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Add a point to every curve."""
         self._records.append(record)
-        self._state = f"epoch {record.epoch}/{self._epochs}; loss {record.train_loss:.4f}"
+        self._state = f"epoch {record.epoch}/{self._epochs}; loss {format_loss(record.train_loss)}"
         if perf_counter() - self._drawn > REDRAW_SECONDS or record.epoch == self._epochs:
             self._refresh(self._state)
 
@@ -94,14 +97,25 @@ class LiveCurves(Callback):
 
 
 def draw_curves(curves: Sequence[Curve], epochs: int, width: int, height: int, *, log: bool) -> list[Text]:
-    """Draw curves in braille dots, two by four in a character, with the axes' figures.
+    """Draw curves in braille characters of two by four dots, with tick labels.
 
     Parameters
     ----------
-    curves : values from epoch 1 on; those that are not finite are left out; later curves cover earlier ones
-    epochs : where the x axis ends
-    width, height : characters; one more row holds the x axis
-    log : use a logarithmic axis if all values are positive and span more than a factor of 20
+    curves
+        A style and one value per epoch for each curve. Values that are not finite are
+        left out. Later curves are drawn over earlier ones.
+    epochs
+        Last epoch of the x axis.
+    width, height
+        Size in characters. The x axis takes one more row.
+    log
+        Use a logarithmic y axis if all values are positive and span more than a factor
+        of 20.
+
+    Returns
+    -------
+    list of Text
+        The ``height + 1`` lines.
     """
     columns = max(width - LABEL - 1, 4)
     values = [value for _, series in curves for value in series if math.isfinite(value)]
@@ -139,7 +153,7 @@ def _dots(
     *,
     logarithmic: bool,
 ) -> list[tuple[int, int]]:
-    """Return the dots of a curve and of the lines between its points, from the top left."""
+    """Return the dots of a curve and of its line segments, counted from the top left."""
     dots: list[tuple[int, int]] = []
     before: tuple[int, int] | None = None
     for index, value in enumerate(series):

@@ -1,4 +1,4 @@
-"""What a person sees while a network learns: a bar in a terminal, one line an epoch elsewhere, or nothing."""
+"""Progress of training: a bar in a terminal, one line per epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -12,21 +12,36 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 
 from ..callbacks import Callback, ChunkRecord, EpochRecord
+from .numbers import duration, format_loss, percent, speed
 
 __all__ = ["BarProgress", "LineProgress", "show_progress"]
 
 COMPILING = "compiling kernels (once)"
-COMPILING_AFTER = 1.0  # seconds: loading compiled kernels from the cache takes less, and is not worth a word
-WIDE, MIDDLE, NARROW = 100, 76, 58  # columns of the terminal from which on more is shown
+COMPILING_AFTER = 1.0  # seconds: loading kernels from the cache takes less
+WIDE, MIDDLE, NARROW = 100, 76, 58  # columns of a terminal that shows more
 
 
 @contextmanager
 def show_progress(
     console: Console, epochs: int, *, quiet: bool = False, live: bool = False
 ) -> Iterator[Callback]:
-    """Give the callback that suits where ``console`` writes: a bar, lines, or nothing if ``quiet``.
+    """Choose how to show progress: a bar in a terminal, lines in a pipe.
 
-    ``live`` puts curves into a terminal instead of the bar; elsewhere there is no place for them.
+    Parameters
+    ----------
+    console
+        Where to print.
+    epochs
+        Number of epochs of the run.
+    quiet
+        Show nothing.
+    live
+        Draw curves instead of the bar. Without effect outside a terminal.
+
+    Yields
+    ------
+    Callback
+        Pass it to the run.
     """
     screen = console.is_terminal and not console.is_dumb_terminal
     if quiet:
@@ -60,7 +75,7 @@ class LineProgress(Callback):
         self._timer.daemon = True
 
     def on_compile_start(self) -> None:
-        """Say that kernels are being compiled, should it take long."""
+        """Say that kernels are being compiled, if it takes long."""
         self._timer.start()
 
     def on_compile_end(self, seconds: float) -> None:
@@ -70,14 +85,14 @@ class LineProgress(Callback):
             self._say(f"kernels ready after {seconds:.1f} s")
 
     def on_chunk(self, chunk: ChunkRecord) -> None:
-        """Keep the size of the epoch, for its samples per second."""
+        """Remember the number of samples per epoch, for the throughput."""
         self._samples = chunk.epoch_samples
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Print the epoch's line."""
         width = len(str(self._epochs))
         line = (
-            f"epoch {record.epoch:{width}}/{self._epochs}  loss {record.train_loss:.4f}  "
+            f"epoch {record.epoch:{width}}/{self._epochs}  loss {format_loss(record.train_loss)}  "
             f"training {percent(record.train_accuracy)}  "
         )
         if not math.isnan(record.validation_accuracy):
@@ -85,7 +100,7 @@ class LineProgress(Callback):
         self._say(line + f"{speed(self._samples, record.seconds)} samples/s  {record.seconds:.2f} s")
 
     def close(self) -> None:
-        """Take back what has not been said yet."""
+        """Cancel the message about compiling, if it is still to come."""
         self._timer.cancel()
 
     def _say(self, line: str) -> None:
@@ -94,9 +109,9 @@ class LineProgress(Callback):
 
 
 class BarProgress(Callback):
-    """A bar over the whole run, and above it a row for each epoch that is done.
+    """A bar over the whole run, and above it a row for each completed epoch.
 
-    Enter ``live`` around the run. What does not fit into a narrow terminal is left out.
+    Enter the context manager ``live`` around the run. A narrow terminal shows less.
     """
 
     def __init__(self, console: Console, epochs: int) -> None:
@@ -117,7 +132,7 @@ class BarProgress(Callback):
         self.live = Progress(*columns, console=console, transient=True)
 
     def on_compile_start(self) -> None:
-        """Show that kernels are being compiled, should it take long."""
+        """Show that kernels are being compiled, if it takes long."""
         self._task = self.live.add_task("starting", total=None, figures="")
         self._timer = threading.Timer(COMPILING_AFTER, self._show, [COMPILING])
         self._timer.daemon = True
@@ -137,7 +152,7 @@ class BarProgress(Callback):
         self._samples = chunk.epoch_samples
         total = chunk.epochs * chunk.epoch_samples
         done = (chunk.epoch - 1) * chunk.epoch_samples + chunk.samples
-        figures = [f"loss {chunk.loss:.4f}"]
+        figures = [f"loss {format_loss(chunk.loss)}"]
         if self._console.width >= MIDDLE:
             figures.append(f"train {percent(chunk.accuracy)}")
         if self._console.width >= WIDE and not math.isnan(self._validation):
@@ -159,7 +174,7 @@ class BarProgress(Callback):
         self._validation = record.validation_accuracy
         row = self._row(
             f"{record.epoch}/{self._epochs}",
-            f"{record.train_loss:.4f}",
+            format_loss(record.train_loss),
             percent(record.train_accuracy),
             "" if math.isnan(record.validation_accuracy) else percent(record.validation_accuracy),
             speed(self._samples, record.seconds),
@@ -180,20 +195,3 @@ class BarProgress(Callback):
     def _show(self, description: str) -> None:
         if self._task is not None:
             self.live.update(self._task, description=description)
-
-
-def percent(share: float) -> str:
-    """Write 0.98415 as ``98.42 %``."""
-    return f"{100 * share:.2f} %"
-
-
-def speed(samples: int, seconds: float) -> str:
-    """Write samples per second."""
-    return f"{samples / max(seconds, 1e-9):,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

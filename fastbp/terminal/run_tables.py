@@ -12,11 +12,11 @@ from ..runs.comparison import FIGURES, RunTable
 from ..runs.cost import forward_flop, training_flop
 from ..runs.description import NetworkDescription
 from .lines import print_line, print_pairs, print_table
-from .progress import percent
+from .numbers import format_value
 
-__all__ = ["print_description", "print_runs"]
+__all__ = ["print_network", "print_runs"]
 
-# The first to go from a narrow terminal.
+# Columns that a narrow terminal leaves out, in this order.
 UNIMPORTANT = (
     "train_loss",
     "train_accuracy",
@@ -26,11 +26,11 @@ UNIMPORTANT = (
     "training_seconds",
     "epochs_completed",
 )
-REPEATED = ("parameters", "backend", "seed")  # in ``result.json``, of what stands above already
+REPEATED = ("parameters", "backend", "seed")  # of ``result.json``: printed above
 
 
-def print_description(console: Console, found: NetworkDescription) -> None:
-    """Print what a network is, what it costs, how it was trained, and what came of that."""
+def print_network(console: Console, found: NetworkDescription) -> None:
+    """Print the layers of a network, its cost, its settings and the result of its run."""
     network = found.network
     sizes = "-".join(map(str, network.sizes))
     kinds = f"{network.activation}, {network.output} outputs, {network.dtype.name}"
@@ -60,24 +60,27 @@ def print_description(console: Console, found: NetworkDescription) -> None:
 def _print_costs(console: Console, found: NetworkDescription) -> None:
     network = found.network
     forward, training = forward_flop(network.sizes), training_flop(network.sizes)
-    flop = f"a sample takes {_si(forward)}FLOP forward, {_si(training)}FLOP in training"
+    flop = f"per sample: {_si(forward)}FLOP forward, {_si(training)}FLOP in training"
     memory = (
-        f"parameters {_si(found.parameter_bytes)}B, in memory {_si(network.parameters.nbytes)}B with padding"
+        f"parameters: {_si(found.parameter_bytes)}B, in memory {_si(network.parameters.nbytes)}B with padding"
     )
     if found.settings is not None:
-        flop += f"; a step of {found.settings.batch_size:,} samples {_si(found.step_flop or 0)}FLOP"
-        memory += f"; units and their gradients in a step {_si(found.step_bytes or 0)}B"
+        flop += f"; per step of {found.settings.batch_size:,} samples: {_si(found.step_flop or 0)}FLOP"
+        memory += f"; activations and gradients of a step: {_si(found.step_bytes or 0)}B"
     print_line(console, flop)
     print_line(console, memory)
 
 
 def print_runs(console: Console, table: RunTable) -> None:
-    """Print a line for each run; figures that no run has, and a status that all share, are left out."""
+    """Print a row for each run, without figures that no run has.
+
+    The status is left out if all runs completed.
+    """
     shown = [name for name in FIGURES if any(figures[name] is not None for figures in table.figures)]
     if all(figures["status"] == "completed" for figures in table.figures):
         shown.remove("status")
     names = ["run", *table.differing, *shown]
-    rows = [[_text(name, row[name]) for name in names] for row in table.rows()]
+    rows = [[format_value(name, row[name]) for name in names] for row in table.rows()]
     heads = [name.replace("_", "\n") for name in names]
     drop = [names.index(name) for name in UNIMPORTANT if name in names]
     print_table(console, heads, rows, drop)
@@ -86,37 +89,13 @@ def print_runs(console: Console, table: RunTable) -> None:
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return names and texts; what there is not is left out."""
-    pairs = [(name.replace("_", " "), _text(name, value)) for name, value in values.items()]
+    """Return names and texts, without values that are None or empty."""
+    pairs = [(name.replace("_", " "), format_value(name, value)) for name, value in values.items()]
     return [(name, text) for name, text in pairs if text]
 
 
-def _text(name: str, value: Any) -> str:
-    """Return a value of a run as a person reads it."""
-    match value:
-        case None | "":
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case dict():
-            return ", ".join(f"{key} {entry}" for key, entry in value.items())
-        case list() | tuple():
-            return ",".join(map(str, value)) or "none"
-        case float() if name.endswith("_accuracy"):
-            return percent(value)
-        case float() if name.endswith("_loss"):
-            return f"{value:.4f}"
-        case float() if name.endswith("_seconds"):
-            return f"{value:.2f}"
-        case float():
-            return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
-        case int() if name != "seed":
-            return f"{value:,}"
-    return printable(value)
-
-
 def _si(number: float) -> str:
-    """Write 1234567 as ``1.23 M``, to go before a unit."""
+    """Write 1234567 as ``1.23 M``; a unit follows."""
     for prefix in ("", "k", "M", "G", "T"):
         if number < 1000 or prefix == "T":
             break

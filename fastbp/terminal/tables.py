@@ -1,4 +1,4 @@
-"""What the commands print, as text and tables that fit the terminal."""
+"""What the commands print: lines and tables that fit the terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..verify.report import FACTOR, OUTSIDE_ALLOWED, Verification
 from ..verify.rounding import LIMIT, unit_roundoff
 from .lines import print_line as _print
 from .lines import print_table as _print_table
-from .progress import percent
+from .numbers import format_loss, percent
 
 if TYPE_CHECKING:
     from ..robustness import Robustness
@@ -43,7 +43,7 @@ MOST_CONFUSED = 10
 def describe_training(
     console: Console, settings: Settings, training: Dataset, testing: Dataset | None
 ) -> None:
-    """Print what is about to be trained on what."""
+    """Print the data, the split and the network of a run that is about to start."""
     kept, back = split(settings.seed, len(training.images), settings.validation)
     parts = [f"{len(kept):,} to train on", f"{len(back):,} for validation"]
     if testing is not None:
@@ -55,33 +55,47 @@ def describe_training(
     if settings.init == "zeros" and settings.hidden:
         _print(
             console,
-            "weights of zero stay at chance: units of a layer that start alike get the same derivative, here "
-            "zero, so that only the last biases learn (symmetry); see --init for others",
+            "--init zeros stays at chance: all units of a layer get the same gradient, zero, and only the "
+            "output biases learn (symmetry); choose another --init",
         )
 
 
 def summary_line(result: Result) -> str:
-    """Return how a completed run ended: the best figures there are, and how long training took."""
+    """Return the result of a completed run: test figures if there are any, and the
+    time.
+    """
     last = result.history[-1] if result.history else None
     if result.test_accuracy is not None:
-        figures = f"test accuracy {percent(result.test_accuracy)}, loss {result.test_loss:.4f}"
+        figures = _accuracy_and_loss("test", result.test_accuracy, result.test_loss or 0.0)
     elif last is None:
         figures = "not trained"
     elif last.validation_accuracy == last.validation_accuracy:  # not NaN
-        figures = f"validation accuracy {percent(last.validation_accuracy)}, loss {last.validation_loss:.4f}"
+        figures = _accuracy_and_loss("validation", last.validation_accuracy, last.validation_loss)
     else:
-        figures = f"training accuracy {percent(last.train_accuracy)}, loss {last.train_loss:.4f}"
+        figures = _accuracy_and_loss("training", last.train_accuracy, last.train_loss)
     line = f"{figures}; trained in {result.training.training_seconds:.2f} s"
     stop = result.training.stop
     if stop is not None:
-        line += f"; ended after epoch {stop.epoch} by {stop.criterion}: {stop.reason}"
+        line += f"; stopped after epoch {stop.epoch} by {stop.criterion}: {stop.reason}"
     if result.training.restored_epoch is not None:
-        line += f"; weights of epoch {result.training.restored_epoch}, the best"
+        line += f"; best weights restored: epoch {result.training.restored_epoch}"
     return line
 
 
+def _accuracy_and_loss(part: str, accuracy: float, loss: float) -> str:
+    return f"{part} accuracy {percent(accuracy)}, loss {format_loss(loss)}"
+
+
+def _accuracy_and_loss(part: str, accuracy: float, loss: float) -> str:
+    return f"{part} accuracy {percent(accuracy)}, loss {format_loss(loss)}"
+
+
 def predictions_csv(evaluation: Evaluation) -> str:
-    """Return a row for each sample: number from 0, predicted class, its probability, label if known."""
+    """Return CSV with a row for each sample.
+
+    The columns are ``row`` (from 0), ``predicted``, ``probability`` of the predicted
+    class, and ``label`` if the data have labels.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     columns = [
@@ -99,7 +113,7 @@ def predictions_csv(evaluation: Evaluation) -> str:
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
-    """Print accuracy and loss, the scores of each class, and the confusion matrix."""
+    """Print accuracy, loss, scores of each class, confusion matrix and mistakes."""
     samples = len(evaluation.predicted)
     if evaluation.report is None or evaluation.matrix is None:
         _print(console, f"{evaluation.data}: {samples:,} samples without labels, predictions only")
@@ -112,12 +126,12 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     _print(
         console,
         f"{evaluation.data}: accuracy {percent(report.accuracy)} ({wrong:,} of {samples:,} wrong), "
-        f"loss {evaluation.loss:.4f}",
+        f"loss {format_loss(evaluation.loss or 0.0)}",
     )
     if evaluation.top2 is not None and evaluation.calibration is not None:
         _print(
             console,
-            f"the class is one of the two likeliest: {percent(evaluation.top2)}; expected calibration error "
+            f"top-2 accuracy {percent(evaluation.top2)}, expected calibration error "
             f"{percent(evaluation.calibration.ece)} ({len(evaluation.calibration.counts)} bins)",
         )
     scores = [(str(c.label), c.precision, c.recall, c.f1, c.support) for c in report.classes]
@@ -133,7 +147,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
 
 
 def print_evaluations(console: Console, evaluations: Mapping[str, Evaluation]) -> None:
-    """Print a line for each of several networks on the same data."""
+    """Print a row for each of several networks tested on the same data."""
     first = next(iter(evaluations.values()))
     _print(console, f"{first.data}: {len(first.predicted):,} samples")
     if first.labels is None:
@@ -141,7 +155,7 @@ def print_evaluations(console: Console, evaluations: Mapping[str, Evaluation]) -
             (name, f"{np.count_nonzero(evaluation.predicted != first.predicted):,}")
             for name, evaluation in evaluations.items()
         ]
-        _print_table(console, ("weights", "predicted otherwise than the first"), rows)
+        _print_table(console, ("weights", "predictions that differ from the first"), rows)
         return
     _print_table(
         console,
@@ -152,7 +166,7 @@ def print_evaluations(console: Console, evaluations: Mapping[str, Evaluation]) -
                 percent(evaluation.accuracy or 0.0),
                 f"{np.count_nonzero(evaluation.predicted != evaluation.labels):,}",
                 percent(evaluation.top2 or 0.0),
-                f"{evaluation.loss:.4f}",
+                format_loss(evaluation.loss or 0.0),
                 percent(evaluation.calibration.ece) if evaluation.calibration else "",
             )
             for name, evaluation in evaluations.items()
@@ -162,11 +176,14 @@ def print_evaluations(console: Console, evaluations: Mapping[str, Evaluation]) -
 
 
 def print_robustness(console: Console, data: Dataset, measured: Mapping[str, Robustness]) -> None:
-    """Print a line for each distortion, networks side by side; by number where their names are too long."""
+    """Print a row for each distortion and a column for each network.
+
+    If the names of the networks are too long, numbers take their place.
+    """
     from ..robustness import CURVES
 
     curves = {curve.name: curve for curve in CURVES}
-    singles = {"hand": "drawn anew, normalised", "hand_shrunk": "drawn anew, scaled down"}
+    singles = {"hand": "redrawn, normalised", "hand_shrunk": "redrawn, scaled down"}
     found = [robustness.figures() for robustness in measured.values()]
     rows = []
     for name in found[0]:
@@ -175,7 +192,10 @@ def print_robustness(console: Console, data: Dataset, measured: Mapping[str, Rob
             low, high = curves[name].levels[0], curves[name].levels[-1]
             label = f"{curves[name].label}, {low:g} to {high:g}"
         rows.append((label, *(percent(figures[name]) for figures in found)))
-    _print(console, f"{data.name}: accuracy on {len(data.images):,} samples; of curves, the mean over levels")
+    _print(
+        console,
+        f"{data.name}: accuracy on {len(data.images):,} samples, mean over the levels of a distortion",
+    )
     heads = list(measured)
     if max(len(row[0]) for row in rows) + sum(len(head) + 1 for head in heads) + 3 > console.width:
         for number, head in enumerate(heads, start=1):
@@ -184,17 +204,17 @@ def print_robustness(console: Console, data: Dataset, measured: Mapping[str, Rob
     _print_table(console, ("", *heads), rows)
     if "hand" not in found[0]:
         shape = "x".join(map(str, data.shape))
-        _print(console, f"images are {shape}: digits are drawn anew where they are 28x28 only")
+        _print(console, f"images are {shape}; only digits of 28x28 pixels are redrawn")
 
 
 def _print_mistakes(console: Console, evaluation: Evaluation) -> None:
     mistakes = evaluation.mistakes()
     if not mistakes:
         return
-    _print(console, "mistakes of which it was surest; rows count from 0")
+    _print(console, "most confident mistakes (rows count from 0)")
     _print_table(
         console,
-        ("row", "true", "predicted", "probability", "of the true one"),
+        ("row", "true", "predicted", "probability", "of the true class"),
         [
             (f"{m.row:,}", str(m.label), str(m.predicted), percent(m.confidence), percent(m.probability))
             for m in mistakes
@@ -204,17 +224,17 @@ def _print_mistakes(console: Console, evaluation: Evaluation) -> None:
 
 
 def _print_confusion(console: Console, matrix: NDArray[np.int64]) -> None:
-    """Print the whole matrix where it fits, otherwise what was confused most."""
+    """Print the confusion matrix, or the most frequent confusions if it does not fit."""
     classes = len(matrix)
     digits = max(len(str(matrix.max())), len(str(classes - 1)))
     if (classes + 1) * (digits + 1) + 2 <= console.width:
-        _print(console, "confusion matrix: a row for each true class, a column for each predicted one")
+        _print(console, "confusion matrix: rows are true classes, columns are predicted classes")
         rows = [
             (str(label), *(str(n or ".") for n in counts)) for label, counts in enumerate(matrix.tolist())
         ]
         _print_table(console, ("", *map(str, range(classes))), rows)
         return
-    _print(console, "what was confused most")
+    _print(console, "most frequent confusions")
     mistakes = matrix - np.diag(matrix.diagonal())
     places = np.argsort(-mistakes, axis=None, kind="stable")[:MOST_CONFUSED]
     pairs = [divmod(place, classes) for place in places.tolist() if mistakes.flat[place]]
@@ -280,7 +300,9 @@ def print_verification(console: Console, report: Verification) -> None:
 
 
 def _print_windows(console: Console, report: Verification) -> None:
-    """Print how the windows went: for each path how many are outside, and what the one in the middle uses."""
+    """Print how the windows went: for each path how many are outside, and what the one
+    in the middle uses.
+    """
     count = len(report.windows)
     steps = max(window.steps for window in report.windows)
     loss = max(window.loss_difference for window in report.windows)

@@ -370,7 +370,7 @@ def test_out_of_memory_is_told_in_one_line(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr("fastbp.data.dataset.load_training", greedy)
-    assert "not enough memory" in mistake("train")
+    assert "out of memory" in mistake("train")
 
 
 def test_test_holds_several_weights_side_by_side(here):
@@ -396,8 +396,10 @@ def test_mistakes_with_several_weights(here):
     train("--out", "one")
     clusters.write_npz(here / "other.npz")
     fastbp("train", "--data", "other.npz", *FAST, "--out", "two")
-    assert "--ensemble takes the mean of several networks" in mistake("test", "one", "--ensemble")
-    assert "--predictions writes one network's" in mistake("test", "one", "one", "--predictions", "p.csv")
+    assert "--ensemble needs several networks" in mistake("test", "one", "--ensemble")
+    assert "--predictions writes those of one network" in mistake(
+        "test", "one", "one", "--predictions", "p.csv"
+    )
     assert "expected --data with one of them" in mistake("test", "one", "two")
     assert fastbp("test", "one", "two", "--data", "data.npz").stdout
 
@@ -405,8 +407,8 @@ def test_mistakes_with_several_weights(here):
 def test_a_criterion_ends_the_run_and_says_why():
     text = train("--stop", "time:0.000001", "--stop", "early:9", "--restore-best", "--out", "run").stdout
     assert re.search(
-        r"; ended after epoch 1 by time:1e-06: training has taken 0\.\d\d s of the 1e-06 s allowed; "
-        r"weights of epoch 1, the best; kept in run$",
+        r"; stopped after epoch 1 by time:1e-06: training has taken 0\.\d\d s of the 1e-06 s allowed; "
+        r"best weights restored: epoch 1; kept in run$",
         text.strip(),
     )
     summary = json.loads(Path("run/result.json").read_text())
@@ -430,7 +432,7 @@ def test_what_stop_refuses_is_told_in_one_line():
 
 def test_zeros_are_told_to_stay_at_chance():
     text = train("--init", "zeros").stdout
-    assert "weights of zero stay at chance" in text
+    assert "--init zeros stays at chance" in text
     assert "symmetry" in text
     assert "chance" not in train("--init", "uniform").stdout
 
@@ -442,7 +444,7 @@ def test_full_disk_behind_the_output_is_told_in_one_line(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fastbp.terminal.tables.print_evaluation", full)
-    assert "output cannot be written (No space left on device)" in mistake("test", "run")
+    assert "cannot write the output (No space left on device)" in mistake("test", "run")
 
 
 # In a process of its own

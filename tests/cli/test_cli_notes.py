@@ -22,7 +22,7 @@ def test_measuring_what_was_trained_on_is_said(tmp_path, json):
     for name, noted in {"one": True, "two": False}.items():
         options = ["--hidden", "none", "--epochs", 1, "--backend", "numpy", "--quiet", "--force"]
         invoke("train", "--data", tmp_path / f"{name}.npz", "--out", run, *options)
-        note = "one.npz has no test part: these are the data that it was trained on; --data names others"
+        note = "one.npz has no test part: testing on the training data; choose other data with --data"
         assert (note in invoke("test", run, *json).stderr) is noted
         assert note not in invoke("test", run, "--data", tmp_path / f"{name}.npz", *json).stderr
 

@@ -109,7 +109,7 @@ def test_network_that_learnt_from_floats_sees_floats():
         (["gone", "7.png"], "gone: not found"),
         (
             ["small.safetensors", "7.png"],
-            "small.safetensors: takes 20 numbers; expected a network for digits",
+            "small.safetensors: takes 20 inputs; expected a network for digits",
         ),
         (["weights.safetensors", "7.png", "--json", "--csv"], "--json and --csv exclude each other"),
     ],

@@ -88,10 +88,10 @@ def test_text_says_all_of_a_run(here):
         ["all", "404", "768"],
     ]
     assert lines[7] == (
-        "a sample takes 768 FLOP forward, 1.66 kFLOP in training; a step of 8 samples 13.3 kFLOP"
+        "per sample: 768 FLOP forward, 1.66 kFLOP in training; per step of 8 samples: 13.3 kFLOP"
     )
     assert lines[8] == (
-        "parameters 1.62 kB, in memory 2.43 kB with padding; units and their gradients in a step 2.05 kB"
+        "parameters: 1.62 kB, in memory 2.43 kB with padding; activations and gradients of a step: 2.05 kB"
     )
     pairs = dict(re.split(r" {2,}", line.strip(), maxsplit=1) for line in lines if line.startswith("  "))
     assert pairs["batch size"] == "8"

@@ -248,7 +248,7 @@ def test_draw_opens_nothing_if_told_so(here, opened):
 def test_draw_says_what_is_wrong_in_one_line(here, opened):
     network((20, 3)).save("small.safetensors")
     for arguments, start in [
-        (["small.safetensors"], "small.safetensors: takes 20 numbers; expected a network for drawings"),
+        (["small.safetensors"], "small.safetensors: takes 20 inputs; expected a network for digits"),
         (["a.safetensors", "gone"], "gone: not found"),
         (["a.safetensors", "--out", "gone/page.html"], "gone/page.html: cannot be written"),
     ]:

@@ -196,7 +196,7 @@ def test_pictures_of_another_size_say_that_the_hand_is_left_out():
     np.savez("other.npz", images=images, labels=labels)
     result = fastbp("robustness", "c.safetensors", "--data", "other.npz")
     assert result.exit_code == 0, result.output
-    assert "images are 9x13: digits are drawn anew where they are 28x28 only" in result.stdout
+    assert "images are 9x13; only digits of 28x28 pixels are redrawn" in result.stdout
     found = json.loads(fastbp("robustness", "c.safetensors", "--data", "other.npz", "--json").stdout)
     assert found["networks"]["c.safetensors"]["hand"] is None
 

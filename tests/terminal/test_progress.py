@@ -9,7 +9,8 @@ from rich.console import Console
 
 from fastbp.callbacks import ChunkRecord, EpochRecord
 from fastbp.terminal import progress
-from fastbp.terminal.progress import BarProgress, LineProgress, duration, show_progress
+from fastbp.terminal.numbers import duration
+from fastbp.terminal.progress import BarProgress, LineProgress, show_progress
 
 NAN = float("nan")
 
