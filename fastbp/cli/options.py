@@ -203,7 +203,7 @@ Quiet = Annotated[bool, _flag("--quiet", "Print the last line only.", RUN)]
 Json = Annotated[bool, _flag("--json", "Print JSON instead of tables.")]
 Weights = Annotated[
     list[Path],
-    typer.Argument(metavar="WEIGHTS...", help="Run folders or safetensors files."),
+    typer.Argument(metavar="WEIGHTS", help="Run folders or safetensors files."),
 ]
 TestData = Annotated[
     str | None,

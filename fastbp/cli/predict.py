@@ -30,7 +30,7 @@ OneWeights = Annotated[
 Pictures = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...", help="PNG or JPEG files: a drawing, scan or photograph of one digit each."
+        metavar="FILE", help="PNG or JPEG files: a drawing, scan or photograph of one digit each."
     ),
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of text.")]

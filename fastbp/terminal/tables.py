@@ -86,10 +86,6 @@ def _accuracy_and_loss(part: str, accuracy: float, loss: float) -> str:
     return f"{part} accuracy {percent(accuracy)}, loss {format_loss(loss)}"
 
 
-def _accuracy_and_loss(part: str, accuracy: float, loss: float) -> str:
-    return f"{part} accuracy {percent(accuracy)}, loss {format_loss(loss)}"
-
-
 def predictions_csv(evaluation: Evaluation) -> str:
     """Return CSV with a row for each sample.
 
