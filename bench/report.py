@@ -1,11 +1,12 @@
-"""Write the tables and figures of the README and docs/benchmarks.md from measurements; no number is typed.
+"""Write the tables and figures of docs/benchmarks.md and the README from measurements; no number is typed.
 
     pytest --benchmark-only --benchmark-json=BENCHMARK.json
     python bench/peers.py --json PEERS.json
     python bench/report.py [--benchmark BENCHMARK.json] [--peers PEERS.json]
 
-Replaces what is between ``<!-- benchmark:begin -->`` and ``<!-- benchmark:end -->``, and between
-``<!-- peers:begin -->`` and ``<!-- peers:end -->``; draws docs/images. The same files give the same bytes.
+Replaces the text between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``: ``benchmark`` and ``peers`` in
+docs/benchmarks.md, ``headline`` and ``peers`` in the README. Draws docs/images. The same files give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -38,18 +39,18 @@ def main(arguments: list[str] | None = None) -> None:
     readme, page, images = (
         options.root / name for name in ("README.md", "docs/benchmarks.md", "docs/images")
     )
-    # All is made before anything is written: a file that cannot be read changes nothing.
+    # Make everything before writing anything: a file that cannot be read changes nothing.
     texts = {path: path.read_text(encoding="utf-8") for path in (readme, page)}
     drawings: dict[Path, str] = {}
     if options.benchmark:
         record = read_benchmark(options.benchmark)
-        texts[readme] = replace_block(readme, texts[readme], "benchmark", text_of.benchmark_summary(record))
         texts[page] = replace_block(page, texts[page], "benchmark", text_of.benchmark_details(record))
         drawings[images / "steps.svg"] = figures.steps(record)
         drawings[images / "roofline.svg"] = figures.roofline(record)
     if options.peers:
         record = read_peers(options.peers)
-        texts[readme] = replace_block(readme, texts[readme], "peers", text_of.peers_summary(record))
+        texts[readme] = replace_block(readme, texts[readme], "headline", text_of.headline(record))
+        texts[readme] = replace_block(readme, texts[readme], "peers", text_of.peers_rows(record))
         texts[page] = replace_block(page, texts[page], "peers", text_of.peers_details(record))
         if any(run.get("sweep") for run in record["runs"]):
             drawings[images / "batch-size.svg"] = figures.batch_sizes(record)

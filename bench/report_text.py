@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rows import Row, caution, grouped, threads_text
 
-__all__ = ["benchmark_details", "benchmark_summary", "peers_details", "peers_summary"]
+__all__ = ["benchmark_details", "headline", "peers_details", "peers_rows"]
 
 NUMPY, COMPILED = "numpy", "numba"
+LINE = 88  # characters of a line of prose
+README_ROWS = (
+    ("784-100-100-10", 8, "MNIST"),
+    ("784-100-100-10", 64, "MNIST"),
+    ("784-800-800-10", 64, "MNIST"),
+    ("784-800-800-10", 64, "dense"),
+)
+COMPARED = ("numpy", "scikit-learn", "torch", "jax")  # versions that the README states
+README_NAMES = {
+    "numpy": "NumPy",
+    "scikit-learn": "scikit-learn",
+    "pytorch": "PyTorch",
+    "pytorch-compiled": "PyTorch compiled",
+    "jax": "JAX",
+}
 PARTS = ("gather", "forward", "loss", "backward and update")
-
-
-def benchmark_summary(record: dict[str, Any]) -> str:
-    """Whole steps by both paths, for the README."""
-    steps = _pairs(record, "step")
-    evaluations = _pairs(record, "evaluation")
-    table = _table(
-        ("network", "batch", "NumPy, µs per step", "compiled, µs per step", "times as fast"),
-        [(_network(key), str(key[1]), *_times(pair)) for key, pair in steps],
-    )
-    body = [
-        table,
-        "",
-        *(
-            f"Evaluating 10,000 images with {network}: NumPy {_milli(pair[NUMPY])}, "
-            f"compiled {_milli(pair[COMPILED])}."
-            for (network, _), pair in evaluations
-        ),
-        "",
-        "![Time of a training step by both paths](docs/images/steps.svg)",
-        "",
-        "![GFLOP/s of the parts of a step, under what the machine allows](docs/images/roofline.svg)",
-        "",
-        _statement(record, record["machine"], "one thread each"),
-    ]
-    return "\n".join(body)
 
 
 def benchmark_details(record: dict[str, Any]) -> str:
@@ -49,6 +39,14 @@ def benchmark_details(record: dict[str, Any]) -> str:
         ]
         head = ("network", "batch", "NumPy, µs", "compiled, µs", "times as fast", "GFLOP/s", "of FMA peak")
         body += [f"### {part.capitalize()}", "", _table(head, rows), ""]
+        if part == "step":
+            body += ["![Time of a training step by both paths](images/steps.svg)", ""]
+    body += ["### Evaluation", ""]
+    body += [
+        f"Evaluating 10,000 images with {network}: NumPy {_milli(pair[NUMPY])}, "
+        f"compiled {_milli(pair[COMPILED])}.\n"
+        for (network, _), pair in _pairs(record, "evaluation")
+    ]
     peak, levels = record["machine"]["peak"], record["machine"]["bandwidths"]
     loads = ", ".join(f"{level['name']} {level['bytes_per_second'] / 1e9:.0f}" for level in levels)
     body += [
@@ -60,12 +58,63 @@ def benchmark_details(record: dict[str, Any]) -> str:
         f"GB/s: {loads}. GFLOP/s are dense-equivalent: zeros that are skipped count, so a point "
         "may lie above a roof. Bytes count every array that a part must read or write, once each.",
         "",
-        _statement(record, record["machine"], "one thread each"),
+        f"<sub>{_statement(record, record['machine'], 'one thread each')}</sub>",
     ]
     return "\n".join(body)
 
 
-def peers_summary(record: dict[str, Any]) -> str:
+def headline(record: dict[str, Any]) -> str:
+    """Return one sentence for the README: what a step costs in PyTorch and in JAX, over fastbp's."""
+    run = record["runs"][0]
+    said = {}
+    for inputs in ("MNIST", "dense"):
+        ratios = {
+            name: [
+                row["ratio"]["median"]
+                for row in run["training"]
+                if row["name"] == name and row["inputs"] == inputs
+            ]
+            for name in ("pytorch", "jax")
+        }
+        said[inputs] = [
+            f"{_span(min(found), max(found))} times as long in {README_NAMES[name]}"
+            for name, found in ratios.items()
+            if found
+        ]
+    if not said["MNIST"]:
+        return ""
+    dense = (
+        f"; on dense inputs, with no zeros to skip, {' and '.join(said['dense'])}" if said["dense"] else ""
+    )
+    text = (
+        f"The same training step takes {' and '.join(said['MNIST'])}{dense} "
+        f"({threads_text(run['threads'])} each)."
+    )
+    return "\n".join(wrap(text, LINE, break_on_hyphens=False))
+
+
+def peers_rows(record: dict[str, Any]) -> str:
+    """Return four rows of the comparison, and the machine, for the README."""
+    run = record["runs"][0]
+    present = {row["name"] for row in run["training"]}
+    names = [name for name in README_NAMES if name in present]
+    groups = dict(grouped(run["training"], "network", "batch", "inputs"))
+    rows = []
+    for key in README_ROWS:
+        if key not in groups:
+            continue
+        by_name = {row["name"]: row for row in groups[key]}
+        ratios = [f"{by_name[name]['ratio']['median']:.1f}" if name in by_name else "–" for name in names]
+        rows.append([_named(key), str(key[1]), _micro(by_name["fastbp"]), *ratios])
+    head = ["network", "batch", "fastbp, µs per step", *(f"× {README_NAMES[name]}" for name in names)]
+    note = (
+        "× NAME: how many times as long NAME takes for the same step; medians of interleaved rounds, "
+        f"{threads_text(run['threads'])} each. {_statement(record, run['machine'], '', COMPARED)}"
+    )
+    return "\n".join([_table(head, rows), "", *wrap(note, LINE, break_on_hyphens=False)])
+
+
+def _peers_summary(record: dict[str, Any]) -> list[str]:
     """One thread: fastbp's time, its share of the peak, and the others' times over it."""
     run = record["runs"][0]
     names = [name for (name,), _ in grouped(run["training"], "name") if not name.startswith("fastbp")]
@@ -80,21 +129,19 @@ def peers_summary(record: dict[str, Any]) -> str:
         cells += [f"{by_name[name]['ratio']['median']:.1f}" if name in by_name else "–" for name in names]
         cells += [scaled[threads].get(key, "–") for threads in scaled]
         rows.append(cells)
-    body = [
+    return [
+        f"### Summary, {threads_text(run['threads'])}",
+        "",
         _table(head, rows),
         "",
-        f"× NAME: how many times as long NAME takes for the same steps, on {threads_text(run['threads'])} "
-        "each; medians of interleaved rounds.",
+        "× NAME: how many times as long NAME takes for the same steps; medians of interleaved rounds.",
         "",
     ]
-    if run.get("sweep"):
-        body += ["![Time of a step over the batch size](docs/images/batch-size.svg)", ""]
-    return "\n".join([*body, _statement(record, run["machine"], "")])
 
 
 def peers_details(record: dict[str, Any]) -> str:
-    """All figures with their quartiles, for each number of threads."""
-    body = []
+    """All figures with their quartiles, for each number of threads, after a summary."""
+    body = _peers_summary(record)
     for run in record["runs"]:
         threads = threads_text(run["threads"])
         peak = {name: value / 1e9 for name, value in run["peak"].items()}
@@ -113,7 +160,7 @@ def peers_details(record: dict[str, Any]) -> str:
     if any(run.get("sweep") for run in record["runs"]):
         body += ["### Batch size", "", "![Time of a step over the batch size](images/batch-size.svg)", ""]
     forms = [f"- {name}: {form}" for name, form in first["forms"].items()]
-    body += ["### Forms", "", *forms, "", _statement(record, first["machine"], "")]
+    body += ["### Forms", "", *forms, "", f"<sub>{_statement(record, first['machine'], '')}</sub>"]
     return "\n".join(body)
 
 
@@ -212,15 +259,19 @@ def _named(key: tuple[Any, ...]) -> str:
     return network if inputs == "MNIST" else f"{network}, {inputs} inputs"
 
 
-def _statement(record: dict[str, Any], machine: dict[str, Any], threads: str) -> str:
-    """Machine, versions, date and command."""
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+def _statement(
+    record: dict[str, Any], machine: dict[str, Any], threads: str, names: Sequence[str] | None = None
+) -> str:
+    """Machine, versions (of these packages only, if they are named), date and command."""
+    versions = ", ".join(
+        f"{name} {version}" for name, version in machine["versions"].items() if names is None or name in names
+    )
     notes = [" A quick run: rough figures."] if record.get("quick") else []
     notes += [f" {said}"] if (said := caution(record.get("runs", []))) else []
     return (
-        f"<sub>{machine['cpu']}, {machine['cores']} cores, {machine['vector_bits']}-bit vectors, "
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['vector_bits']}-bit vectors, "
         f"{machine['system']}{', ' + threads if threads else ''}; {versions}; "
-        f"BLAS of NumPy: {machine['blas']}; {record['date']}; `{record['command']}`.{''.join(notes)}</sub>"
+        f"BLAS of NumPy: {machine['blas']}; {record['date']}; `{record['command']}`.{''.join(notes)}"
     )
 
 
@@ -230,6 +281,11 @@ def _micro(row: Row) -> str:
 
 def _milli(row: Row) -> str:
     return f"{_digits(row['seconds']['median'] * 1e3)} ms"
+
+
+def _span(least: float, most: float) -> str:
+    low, high = (f"{value:.1f}" if value < 10 else f"{value:.0f}" for value in (least, most))
+    return low if low == high else f"{low} to {high}"
 
 
 def _ratio(ratio: dict[str, float]) -> str:

@@ -31,6 +31,7 @@ PAGE_NAMES = {
     "study",
     "test",
     "train",
+    "verify",
 }
 EXTRAS = {
     "draw": ("PIL",),
