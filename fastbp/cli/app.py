@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from .common import INTERRUPTED, MISTAKE
 
 __all__ = ["app"]
 
+
+class _Commands(TyperGroup):
+    """Says a slip on the command line in one line, as every other mistake is told."""
+
+    def main(  # type: ignore[override]
+        self, args: Any = None, *, standalone_mode: bool = True, **more: Any
+    ) -> Any:
+        """Run a command; see the base class."""
+        try:
+            code = super().main(args, standalone_mode=False, **more)
+        except typer.Abort:
+            typer.echo("fastbp: interrupted", err=True)
+            sys.exit(INTERRUPTED)
+        except Exception as error:
+            # Typer's errors of usage have no common public class over its versions.
+            if not hasattr(error, "format_message"):
+                raise
+            _tell(error)
+            sys.exit(MISTAKE)
+        if standalone_mode:
+            sys.exit(code or 0)
+        return code
+
+
+def _tell(error: Any) -> None:
+    """Print what was wrong with the command line; its help where nothing was given."""
+    context: Any = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(context.get_help(), nl=False)
+        return
+    message = " ".join(error.format_message().split())
+    command = context.command_path if context else "fastbp"
+    typer.echo(
+        f"fastbp: error: {message[:1].lower()}{message[1:].rstrip('.')}; see {command} --help", err=True
+    )
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="fastbp",
     help="Train multilayer perceptrons on a CPU: compiled kernels, verified against plain NumPy.",
     no_args_is_help=True,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import ConfigError
-from . import options
+from ..recipe.distortions import PRESETS
 from .app import app
 from .common import reporting
-from .recipe import RECIPE
+from .setting_options import settings_of, with_settings
 
 __all__ = ["preview_augmentation"]
 
@@ -19,9 +19,7 @@ DPI = 130  # of a PNG
 
 Preset = Annotated[
     str,
-    typer.Argument(
-        metavar="PRESET|FILE.toml", help="Augmentation: report, affine, elastic, ciresan, or a TOML file."
-    ),
+    typer.Argument(metavar="PRESET|FILE.toml", help=f"Augmentation: {', '.join(PRESETS)}, or a TOML file."),
 ]
 Preview = Annotated[
     Path, typer.Option("--preview", metavar="FILE", help="Image to write: .png, .svg or .pdf.")
@@ -29,11 +27,12 @@ Preview = Annotated[
 
 
 @app.command("augment")
+@with_settings(("data", "seed"))
 def preview_augmentation(
+    *,
+    given: dict[str, Any],
     preset: Preset = "affine",
     preview: Preview = Path("distortions.png"),
-    data: options.Data = RECIPE.data,
-    seed: options.Seed = RECIPE.seed,
 ) -> None:
     """Draw what --augment does to training images, epoch by epoch."""
     with reporting():
@@ -45,11 +44,12 @@ def preview_augmentation(
         from ..training.experiment import find_distortion
 
         kind = figure_format(preview, "a preview")
-        training, _ = load_training(data)
+        settings = settings_of(given)
+        training, _ = load_training(settings.data)
         distortion = find_distortion(preset, training)
         if distortion is None:
             raise ConfigError(f"PRESET {preset} distorts nothing; expected another preset, or a .toml file")
         labels = training.labels_for("a preview")
-        figure = distortions_figure(training.images, labels, distortion, f"--augment {preset}", seed)
+        figure = distortions_figure(training.images, labels, distortion, f"--augment {preset}", settings.seed)
         replace_file(preview, render(figure, kind, DPI))
         typer.echo(printable(preview))

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from ..recipe.settings import Settings
 from . import options
 from .app import app
 from .common import EXCEEDED, console, print_json, reporting
-from .recipe import HIDDEN, RECIPE
+from .setting_options import with_settings
 
 __all__ = ["verify"]
 
 
+CHECKED = ("data", "hidden", "epochs", "batch_size", "learning_rate", "seed", "threads", "dtype")
+
+
 @app.command()
-def verify(
-    data: options.Data = RECIPE.data,
-    samples: options.Samples = None,
-    hidden: options.Hidden = HIDDEN,
-    epochs: options.Epochs = 1,
-    batch_size: options.BatchSize = RECIPE.batch_size,
-    learning_rate: options.LearningRate = RECIPE.learning_rate,
-    seed: options.Seed = RECIPE.seed,
-    threads: options.Threads = str(RECIPE.threads),
-    dtype: options.Dtype = RECIPE.dtype,
-    as_json: options.Json = False,
-) -> None:
-    """Train both paths on the same batches, and hold their differences against bounds from rounding."""
+@with_settings(CHECKED, {"epochs": 1})
+def verify(*, given: dict[str, Any], samples: options.Samples = None, as_json: options.Json = False) -> None:
+    """Train both paths on the same batches and hold their differences against bounds from rounding."""
     with reporting():
         from ..terminal.tables import print_verification
         from ..verify.paths import verify_paths
 
-        settings = Settings.from_mapping(
-            {
-                "data": data,
-                "hidden": hidden,
-                "epochs": epochs,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "seed": seed,
-                "threads": threads,
-                "dtype": dtype,
-            }
-        )
+        settings = Settings.from_mapping(given)
         screen = console()
         if as_json or not screen.is_terminal:
             report = verify_paths(settings, samples)

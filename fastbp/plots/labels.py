@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..recipe.settings import Settings, format_hidden
+from ..recipe.checks import format_hidden
+from ..recipe.settings import Settings
 
 __all__ = ["labels_of"]
 

@@ -14,8 +14,9 @@ from ..data.arrays import test_data
 from ..data.dataset import load_training
 from ..evaluation.evaluate import Evaluation, test
 from ..network import Network
+from ..recipe.checks import format_hidden
 from ..recipe.initializers import initialize
-from ..recipe.settings import Settings, format_hidden
+from ..recipe.settings import Settings
 from ..runs.folder import load_classifier, read_result
 from ..terminal.numbers import percent
 from .confusion import confusion_figure

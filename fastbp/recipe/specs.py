@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 
 __all__ = ["Parameter", "canonical", "forms", "parse"]
 
@@ -67,7 +67,9 @@ def parse(setting: str, spec: Any, table: Table) -> tuple[str, list[float]]:
     name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     name = name.strip()
     if name not in table:
-        raise ConfigError(f"{setting} is {spec!r}; expected one of: {', '.join(forms(table))}")
+        raise ConfigError(
+            f"{setting} is {spec!r}; expected one of: {', '.join(forms(table))}{did_you_mean(name, table)}"
+        )
     parameters = table[name]
     given = [text.strip() for text in rest.split(",")] if colon else []
     if len(given) > len(parameters):

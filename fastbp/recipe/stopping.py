@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from ..callbacks import EpochRecord
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 
 __all__ = ["CRITERIA", "Criterion", "Parameter", "Stop", "Stopper", "canonical", "forms", "needs_validation"]
 
@@ -235,7 +235,9 @@ def _read(spec: object) -> tuple[str, Sequence[float]]:
     name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     name = name.strip()
     if name not in CRITERIA:
-        raise ConfigError(f"stop is {spec!r}; expected one of: {' '.join(forms())}")
+        raise ConfigError(
+            f"stop is {spec!r}; expected one of: {' '.join(forms())}{did_you_mean(name, CRITERIA)}"
+        )
     parameters = CRITERIA[name].parameters
     texts = rest.split(",") if colon else []
     if len(texts) > len(parameters):

@@ -24,7 +24,8 @@ from ..digits.preprocess import SIDE
 from ..errors import ConfigError, WeightsError
 from ..files import replace_file
 from ..network import Network
-from ..recipe.settings import Settings, format_hidden, read_settings
+from ..recipe.checks import format_hidden
+from ..recipe.settings import Settings, read_settings
 from .history import HISTORY, history_csv
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..data.builtin import NAMES
 from ..errors import ConfigError
 from ..files import replace_file
-from ..recipe.settings import Settings
+from ..recipe.settings import Settings, declarations
 
 __all__ = ["RESULTS", "Run", "key_of", "read_results", "write_results"]
 
@@ -45,23 +45,6 @@ class Run:
     settings: str  # JSON
 
 
-_LATER = {
-    "augment": "none",
-    "warmup": 0.0,
-    "activation": "relu",
-    "optimizer": "sgd",
-    "l2": 0.0,
-    "weight_decay": 0.0,
-    "clip_value": 0.0,
-    "clip_norm": 0.0,
-    "max_norm": 0.0,
-    "ema": 0.0,
-    "dropout": 0.0,
-    "input_dropout": 0.0,
-    "batch_norm": False,
-    "label_smoothing": 0.0,
-    "class_weight": "none",
-}
 _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Run)}
 
 
@@ -109,11 +92,13 @@ def _contents(settings: Settings) -> dict[str, str]:
 
 
 def _decisive(settings: Settings) -> str:
-    values = {name: value for name, value in asdict(settings).items() if name != "threads"}
-    for name, without_effect in _LATER.items():
-        if values[name] == without_effect:
-            del values[name]
-    return json.dumps(values, sort_keys=True)
+    values, plain = asdict(settings), asdict(Settings())
+    decisive = {
+        name: values[name]
+        for name, declared in declarations().items()
+        if declared.changes_weights and (declared.keyed_at_default or values[name] != plain[name])
+    }
+    return json.dumps(decisive, sort_keys=True)
 
 
 def settings_text(settings: Settings) -> str:

@@ -5,10 +5,11 @@ Settings and data are checked on the way here; the trainer and the backends chec
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields
-from typing import Literal
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,7 @@ from ..errors import DataError, DivergenceError
 from ..network import Network
 from ..recipe.distortions import Distortion, make_distortion, read_variants
 from ..recipe.initializers import initialize
+from ..recipe.keywords import SettingKeywords
 from ..recipe.sample_weights import checked
 from ..recipe.settings import Settings
 from ..runs.result import Result
@@ -36,7 +38,7 @@ __all__ = [
     "train",
 ]
 
-_DEFAULT = Settings()
+DEFAULT_DATA = Settings().data
 
 
 class TrainingDivergedError(DivergenceError):
@@ -56,50 +58,22 @@ class TrainingInterruptedError(KeyboardInterrupt):
 
 
 def train(
-    data: DataSource = _DEFAULT.data,
+    data: DataSource = DEFAULT_DATA,
     *,
-    hidden: str | int | Sequence[int] = _DEFAULT.hidden,
-    batch_size: int = _DEFAULT.batch_size,
-    epochs: int = _DEFAULT.epochs,
-    learning_rate: float = _DEFAULT.learning_rate,
-    schedule: str = _DEFAULT.schedule,
-    warmup: float = _DEFAULT.warmup,
-    activation: str = _DEFAULT.activation,
-    optimizer: str = _DEFAULT.optimizer,
-    l2: float = _DEFAULT.l2,
-    weight_decay: float = _DEFAULT.weight_decay,
-    clip_value: float = _DEFAULT.clip_value,
-    clip_norm: float = _DEFAULT.clip_norm,
-    max_norm: float = _DEFAULT.max_norm,
-    ema: float = _DEFAULT.ema,
-    dropout: float = _DEFAULT.dropout,
-    input_dropout: float = _DEFAULT.input_dropout,
-    batch_norm: bool = _DEFAULT.batch_norm,
-    label_smoothing: float = _DEFAULT.label_smoothing,
-    class_weight: str = _DEFAULT.class_weight,
-    init: str = _DEFAULT.init,
-    validation: float = _DEFAULT.validation,
-    stop: str | Sequence[str] = _DEFAULT.stop,
-    restore_best: bool = _DEFAULT.restore_best,
-    augment: str = _DEFAULT.augment,
-    seed: int = _DEFAULT.seed,
-    backend: str = _DEFAULT.backend,
-    threads: int | Literal["auto"] = _DEFAULT.threads,
-    dtype: str = _DEFAULT.dtype,
     sample_weight: ArrayLike | None = None,
     callbacks: Iterable[Callback] = (),
+    **settings: Unpack[SettingKeywords],
 ) -> Result:
     """Train a network.
 
     Parameters
     ----------
-    data : a name (``"mnist"``), a folder, or a file; or a `Dataset`; or ``(images, labels)``:
-        images (N, D) or (N, height, width), integers 0..255 or finite floats, and labels (N,), integers
-        from 0
-    hidden, batch_size, ... dtype : as in `fastbp.recipe.settings.Settings`, which gives their ranges
-    sample_weight : (N,), finite, >= 0: what training multiplies the loss of each sample of the training part
-        by, beside ``class_weight``
-    callbacks : told about progress; see `fastbp.callbacks.Callback`
+    data : a name (``"mnist"``), a folder, or a file; or a `Dataset`; or ``(images, labels)``: images (N, D)
+        or (N, height, width), integers 0..255 or finite floats, and labels (N,), integers from 0
+    sample_weight : (N,), finite, >= 0: factor of the loss of each training sample, beside ``class_weight``
+    callbacks : told about progress; see `fastbp.Callback`
+    settings : any of the settings except ``data`` by name, such as ``hidden=(100, 100)``, ``epochs=5`` or
+        ``optimizer="adamw"``; see `fastbp.Settings`
 
     Returns
     -------
@@ -107,7 +81,7 @@ def train(
 
     Raises
     ------
-    ConfigError : a setting is out of its range
+    ConfigError : a setting is unknown or out of its range
     DataError : the data are missing, damaged, or not what training takes
     TrainingDivergedError : the loss is not finite any more; its ``result`` holds the last finite weights
     TrainingInterruptedError : Ctrl-C, which is a KeyboardInterrupt; its ``result`` holds what was learnt
@@ -118,17 +92,30 @@ def train(
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
     >>> result.save("runs/small")  # doctest: +SKIP
     """
-    given = locals()
-    values = {field.name: given[field.name] for field in fields(Settings) if field.name != "data"}
     # Settings first: a slip in them should not wait for the data.
-    settings = Settings(data=spec_of(data), **values)
+    checked_settings = Settings.from_mapping({"data": spec_of(data), **settings})
     training, testing = training_data(data)
-    result = run(settings, training, testing, callbacks, sample_weight=sample_weight)
+    result = run(checked_settings, training, testing, callbacks, sample_weight=sample_weight)
     if result.status == "diverged":
         raise TrainingDivergedError(result)
     if result.status == "interrupted":
         raise TrainingInterruptedError(result)
     return result
+
+
+def _keywords() -> inspect.Signature:
+    """Return the signature of `train` with every setting by name, for notebooks and ``help``."""
+    given = [p for p in inspect.signature(train).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    more = [
+        inspect.Parameter(field.name, kind, default=field.default, annotation=field.type)
+        for field in fields(Settings)
+        if field.name != "data"
+    ]
+    return inspect.Signature([given[0], *more, *given[1:]], return_annotation="Result")
+
+
+train.__signature__ = _keywords()  # type: ignore[attr-defined]
 
 
 def run(

@@ -21,7 +21,8 @@ import clusters
 from fastbp import cli
 from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.evaluation.evaluate import load
-from fastbp.recipe.settings import Settings, format_hidden
+from fastbp.recipe.checks import format_hidden
+from fastbp.recipe.settings import Settings
 from fastbp.runs.folder import FILES
 from fastbp.verify import paths as verify
 

@@ -79,12 +79,12 @@ def test_csv_is_read_back_in_full(here):
 def test_table_has_a_line_for_each_run(here):
     lines = [line for line in fastbp("c", "a").stdout.splitlines() if line.strip()]
     assert lines[0].split()[:1] == ["batch"]
-    assert lines[1].split()[:3] == ["run", "size", "epochs"]
+    assert lines[1].split()[:3] == ["run", "epochs", "size"]
     for line, name in zip(lines[3:], "ca", strict=True):
         settings, result = files(here, name)
         cells = line.split()
         epochs = str(settings["epochs"])
-        assert cells[:4] == [name, str(settings["batch_size"]), epochs, epochs]
+        assert cells[:4] == [name, epochs, str(settings["batch_size"]), epochs]
         assert f"{100 * result['test_accuracy']:.2f} %  {result['test_loss']:.4f}" in line
         assert cells[-1] == f"{result['training_seconds']:.2f}"
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from fastbp.errors import ConfigError
-from fastbp.recipe.settings import Settings, format_hidden, parse_hidden, read_settings
+from fastbp.recipe.checks import format_hidden, parse_hidden
+from fastbp.recipe.settings import Settings, read_settings
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_a_file_may_lack_settings(tmp_path):
     ("text", "message"),
     [
         ("epoch = 3", "epoch is not a setting; did you mean epochs?"),
-        ("quux = 3", "quux is not a setting; expected one of: data, hidden"),
+        ("quux = 3", "quux is not a setting; expected one of: data, validation"),
         ("epochs = -1", "epochs is -1; expected"),
         ("epochs = ", "not a TOML file"),
         ("\xff", "not a TOML file"),

@@ -1,0 +1,111 @@
+"""Options of the command line that are made of the declarations of settings."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..recipe.checks import format_hidden
+from ..recipe.setting import GROUPS
+from ..recipe.settings import Settings, declarations, read_settings
+
+__all__ = ["DEFAULTS", "option_of", "settings_of", "with_settings"]
+
+DEFAULTS = Settings()
+
+_PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
+"""Types of settings that the command line reads by itself; text is left to the setting's own check."""
+
+
+def option_of(name: str, default: Any = None, settings: type[Settings] = Settings) -> inspect.Parameter:
+    """Return the parameter of a command that stands for one setting.
+
+    Parameters
+    ----------
+    name : of the setting; the option is called the same, with dashes
+    default : of this command, None for the setting's own
+    """
+    declared = declarations(settings)[name]
+    [field] = [field for field in fields(settings) if field.name == name]
+    default = field.default if default is None else default
+    is_repeated = isinstance(default, tuple) and str(field.type).startswith("tuple[str")
+    kind: Any = list[str] | None if is_repeated else _PLAIN.get(str(field.type), str)
+    if is_repeated:
+        shown: Any = list(default) or None
+    else:
+        shown = format_hidden(default) if isinstance(default, tuple) else default
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        metavar=declared.form or None,
+        help=declared.help,
+        rich_help_panel=declared.group,
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=str(shown) if kind is str else shown,
+        annotation=Annotated[kind, option],
+    )
+
+
+def with_settings(
+    names: Iterable[str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    settings: type[Settings] = Settings,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each setting; it is told those that were given as ``given``.
+
+    Parameters
+    ----------
+    names : of the settings, all by default
+    defaults : of this command, where they differ from the settings' own; they count as given
+    """
+    wanted = tuple(declarations(settings) if names is None else names)
+    wanted = tuple(sorted(wanted, key=lambda name: GROUPS.index(declarations(settings)[name].group)))
+    own = dict(defaults or {})
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(ctx: typer.Context, **values: Any) -> None:
+            found = {name: values.pop(name) for name in wanted}
+            given = {name: value for name, value in found.items() if name in own or _is_given(ctx, name)}
+            command(given=given, **values)
+
+        signature = inspect.signature(command, eval_str=True)
+        rest = [parameter for parameter in signature.parameters.values() if parameter.name != "given"]
+        context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        options = [option_of(name, own.get(name), settings) for name in wanted]
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*options, *rest)]
+        run.__signature__ = signature.replace(parameters=[context, *parameters])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in (context, *parameters)}
+        return run
+
+    return decorate
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def settings_of(given: Mapping[str, Any], config: Path | None = None) -> Settings:
+    """Return the settings that were given, else those of the config file, else the defaults.
+
+    Paths become absolute, so that the run can be repeated from another folder.
+    """
+    from ..data.builtin import NAMES
+
+    values = {name: () if value is None else value for name, value in given.items()}
+    settings = Settings.from_mapping({**(read_settings(config) if config else {}), **values})
+    if settings.data not in NAMES:
+        settings = replace(settings, data=os.path.abspath(settings.data))
+    if settings.augment.endswith(".toml"):
+        settings = replace(settings, augment=os.path.abspath(settings.augment))
+    return settings
