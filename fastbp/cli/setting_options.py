@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -20,7 +20,7 @@ __all__ = ["DEFAULTS", "option_of", "settings_of", "with_settings"]
 
 DEFAULTS = Settings()
 
-_PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
+_PLAIN = (int, float, bool)
 """Types of settings that the command line reads by itself; text is left to the setting's own check."""
 
 
@@ -35,8 +35,9 @@ def option_of(name: str, default: Any = None, settings: type[Settings] = Setting
     declared = declarations(settings)[name]
     [field] = [field for field in fields(settings) if field.name == name]
     default = field.default if default is None else default
-    is_repeated = isinstance(default, tuple) and str(field.type).startswith("tuple[str")
-    kind: Any = list[str] | None if is_repeated else _PLAIN.get(str(field.type), str)
+    kept = get_type_hints(settings)[name]
+    is_repeated = kept == tuple[str, ...]
+    kind: Any = list[str] | None if is_repeated else kept if kept in _PLAIN else str
     if is_repeated:
         shown: Any = list(default) or None
     else:

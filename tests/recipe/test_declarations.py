@@ -57,7 +57,7 @@ def test_train_shows_its_keywords():
 
 def test_train_answers_an_unknown_keyword_with_the_nearest():
     with pytest.raises(ConfigError, match=r"^epoch is not a setting; did you mean epochs\?$"):
-        fastbp.train(clusters.arrays(), epoch=3)
+        fastbp.train(clusters.arrays(40), epoch=3)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,11 @@ class MoreSettings(Settings):
     """The settings, and one that fastbp does not have."""
 
     shrink: float = setting(
-        0.0, check=Fraction(), help="Part of each picture's ink that is taken away.", group=LEARNING, metavar="PART"
+        0.0,
+        check=Fraction(),
+        help="Part of each picture's ink that is taken away.",
+        group=LEARNING,
+        metavar="PART",
     )
 
 
