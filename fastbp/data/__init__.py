@@ -1,1 +1,1 @@
-"""Labelled data from names, files, folders and arrays."""
+"""Data sets from names, files, folders and arrays."""

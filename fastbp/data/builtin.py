@@ -1,4 +1,4 @@
-"""Data sets known by name, which fastbp carries."""
+"""Data sets that fastbp ships, by name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NAMES = ("mnist",)
 
 
 def folder(name: str) -> Path:
-    """Folder of IDX files of a name in ``NAMES``.
+    """Return the folder of IDX files of a data set in ``NAMES``.
 
     Raises
     ------
     DataError
-        The package ``fastbp_data``, which fastbp installs, is not there.
+        The package ``fastbp_data``, which comes with fastbp, is not installed.
     """
     try:
         return Path(str(files("fastbp_data"))) / name
     except ModuleNotFoundError as error:
-        raise DataError(f"{name}: the package fastbp_data is not installed; install fastbp again") from error
+        raise DataError(f"{name}: the package fastbp_data is not installed; reinstall fastbp") from error

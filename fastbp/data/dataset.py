@@ -1,7 +1,7 @@
-"""Labelled images from a name, a folder, or a file: IDX, CSV, npz, npy, Parquet, Arrow, PNG.
+"""Images and labels from a name, a folder or a file.
 
-Formats are known by their content; names decide only where the content cannot. See ``load_training`` and
-``load_test``.
+The content of a file decides its format; its name decides only where the content does
+not. See `load_training` and `load_test`.
 """
 
 from __future__ import annotations
@@ -25,24 +25,31 @@ __all__ = ["Dataset", "has_test_part", "load_parts", "load_test", "load_training
 IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
 FORMATS = "IDX, CSV, npz, npy, Parquet or Arrow"
 TEXT_CONTROLS = b"\t\n\f\r"
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and, as a rule, their labels.
+    """Images and their labels, if there are any.
 
     Attributes
     ----------
-    images : (N, D), uint8 (0..255) or float32 or float64 (finite), C-contiguous
-    labels : (N,), int64, 0 <= label < classes; None when unlabelled
-    shape : shape of one image, such as (28, 28) or (D,); its product is D
-    classes : number of classes, at least 2; 0 when unlabelled
-    name : what the data is called in output
+    images : (N, D) array of uint8, float32 or float64
+        Pixels, a row for each image: 0 to 255 if uint8, otherwise finite. C-contiguous.
+    labels : (N,) array of int64, or None
+        Classes, ``0 <= label < classes``; None without labels.
+    shape
+        Shape of one image, such as ``(28, 28)`` or ``(D,)``. Its product is D.
+    classes
+        Number of classes, at least 2; 0 without labels.
+    name
+        Name of the data in output.
 
     Raises
     ------
     DataError
-        The arrays are not as stated above; the pixels of floats are not looked at.
+        Shape, dtype or memory layout of an array is wrong, or a label is out of range.
+        Float pixels are not checked for being finite.
     """
 
     images: Images
@@ -52,7 +59,8 @@ class Dataset:
     name: str
 
     def __post_init__(self) -> None:
-        # Compiled code indexes by these, so a wrong one would read or write outside of an array.
+        # Compiled code indexes by these: a wrong one would read or write beyond an
+        # array.
         images, labels = self.images, self.labels
         if images.ndim != 2 or 0 in images.shape or math.prod(self.shape) != images.shape[1]:
             raise DataError(
@@ -82,40 +90,47 @@ class Dataset:
 
 
 def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
-    """Load the data to train on, and the test part if the data has a labelled one.
+    """Load the training part of a data set, and its test part if that has labels.
 
     Parameters
     ----------
-    spec : a name (``"mnist"``, a str, or a Path where no such file exists); a folder of IDX files named like
-        MNIST's, of npy files named like the arrays of an npz, or of PNG images (``LABEL/*.png``, see
-        ``fastbp.data.formats.png``); or a file: IDX or npy images with the labels file beside it, CSV (its
-        dialects are described in ``fastbp.data.formats.csv``), Parquet or Arrow (see
-        ``fastbp.data.formats.parquet``), each plain or gzip; or npz with the arrays ``x_train, y_train, x_test,
-        y_test``, or ``images, labels``, or ``x, y``, or ``X, y``. The images of large, plain IDX and npy
-        files stay on the disk, read-only
+    spec
+        A name, a folder or a file:
+
+        - the name ``"mnist"``;
+        - a folder of IDX files named like those of MNIST, of npy files named like the
+          arrays of an npz, or of PNG images (`fastbp.data.formats.png`);
+        - a file of IDX or npy images, with the labels file next to it;
+        - a CSV file (`fastbp.data.formats.csv`);
+        - a Parquet or Arrow file (`fastbp.data.formats.parquet`);
+        - an npz file with the arrays ``x_train, y_train, x_test, y_test``, or
+          ``images, labels``, or ``x, y``, or ``X, y``.
+
+        Files may be gzip. The images of large, uncompressed IDX and npy files are
+        mapped into memory, read-only.
 
     Returns
     -------
-    train : labelled
-    test : labelled, images of the same size and kind; None when there is none
+    train : Dataset
+        The training part, labelled.
+    test : Dataset or None
+        The test part, labelled, with images of the same shape and dtype.
 
     Raises
     ------
     DataError
-        Something is missing, damaged or not labelled; one line that says where.
+        Data are missing, damaged or not labelled.
     """
     name, parts = _find(spec)
     if "train" not in parts:
-        raise DataError(
-            f"{parts['test'].origin}: found the test part alone, expected training images with it"
-        )
+        raise DataError(f"{parts['test'].origin}: found only a test part, expected training images too")
     labels = _read_labels(parts)
     classes = _count_classes(labels.values())
-    # Images come before the complaint about labels: a labels file given by mistake is then named as such.
+    # Images are read first: a labels file given by mistake is then reported as such.
     train = _build(name, parts["train"], labels.get("train"), classes)
     if train.labels is None:
         part = parts["train"]
-        raise DataError(f"{part.origin}: found no labels, expected them for training: {part.unlabelled}")
+        raise DataError(f"{part.origin}: found no labels, expected them for training; {part.unlabelled}")
     if "test" not in labels:
         return train, None
     test = _build(name, parts["test"], labels["test"], classes)
@@ -128,20 +143,23 @@ def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
 
 
 def load_test(spec: str | Path) -> Dataset:
-    """Load the data to test on or to predict for: the test part where there is one, otherwise all of it.
+    """Load the test part of a data set, or all data if there is no test part.
 
     Parameters
     ----------
-    spec : as for ``load_training``
+    spec
+        As for `load_training`.
 
     Returns
     -------
-    the data; its labels are None when it has none. Its classes count those of the training labels too
+    Dataset
+        The data, with or without labels. The number of classes counts the labels of the
+        training part too.
 
     Raises
     ------
     DataError
-        Something is missing or damaged; one line that says where.
+        Data are missing or damaged.
     """
     name, parts = _find(spec)
     labels = _read_labels(parts)
@@ -150,26 +168,28 @@ def load_test(spec: str | Path) -> Dataset:
 
 
 def has_test_part(spec: str | Path) -> bool:
-    """Say whether data have a part to test on; DataError if there are none at all."""
+    """Return whether a data set has a test part; DataError if there is no data set."""
     return "test" in _find(spec)[1]
 
 
 def load_parts(spec: str | Path) -> dict[str, Dataset]:
-    """Load all parts, labelled or not.
+    """Load all parts of a data set, with or without labels.
 
     Parameters
     ----------
-    spec : as for ``load_training``
+    spec
+        As for `load_training`.
 
     Returns
     -------
-    "train" and "test" in this order, as far as there are such; data of one part are all under "train". Their
-    classes count the labels of both
+    dict
+        The parts under ``"train"`` and ``"test"``, in this order. Data without parts
+        are under ``"train"``. The number of classes counts the labels of both parts.
 
     Raises
     ------
     DataError
-        Something is missing or damaged; one line that says where.
+        Data are missing or damaged.
     """
     name, parts = _find(spec)
     labels = _read_labels(parts)
@@ -179,7 +199,7 @@ def load_parts(spec: str | Path) -> dict[str, Dataset]:
 
 
 def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
-    """Name of the data and its parts, under "train" and "test"."""
+    """Return the name of a data set, and its parts under "train" and "test"."""
     path = Path(spec)
     with reading(path):
         exists = path.exists()
@@ -188,7 +208,7 @@ def _find(spec: str | Path) -> tuple[str, dict[str, Part]]:
         if not exists or not str(spec):
             known = ", ".join(builtin.NAMES)
             shown = printable(spec) or "''"
-            hint = "; a run on arrays from Python does not keep them" if str(spec) == "arrays" else ""
+            hint = "; a run on arrays does not store them, choose --data" if str(spec) == "arrays" else ""
             raise DataError(f"{shown}: found no such file or folder, expected one or a name ({known}){hint}")
         name = printable(path.resolve().name)
         return name, _find_folder(path) if path.is_dir() else _find_file(path)
@@ -198,8 +218,8 @@ def _find_folder(path: Path) -> dict[str, Part]:
     if parts := npy.find_folder(path) or idx.find_folder(path) or png.find_folder(path):
         return parts
     raise DataError(
-        f"{printable(path)}: found no IDX images in this folder, no npy arrays and no PNG images in folders "
-        "of its own, expected names like train-images-idx3-ubyte.gz, images.npy or 7/digit.png"
+        f"{printable(path)}: found no images in this folder, expected IDX, npy or PNG files named like "
+        "train-images-idx3-ubyte.gz, images.npy or 7/digit.png"
     )
 
 
@@ -207,6 +227,11 @@ def _find_file(path: Path) -> dict[str, Part]:
     with open_source(path) as source:
         head = bytes(source.read(512))
     name = printable(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise DataError(
+            f"{name}: found a single image, expected a folder of PNG images, LABEL/*.png, or {FORMATS}; "
+            "fastbp predict classifies images"
+        )
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return npz.find_file(path)
     if head.startswith(b"\x00\x00") or IDX_NAME.fullmatch(path.name):
@@ -218,7 +243,7 @@ def _find_file(path: Path) -> dict[str, Part]:
     if head.startswith(tuple(parquet.MAGICS)):
         return parquet.find_file(path)
     if head.startswith(GZIP_MAGIC):
-        raise DataError(f"{name}: found gzip inside gzip at byte 0 (unpacked), expected data packed once")
+        raise DataError(f"{name}: found gzip inside gzip at byte 0 (unpacked), expected gzip only once")
     if any(byte < 32 and byte not in TEXT_CONTROLS for byte in head):
         raise DataError(f"{name}: found {head[:8].hex(' ')} at byte 0, expected {FORMATS}")
     return csv.find_file(path)

@@ -1,7 +1,8 @@
-"""Arrays that stay in their file: mapped into memory, so that data larger than memory can be trained on.
+"""Memory-mapped arrays, to train on data that are larger than memory.
 
-Pages that were looked at count as the process's until they are given back. `release` does that, so that the
-resident size stays flat however often the data are passed over; the system keeps what it can in its cache.
+Pages that were read count as memory of the process until it gives them back. `release`
+does that, so the resident size stays constant however many epochs run. The operating
+system keeps pages in its cache.
 """
 
 from __future__ import annotations
@@ -19,57 +20,61 @@ __all__ = ["MAPPED_FROM", "blocks", "is_mapped", "map_array", "release", "sample
 
 Array = TypeVar("Array", bound=NDArray[Any])
 
-MAPPED_FROM = 1 << 28  # bytes of values; what is smaller is read, so that its file may change meanwhile
-RESIDENT = 1 << 28  # bytes of a mapped array that may be in memory, before `release`
-NEIGHBOURHOOD = 1 << 16  # bytes that Linux maps around one that is looked at (fault-around)
+MAPPED_FROM = 1 << 28  # bytes; smaller files are read, and may then change
+RESIDENT = 1 << 28  # bytes of a mapped array that may be in memory before `release`
+NEIGHBOURHOOD = 1 << 16  # bytes that Linux maps around a page fault (fault-around)
 
 
 class _Mapping(mmap.mmap):
-    """A mapping of our own, read-only and shared with the file: giving its pages back loses nothing."""
+    """A mapping of this module. It is read-only, so giving pages back loses nothing."""
 
 
 def map_array(path: Path, start: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Map the values of a plain file.
+    """Map the values of an uncompressed file.
 
     Parameters
     ----------
-    path : file of at least ``start`` bytes and the values; it must not become shorter while in use
-    start : byte at which the values begin
-    dtype, shape : of the values, in C order
+    path
+        The file. It must not shrink while the array is in use.
+    start
+        Byte at which the values begin.
+    dtype, shape
+        Dtype and shape of the values, in C order.
 
     Returns
     -------
-    array of this dtype and shape, read-only
+    array
+        A read-only array.
     """
     with open(path, "rb") as file:
         mapping = _Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
-    # Training visits samples in random order: reading ahead would bring in what is not looked at.
+    # Training reads samples in random order: reading ahead would load unused pages.
     if hasattr(mmap, "MADV_RANDOM"):
         mapping.madvise(mmap.MADV_RANDOM)
     return np.frombuffer(mapping, dtype, math.prod(shape), start).reshape(shape)
 
 
 def is_mapped(array: NDArray[Any]) -> bool:
-    """Whether the array, or what it is a view of, comes from `map_array`."""
+    """Return whether the array, or the array that it is a view of, is memory-mapped."""
     return _mapping(array) is not None
 
 
 def release(array: NDArray[Any]) -> None:
-    """Give the memory of a mapped array back; its values are read from the file again when looked at."""
+    """Give back the memory of a mapped array; the next access reads the file again."""
     mapping = _mapping(array)
     if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def samples_at_once(images: NDArray[Any]) -> int:
-    """How many images, anywhere in the array, may be looked at before `release`; unlimited if not mapped."""
+    """Return how many images may be read before `release`; unlimited if not mapped."""
     if not is_mapped(images):
         return 1 << 62
     return max(1, RESIDENT // max(int(images[0].nbytes), NEIGHBOURHOOD))
 
 
 def blocks(images: Array) -> Iterator[Array]:
-    """Yield images in order, a mapped array in parts that are released after use, another one whole."""
+    """Yield images in order: a mapped array in blocks, released after use; else all."""
     at_once = min(len(images), samples_at_once(images))
     for start in range(0, len(images), at_once):
         yield images[start : start + at_once]  # type: ignore[misc]

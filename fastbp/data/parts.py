@@ -1,4 +1,4 @@
-"""What every format hands over: parts of a data set, their pixels and labels checked."""
+"""The parts of a data set, as every format returns them, and checks of their values."""
 
 from __future__ import annotations
 
@@ -18,41 +18,47 @@ Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 MAX_CLASSES = 65535
-PIXELS_AT_ONCE = 1 << 22  # checked for being finite, so that data larger than memory are not needed at once
+PIXELS_AT_ONCE = 1 << 22  # per check of finite values: data may be larger than memory
 
 
 @dataclass(frozen=True)
 class Part:
-    """The training or the test part of a data set: how to read it, and where it comes from.
+    """The training or the test part of a data set: how to read it, and its origin.
 
-    Images and labels are read apart, because the number of classes asks for the labels of both parts
-    while testing asks for the images of one.
+    Images and labels are read separately: the number of classes takes the labels of
+    both parts, a test the images of only one.
     """
 
     origin: str
     images: Callable[[], tuple[Images, tuple[int, ...]]]
     labels_origin: str
     labels: Callable[[], Labels] | None
-    unlabelled: str = ""  # why there are no labels, for the message of who needs them
+    unlabelled: str = ""  # why there are no labels, for error messages
 
 
 def as_images(values: NDArray[Any], origin: str, place: Callable[[int], str]) -> Images:
-    """Check pixels and bring them to the types that training takes.
+    """Check pixels and convert them to a dtype that training takes.
 
     Parameters
     ----------
-    values : (N, D), any numeric dtype and byte order
-    origin : file (and array) the values come from, for messages
-    place : names the position of the i-th value in C order, for messages
+    values : (N, D) array
+        Pixels of any numeric dtype and byte order.
+    origin
+        File (and array) of the values, for error messages.
+    place
+        Describes the position of the i-th value in C order, for error messages.
 
     Returns
     -------
-    (N, D), C-contiguous: uint8 for integers, float32 for 16- and 32-bit and float64 for 64-bit floats
+    (N, D) array
+        C-contiguous: uint8 for integers, float32 for floats of 16 and 32 bits, float64
+        for floats of 64 bits.
 
     Raises
     ------
     DataError
-        An integer outside 0..255, a float that is not finite, or another kind of value.
+        An integer is outside 0..255, a float is not finite, or the dtype is another
+        one.
     """
     dtype = values.dtype
     if dtype == np.uint8:
@@ -94,18 +100,22 @@ def as_labels(values: NDArray[Any], origin: str, place: Callable[[int], str]) ->
 
     Parameters
     ----------
-    values : (N,), of an integer or float dtype
-    origin : file (and array) the values come from, for messages
-    place : names the position of the i-th value, for messages
+    values : (N,) array
+        Labels of an integer or float dtype.
+    origin
+        File (and array) of the values, for error messages.
+    place
+        Describes the position of the i-th value, for error messages.
 
     Returns
     -------
-    (N,), int64, 0 <= label < MAX_CLASSES
+    (N,) array of int64
+        Labels, ``0 <= label < MAX_CLASSES``.
 
     Raises
     ------
     DataError
-        A label is negative, too large or not whole.
+        A label is negative, too large or not a whole number.
     """
     with np.errstate(invalid="ignore"):
         fits = (values >= 0) & (values < MAX_CLASSES)  # false for NaN

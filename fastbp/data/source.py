@@ -1,4 +1,4 @@
-"""The bytes of a file, unpacked where they are gzip; all that can go wrong is told as a ``DataError``."""
+"""The bytes of a file, decompressed if it is gzip. Every failure is a `DataError`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 
 from ..errors import DataError
 
-__all__ = ["ByteSource", "open_source", "printable", "read_up_to", "reading"]
+__all__ = ["ByteSource", "check_regular", "open_source", "printable", "read_up_to", "reading"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 1 << 16
 
 
 def printable(text: object) -> str:
-    """Text of one line: a file name or a value may hold line breaks and bytes that no terminal shows."""
+    """Return text that fits one line: control characters are escaped."""
     line = str(text)
     return line if line.isprintable() else line.encode("unicode_escape").decode("ascii")
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into a ``DataError`` that names the file."""
+    """Turn errors of the operating system into a `DataError` that names the file."""
     try:
         yield
     except OSError as error:
@@ -36,9 +36,10 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_up_to(read: Callable[[int], bytes | bytearray], count: int | None = None) -> bytearray:
-    """Read ``count`` bytes, or fewer where the stream ends before that; ``None`` reads to the end.
+    """Read ``count`` bytes, fewer at the end of the stream; None reads to the end.
 
-    The buffer grows with what arrives, so a count that a damaged header claims allocates nothing.
+    The buffer grows with the data, so that a wrong count in a damaged header does not
+    allocate memory.
     """
     data = bytearray()
     while count is None or len(data) < count:
@@ -50,7 +51,7 @@ def read_up_to(read: Callable[[int], bytes | bytearray], count: int | None = Non
 
 
 class ByteSource:
-    """The unpacked bytes of one open file, read from front to back."""
+    """The decompressed bytes of an open file, read from front to back."""
 
     def __init__(self, path: Path, stream: io.BufferedReader | gzip.GzipFile) -> None:
         self.path = path
@@ -59,33 +60,46 @@ class ByteSource:
 
     @property
     def is_packed(self) -> bool:
-        """Whether the file is gzip."""
+        """Return whether the file is gzip."""
         return isinstance(self._stream, gzip.GzipFile)
 
     def byte(self, position: int) -> str:
-        """Name a position for a message: in a gzip file it counts unpacked bytes."""
+        """Describe a position for an error message; in gzip, of the
+        decompressed bytes.
+        """
         return f"byte {position}" + (" (unpacked)" if self.is_packed else "")
 
     def read(self, count: int | None = None) -> bytearray:
-        """Read ``count`` bytes, fewer at the end of the file, or all that is left."""
+        """Read ``count`` bytes, fewer at the end of the file; None reads to the end."""
         return read_up_to(self._read_some, count)
 
     def _read_some(self, count: int) -> bytes:
-        # read1 hands over all that was unpacked before the damage, so that its position is known to the byte.
+        # read1 returns all bytes before the damage, so that its position is exact.
         try:
             chunk = self._stream.read1(count)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(
-                f"{printable(self.path)}: gzip stream damaged or cut short at {self.byte(self.position)}: "
+                f"{printable(self.path)}: gzip stream damaged or truncated at {self.byte(self.position)}: "
                 f"{printable(error)}"
             ) from error
         self.position += len(chunk)
         return chunk
 
 
+def check_regular(path: Path) -> None:
+    """Raise DataError unless this is a regular file: a pipe or a device may block for
+    ever.
+    """
+    with reading(path):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(
+                f"{printable(path)}: is not a regular file; expected a file, not a pipe or device"
+            )
+
+
 @contextmanager
 def open_source(path: Path) -> Iterator[ByteSource]:
-    """Open a file to read its bytes; gzip is known by its first two bytes, not by the file's name.
+    """Open a file to read its bytes; the first two bytes, not the name, tell gzip.
 
     Raises
     ------
@@ -93,9 +107,7 @@ def open_source(path: Path) -> Iterator[ByteSource]:
         The file is missing, not a regular file, or not readable.
     """
     with reading(path):
-        # A pipe or a device would block or never end, so the kind is asked before the file is opened.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"{printable(path)}: found something other than a regular file, expected a file")
+        check_regular(path)
         with open(path, "rb") as file:
             packed = file.peek(2)[:2] == GZIP_MAGIC
             yield ByteSource(path, gzip.GzipFile(fileobj=file, mode="rb") if packed else file)

@@ -43,8 +43,8 @@ def test_name_stands_before_a_folder_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist").mkdir()
     assert load_test("mnist").name == "mnist"
-    assert "no IDX images" in message(load_test, "./mnist")
-    assert "no IDX images" in message(load_test, tmp_path / "mnist")
+    assert "found no images in this folder" in message(load_test, "./mnist")
+    assert "found no images in this folder" in message(load_test, tmp_path / "mnist")
 
 
 def test_package_data_not_installed(monkeypatch, load):

@@ -1,1 +1,1 @@
-"""One module for each file format."""
+"""Readers of file formats, a module for each."""

@@ -1,10 +1,11 @@
-"""CSV: one image a row, its pixels 0..255 in columns, with or without a label and a header.
+"""CSV: a row for each image, a column for each pixel (0..255), labels, a header.
 
-Which column is the label:
+The label column is
 
-- with a header, the column named ``label`` or ``class``, wherever it stands; without one, there are none;
-- without a header, the first column, unless the number of columns is a perfect square (784 = 28 * 28): these
-  are the pixels of a square image and nothing else.
+- with a header: the column named ``label`` or ``class``; without such a column there
+  are no labels;
+- without a header: the first column. If the number of columns is a perfect square
+  (784 = 28 * 28), all of them are the pixels of a square image, without labels.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ __all__ = ["LABEL_NAMES", "find_file", "image_shape"]
 
 LABEL_NAMES = {"label", "class"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-BLANK = b" \t\n\r\x0b\x0c"  # what bytes.strip takes away
+BLANK = b" \t\n\r\x0b\x0c"  # what bytes.strip removes
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the first line tells about the rows."""
+    """The layout of the rows, read off the first line."""
 
     columns: int
     label: int | None  # column of the label
@@ -40,25 +41,27 @@ class Layout:
 
 
 def find_file(path: Path) -> dict[str, Part]:
-    """Read a CSV file, plain or gzip, as one part.
+    """Read a CSV file, uncompressed or gzip, as one part.
 
     Returns
     -------
-    the part under ``"train"``: images uint8 (N, D); labels int64 (N,), or none
+    dict
+        The part under ``"train"``: images (N, D) of uint8, labels (N,) of int64 or
+        none.
 
     Raises
     ------
     DataError
-        A row is ragged or holds something else than whole numbers, pixels 0..255 and labels from 0; or there
-        are no rows.
+        There are no rows, a row has another number of columns, or a field is not a
+        whole number: pixels 0..255, labels from 0.
     """
     with reading(path):
         layout, images, labels = _read(path)
-    reason = f"no column named label in the header; found {layout.columns} columns"
+    reason = f"the header of {layout.columns} columns names no label column"
     if not layout.has_header:
         reason = (
-            f"no header, and {layout.columns} columns are the pixels of a square image alone; "
-            "expected a label column, or a header that names it"
+            f"there is no header, and {layout.columns} columns are the pixels of a square image; "
+            "add a label column, or a header that names it"
         )
     return {
         "train": Part(
@@ -99,20 +102,27 @@ def _read(path: Path) -> tuple[Layout, NDArray[np.uint8], Labels | None]:
 
 
 def _layout(path: Path, number: int, line: bytes) -> Layout:
-    """Tell a header from a row, and find the label column; ``number`` is the line's, for messages."""
+    """Find out whether the first line is a header, and which column is the label.
+
+    Parameters
+    ----------
+    number
+        Number of the line, for error messages.
+    """
     fields = [_unquote(field) for field in line.split(b",")]
     names = [field.decode("utf-8", "replace").casefold() for field in fields]
     labels = [i for i, name in enumerate(names) if name in LABEL_NAMES]
-    # A row with one damaged field must not pass for a header, so a header is one without any number,
-    # but for pixels that are named by their number and led by a label.
+    # A row with one damaged field must not pass for a header. So a header has no
+    # numbers, except where a label column precedes pixels that are named by their
+    # number.
     has_header = bool(labels) or not any(map(_is_number, fields))
     at = f"{printable(path)}: line {number}"
     if len(labels) > 1:
         raise DataError(f"{at}: found {len(labels)} label columns, expected one")
     if has_header and "" in names:
         raise DataError(
-            f"{at}, column {names.index('') + 1}: found a column without a name, expected a label or a pixel "
-            "(an index column has to go)"
+            f"{at}, column {names.index('') + 1}: found a column without a name, expected a label or a "
+            "pixel; remove an index column"
         )
     label = labels[0] if labels else None
     if not has_header and math.isqrt(len(fields)) ** 2 != len(fields):
@@ -124,7 +134,9 @@ def _layout(path: Path, number: int, line: bytes) -> Layout:
 
 
 def image_shape(pixels: int, last_name: str) -> tuple[int, ...]:
-    """Rows and columns of an image, from a last column named like ``28x28`` or else from a square number."""
+    """Return the shape of an image: from a last column named ``28x28``, or if
+    square.
+    """
     if named := re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", last_name):
         rows, columns = int(named[1]), int(named[2])
         if rows * columns == pixels:
@@ -134,7 +146,7 @@ def image_shape(pixels: int, last_name: str) -> tuple[int, ...]:
 
 
 def _parse_fast(body: bytes, layout: Layout) -> tuple[NDArray[np.uint8], Labels | None] | None:
-    """Parse rows that are as they should be; ``None`` where they are not, or are spelled unusually."""
+    """Parse well-formed rows; return None if a row is wrong or written unusually."""
     import polars as pl  # here, since it takes longer to import than all of fastbp
 
     types = {f"column_{i}": pl.UInt8 for i in range(layout.columns)}
@@ -144,7 +156,7 @@ def _parse_fast(body: bytes, layout: Layout) -> tuple[NDArray[np.uint8], Labels 
         frame = pl.read_csv(body, has_header=False, schema=schema, quote_char=None)
     except pl.exceptions.PolarsError:
         return None
-    # A short row is filled up with nulls, and a blank line is a row of them.
+    # polars fills a short row with nulls; a blank line is a row of nulls.
     if frame.height == 0 or any(frame.null_count().row(0)):
         return None
     labels = None
@@ -158,9 +170,9 @@ def _parse_fast(body: bytes, layout: Layout) -> tuple[NDArray[np.uint8], Labels 
 def _parse_rows(
     path: Path, number: int, body: bytes, layout: Layout
 ) -> tuple[NDArray[np.uint8], Labels | None]:
-    """Parse row by row: names the line of what is wrong, and takes quotes, spaces and 5.0 for 5.
+    """Parse row by row, with quotes, spaces and 5.0 for 5; errors name the line.
 
-    Takes all that ``_parse_fast`` takes, to the same values, in about five times the time.
+    It gives the same values as `_parse_fast` in about five times the time.
     """
     pixels, labels = _WholeNumbers(255), _WholeNumbers(MAX_CLASSES - 1)
     pixel_of = pixels.__getitem__
@@ -186,7 +198,7 @@ def _parse_rows(
 
 
 def _bad_field(path: Path, number: int, line: bytes, layout: Layout) -> DataError:
-    """Error for the first field of a line that is not what its column holds."""
+    """Return the error for the first wrong field of a line."""
     for column, field in enumerate(line.split(b",")):
         kind, largest = ("label", MAX_CLASSES - 1) if column == layout.label else ("pixel", 255)
         try:
@@ -197,11 +209,14 @@ def _bad_field(path: Path, number: int, line: bytes, layout: Layout) -> DataErro
                 f"{printable(path)}: line {number}, column {column + 1}: found {found}, "
                 f"expected a {kind}, a whole number from 0 to {largest}"
             )
-    raise AssertionError("a line was refused whose fields are all right")
+    raise AssertionError("a line was rejected, but all of its fields are valid")
 
 
 class _WholeNumbers(dict[bytes, int]):
-    """Field -> number, each spelling parsed once; ``ValueError`` unless whole and from 0 to ``largest``."""
+    """Maps a field to its number; ValueError unless whole and from 0 to ``largest``.
+
+    Each spelling is parsed once.
+    """
 
     def __init__(self, largest: int) -> None:
         super().__init__()
@@ -221,7 +236,7 @@ def _unquote(field: bytes) -> bytes:
 
 
 def _number(field: bytes) -> float:
-    if b"_" in field:  # Python's own spelling of digits
+    if b"_" in field:  # Python accepts 1_000
         raise ValueError
     return float(field)
 

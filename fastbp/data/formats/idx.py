@@ -1,9 +1,11 @@
-"""IDX, the format of MNIST: a big-endian header with a type code and the sizes, then the values.
+"""IDX, the format of MNIST: a big-endian header, then the values.
 
-QMNIST's labels are a table of 8 columns, of which the first is the class (Yadav & Bottou, 2019).
+Bytes 0 and 1 of the header are zero, byte 2 is the type code, byte 3 the number of
+dimensions. The size of each dimension follows as a 32-bit integer, the number of
+samples first.
 
-Bytes 0 and 1 are zero, byte 2 is the type code, byte 3 the number of dimensions; each dimension follows as a
-32-bit integer, the number of samples first.
+The labels of QMNIST are a table of 8 columns; the first column is the class (Yadav &
+Bottou, 2019).
 """
 
 from __future__ import annotations
@@ -26,26 +28,27 @@ __all__ = ["find_file", "find_folder", "read_images", "read_labels"]
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-QMNIST_COLUMNS = 8  # of a labels file: class, series, writer, ...
+QMNIST_COLUMNS = 8  # columns of a labels file: class, series, writer, ...
 
 IMAGES_NAME = re.compile(r".*images.*idx.*", re.IGNORECASE)
 TEST_WORD = re.compile(r"(?<![a-z])(t10k|test)(?![a-z])", re.IGNORECASE)
 
 
 def find_folder(folder: Path) -> dict[str, Part]:
-    """Training and test part of a folder of IDX files, by MNIST's names.
+    """Find the training and the test part in a folder of IDX files named like MNIST's.
 
-    A name with ``t10k`` or ``test`` as a word is the test part, any other the training part. Of a file that
-    is there both plain and as gzip, the plain one counts.
+    A file name that contains ``t10k`` or ``test`` as a word is the test part, any other
+    the training part. An uncompressed file comes before a gzip file of the same name.
 
     Returns
     -------
-    parts under ``"train"`` and ``"test"``; none if there are no IDX images
+    dict
+        The parts under ``"train"`` and ``"test"``; empty without IDX images.
 
     Raises
     ------
     DataError
-        More than one file for a part.
+        There is more than one file for a part.
     """
     names = _file_names(folder)
     parts: dict[str, str] = {}
@@ -63,9 +66,10 @@ def find_folder(folder: Path) -> dict[str, Part]:
 
 
 def find_file(path: Path) -> dict[str, Part]:
-    """Part of an images file; its labels file stands beside it, named by ``labels`` and ``idx1``.
+    """Return the part of an images file, with the labels file next to it.
 
-    Or by ``labels`` and ``idx2-int``, as QMNIST's.
+    The name of the labels file has ``labels`` for ``images``, and ``idx1`` for
+    ``idx3``, or ``idx2-int`` as in QMNIST.
     """
     return {"train": _part(path)}
 
@@ -77,7 +81,7 @@ def _part(path: Path) -> Part:
         images=partial(read_images, path),
         labels_origin=printable(labels or path),
         labels=partial(read_labels, labels) if labels else None,
-        unlabelled="no labels file beside it, with labels for images and idx1 for idx3 in its name",
+        unlabelled="there is no labels file next to it, named with labels for images and idx1 for idx3",
     )
 
 
@@ -91,36 +95,42 @@ def _labels_beside(images: Path) -> Path | None:
         re.IGNORECASE,
     )
     names = [name for name in _file_names(images.parent) if pattern.fullmatch(name)]
-    # Plain or packed like the images comes first; the name itself makes the choice repeatable.
+    # A file compressed like the images comes first; sorting makes the choice
+    # repeatable.
     packed = images.name.endswith(".gz")
     names.sort(key=lambda name: (name.endswith(".gz") != packed, name))
     return images.parent / names[0] if names else None
 
 
 def _file_names(folder: Path) -> list[str]:
-    """Names in order; hidden files are left out, as macOS leaves ``._`` twins of real ones behind."""
+    """Return sorted names without hidden files: macOS adds ``._`` copies of
+    real ones.
+    """
     with reading(folder):
         return sorted(x.name for x in folder.iterdir() if x.is_file() and not x.name.startswith("."))
 
 
 def read_images(path: Path) -> tuple[Images, tuple[int, ...]]:
-    """Images of an IDX file.
+    """Read the images of an IDX file.
 
     Returns
     -------
-    images : (N, D), uint8 for integers, float32 or float64 for floats
-    shape : of one image, D in all
+    images : (N, D) array
+        Pixels: uint8 for integers, float32 or float64 for floats.
+    shape : tuple of int
+        Shape of one image; its product is D.
 
     Raises
     ------
     DataError
-        The file is not IDX, is damaged, or holds fewer than 2 dimensions or a pixel outside 0..255.
+        The file is not IDX or is damaged, has fewer than 2 dimensions, or a pixel is
+        outside 0..255.
     """
     with open_source(path) as source:
         values, start = _read(source)
         if values.ndim < 2:
             raise DataError(
-                f"{printable(path)}: found {values.ndim} dimension, as labels have; expected images, "
+                f"{printable(path)}: found {values.ndim} dimension, as in a labels file; expected images, "
                 "at least 2 dimensions with the number of images first"
             )
         shape = values.shape[1:]
@@ -132,13 +142,13 @@ def read_images(path: Path) -> tuple[Images, tuple[int, ...]]:
 
 
 def read_labels(path: Path) -> Labels:
-    """Labels of an IDX file, (N,) int64.
+    """Read the labels of an IDX file, (N,) of int64.
 
     Raises
     ------
     DataError
-        The file is not IDX, is damaged, or holds a label out of range, or other than 1 dimension, or 2 with
-        `QMNIST_COLUMNS` of 32-bit integers.
+        The file is not IDX or is damaged, a label is out of range, or the values are
+        neither one-dimensional nor a table of 32-bit integers with `QMNIST_COLUMNS`.
     """
     with open_source(path) as source:
         values, start = _read(source)
@@ -153,7 +163,7 @@ def read_labels(path: Path) -> Labels:
 
 
 def _read(source: ByteSource) -> tuple[NDArray[Any], int]:
-    """All values, and the byte at which they start."""
+    """Return all values, and the byte at which they start."""
     dtype, shape = _read_header(source)
     start = source.position
     expected = math.prod(shape) * dtype.itemsize
@@ -166,7 +176,7 @@ def _read(source: ByteSource) -> tuple[NDArray[Any], int]:
             f"{printable(source.path)}: found the end of the file at {source.byte(source.position)}, "
             f"expected {start + expected} bytes for {sizes} values of {dtype.itemsize} bytes"
         )
-    # Reading on also makes gzip compare its checksum.
+    # Reading to the end also verifies the checksum of gzip.
     if source.read(1):
         raise DataError(
             f"{printable(source.path)}: found more data at {source.byte(start + expected)}, "
@@ -176,7 +186,7 @@ def _read(source: ByteSource) -> tuple[NDArray[Any], int]:
 
 
 def _can_be_mapped(source: ByteSource, dtype: np.dtype[Any], end: int) -> bool:
-    """Whether the values are many, plain, whole, and bytes, which need no other order."""
+    """Return whether a file is large, uncompressed, complete, and holds bytes."""
     is_large = end >= MAPPED_FROM and not source.is_packed
     return is_large and dtype == np.uint8 and source.path.stat().st_size == end
 
@@ -187,7 +197,7 @@ def _read_header(source: ByteSource) -> tuple[np.dtype[Any], tuple[int, ...]]:
     if not magic:
         raise DataError(f"{name}: found an empty file, expected IDX")
     if magic.startswith(b"\x1f\x8b"):
-        raise DataError(f"{name}: found gzip inside gzip at {source.byte(0)}, expected IDX packed once")
+        raise DataError(f"{name}: found gzip inside gzip at {source.byte(0)}, expected gzip only once")
     if len(magic) < 4 or magic[:2] != b"\x00\x00":
         raise DataError(
             f"{name}: found {magic.hex(' ')} at {source.byte(0)}, "
@@ -198,7 +208,7 @@ def _read_header(source: ByteSource) -> tuple[np.dtype[Any], tuple[int, ...]]:
         raise DataError(
             f"{name}: found type code {magic[2]:02x} at {source.byte(2)}, expected one of {known}"
         )
-    # NumPy holds at most 64 dimensions; nothing real comes near.
+    # NumPy arrays have at most 64 dimensions; real data have far fewer.
     if not 1 <= magic[3] <= 32:
         raise DataError(f"{name}: found {magic[3]} dimensions at {source.byte(3)}, expected 1 to 32")
     sizes = source.read(4 * magic[3])

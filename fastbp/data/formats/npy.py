@@ -1,7 +1,8 @@
-"""npy: one NumPy array a file, named like the arrays of an npz: ``images.npy`` and ``labels.npy``, and so on.
+"""npy: a NumPy array in each file, such as ``images.npy`` and ``labels.npy``.
 
-Large arrays are mapped into memory, see ``mapped.py``. Files are read with NumPy's public header parser and
-bounded reads rather than ``numpy.load``, which allocates what a header claims before it looks at the data.
+The files are named like the arrays of an npz. Large arrays are mapped into memory
+(`fastbp.data.mapped`). NumPy's public header parser and bounded reads take the place of
+``numpy.load``, which allocates what a header claims before it reads the data.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ..source import open_source, printable, read_up_to, reading
 
 __all__ = ["LAYOUTS", "MAGIC", "array_images", "array_labels", "find_file", "find_folder", "read_array"]
 
-# (part, images, labels): the first layout of which the images are there counts.
+# (part, images, labels). The first layout that has images applies.
 LAYOUTS = (
     (("train", "x_train", "y_train"), ("test", "x_test", "y_test")),
     (("train", "images", "labels"),),
@@ -31,18 +32,20 @@ LAYOUTS = (
     (("train", "X", "y"),),
 )
 MAGIC = b"\x93NUMPY"
-MAPPED_TYPES = (np.dtype("u1"), np.dtype("=f4"), np.dtype("=f8"))  # training takes these as they are
+MAPPED_TYPES = (np.dtype("u1"), np.dtype("=f4"), np.dtype("=f8"))  # used as they are
 
 
 class Stream(Protocol):
-    """What an array is read from."""
+    """A stream that an array is read from."""
 
     def read(self, size: int, /) -> bytes | bytearray:
         """Read up to ``size`` bytes."""
 
 
 def find_folder(folder: Path) -> dict[str, Part]:
-    """Parts of a folder of npy files; none if it has no images under the names in ``LAYOUTS``."""
+    """Find the parts in a folder of npy files; empty without images named in
+    ``LAYOUTS``.
+    """
     with reading(folder):
         names = {x.name.removesuffix(".npy") for x in folder.iterdir() if x.suffix == ".npy" and x.is_file()}
     for layout in LAYOUTS:
@@ -57,7 +60,7 @@ def find_folder(folder: Path) -> dict[str, Part]:
 
 
 def find_file(path: Path) -> dict[str, Part]:
-    """Part of a file of images; its labels stand beside it, under the name that goes with the images'."""
+    """Return the part of an images file, with the labels file next to it."""
     stem = path.name.removesuffix(".gz").removesuffix(".npy")
     for layout in LAYOUTS:
         for _, images, labels in layout:
@@ -74,7 +77,7 @@ def _part(images: Path, labels: Path) -> Part:
         images=partial(_read_images, images),
         labels_origin=printable(labels if labelled else images),
         labels=partial(_read_labels, labels) if labelled else None,
-        unlabelled=f"no {printable(labels.name)} beside it",
+        unlabelled=f"there is no {printable(labels.name)} next to it",
     )
 
 
@@ -97,7 +100,7 @@ def _read(path: Path) -> NDArray[Any]:
 
 
 def _map(path: Path) -> NDArray[Any]:
-    """Map an array if it can be used as it is; read it otherwise, as from gzip."""
+    """Map an array if it can be used as it is; read it otherwise, such as from gzip."""
     name = printable(path)
     with open_source(path) as source:
         shape, is_fortran, dtype = _read_header(source, name)
@@ -113,17 +116,20 @@ def _map(path: Path) -> NDArray[Any]:
 
 
 def array_images(values: NDArray[Any], origin: str) -> tuple[Images, tuple[int, ...]]:
-    """Check images of an array, (N, ...).
+    """Check the images of an array, (N, ...).
 
     Returns
     -------
-    images : (N, D), uint8 for integers, float32 or float64 for floats
-    shape : of one image, D in all
+    images : (N, D) array
+        Pixels: uint8 for integers, float32 or float64 for floats.
+    shape : tuple of int
+        Shape of one image; its product is D.
 
     Raises
     ------
     DataError
-        The array has fewer than 2 dimensions, or holds a pixel outside 0..255 or not finite.
+        The array has fewer than 2 dimensions, or a pixel is outside 0..255 or not
+        finite.
     """
     if values.ndim < 2:
         raise DataError(
@@ -139,12 +145,12 @@ def array_images(values: NDArray[Any], origin: str) -> tuple[Images, tuple[int, 
 
 
 def array_labels(values: NDArray[Any], origin: str) -> Labels:
-    """Check labels of an array, (N,) or (N, 1), and return them as int64 (N,).
+    """Check the labels of an array, (N,) or (N, 1), and return them as (N,) of int64.
 
     Raises
     ------
     DataError
-        The array is of another shape, or holds a label out of range.
+        The array has another shape, or a label is out of range.
     """
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -159,7 +165,7 @@ def read_array(stream: Stream, origin: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        The stream is no npy, holds no plain numbers, or ends too early or too late.
+        The stream is not npy, does not hold plain numbers, or is too short or too long.
     """
     return _values(stream, origin, *_read_header(stream, origin))
 
@@ -174,7 +180,7 @@ def _values(
             f"{origin}: found the end after {len(data)} bytes of values, expected {expected} for "
             f"the shape {shape} of {dtype}"
         )
-    # Reading on also makes zipfile and gzip compare their checksums.
+    # Reading to the end also verifies the checksums of zipfile and gzip.
     if stream.read(1):
         raise DataError(f"{origin}: found more data after byte {expected} of the values, expected the end")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
@@ -185,17 +191,20 @@ def _read_header(stream: Stream, origin: str) -> tuple[tuple[int, ...], bool, np
         version = npy.read_magic(stream)  # type: ignore[arg-type]
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers of old writers are read all the same
+            warnings.simplefilter("ignore")  # about headers of old writers
             shape, is_fortran, dtype = read(stream)  # type: ignore[arg-type]
     except DataError:
         raise
-    except Exception as error:  # the header is a Python literal, and damaged text fails its parser in any way
+    except Exception as error:  # the header is a Python literal: damage raises anything
         raise DataError(
-            f"{origin}: found no npy header of plain numbers: {printable(error)[:200]}"
+            f"{origin}: found a damaged npy header, expected an array of numbers: {printable(error)[:200]}"
         ) from error
     if dtype.kind not in "uif":
         kind = "pickled objects" if dtype.hasobject else f"dtype {dtype}"
         raise DataError(f"{origin}: found {printable(kind)[:100]}, expected an array of integers or floats")
-    if len(shape) > 32 or any(size < 1 for size in shape):
-        raise DataError(f"{origin}: found the shape {printable(shape)[:100]}, expected sizes of at least 1")
+    # NumPy's parser accepts True as a size.
+    if len(shape) > 32 or any(type(size) is not int or size < 1 for size in shape):
+        raise DataError(
+            f"{origin}: found the shape {printable(shape)[:100]}, expected whole numbers of at least 1"
+        )
     return shape, is_fortran, dtype

@@ -21,12 +21,15 @@ __all__ = ["find_file", "read_images", "read_labels"]
 
 
 def find_file(path: Path) -> dict[str, Part]:
-    """Parts of an npz file: training and test with Keras's keys, otherwise all as the training part.
+    """Find the parts of an npz file.
+
+    With the keys of Keras these are a training and a test part, otherwise one training
+    part.
 
     Raises
     ------
     DataError
-        The file is not a whole npz, or has none of the known keys.
+        The file is damaged or not npz, or it has none of the known keys.
     """
     with _open(path) as archive:
         names = archive.namelist()
@@ -46,17 +49,21 @@ def _part(path: Path, images: str, labels: str, keys: set[str]) -> Part:
         images=partial(read_images, path, images),
         labels_origin=_origin(path, labels),
         labels=partial(read_labels, path, labels) if labels in keys else None,
-        unlabelled=f"no array '{labels}'",
+        unlabelled=f"there is no array '{labels}'",
     )
 
 
 def read_images(path: Path, key: str) -> tuple[Images, tuple[int, ...]]:
-    """Images of one array, as `npy.array_images`; DataError if it is damaged too."""
+    """Read the images of one array, see `npy.array_images`; DataError if it
+    is damaged.
+    """
     return array_images(_read(path, key), _origin(path, key))
 
 
 def read_labels(path: Path, key: str) -> Labels:
-    """Labels of one array, as `npy.array_labels`; DataError if it is damaged too."""
+    """Read the labels of one array, see `npy.array_labels`; DataError if it
+    is damaged.
+    """
     return array_labels(_read(path, key), _origin(path, key))
 
 
@@ -66,7 +73,7 @@ def _origin(path: Path, key: str) -> str:
 
 @contextmanager
 def _open(path: Path) -> Iterator[zipfile.ZipFile]:
-    # zipfile tells damage in many ways, encryption by RuntimeError.
+    # zipfile reports damage by many exceptions, encryption by RuntimeError.
     with reading(path):
         try:
             with zipfile.ZipFile(path) as archive:

@@ -1,7 +1,8 @@
-"""Parquet and Arrow tables: one image a row, its label in the column ``label`` or ``class``.
+"""Parquet and Arrow tables: a row for each image, labels in ``label`` or ``class``.
 
-The pixels are all other columns, in order, each a number; or they are one column, of lists of equal length
-(nested for height and width), or of encoded images as Hugging Face's data sets have them.
+The other columns are the pixels, in order, a number in each. Or one other column holds
+the images: lists of equal length (nested for height and width), or encoded images as in
+the data sets of Hugging Face.
 """
 
 from __future__ import annotations
@@ -25,21 +26,25 @@ if TYPE_CHECKING:
 
 __all__ = ["MAGICS", "find_file"]
 
+# By name: not every version of polars has all numeric types.
+PLAIN_TYPES = {f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)}
+PLAIN_TYPES |= {"Float16", "Float32", "Float64"}
 MAGICS = {b"PAR1": "read_parquet", b"ARROW1": "read_ipc", b"\xff\xff\xff\xff": "read_ipc_stream"}
 
 
 def find_file(path: Path) -> dict[str, Part]:
-    """Read a table, plain or gzip, as one part.
+    """Read a table, uncompressed or gzip, as one part.
 
     Returns
     -------
-    the part under ``"train"``: images (N, D), uint8 for integers, float32 or float64 for floats; labels int64
-    (N,), or none
+    dict
+        The part under ``"train"``: images (N, D), uint8 for integers, float32 or
+        float64 for floats; labels (N,) of int64, or none.
 
     Raises
     ------
     DataError
-        The file is damaged, or its columns do not hold what they should.
+        The file is damaged, or a column has a wrong type or value.
     """
     name = printable(path)
     frame = _read(path)
@@ -60,7 +65,7 @@ def find_file(path: Path) -> dict[str, Part]:
             images=lambda: (images, shape),
             labels_origin=name,
             labels=None if labels is None else lambda: labels,
-            unlabelled="no column named label",
+            unlabelled="there is no column named label",
         )
     }
 
@@ -82,10 +87,10 @@ def _read(path: Path) -> pl.DataFrame:
 
 def _labels(column: pl.Series, name: str) -> Labels:
     _refuse_nulls(column, name)
-    if not column.dtype.is_numeric():
+    if not _is_plain(column.dtype):
         raise DataError(
-            f"{name}: column {printable(repr(column.name))}: found labels of type {column.dtype}, expected "
-            "whole numbers"
+            f"{name}: column {printable(repr(column.name))}: found labels of type {printable(column.dtype)}, "
+            "expected whole numbers of at most 64 bits"
         )
     return as_labels(column.to_numpy(), name, lambda i: f"row {i} (from 0)")
 
@@ -100,16 +105,23 @@ def _images(frame: pl.DataFrame, name: str) -> tuple[Images, tuple[int, ...]]:
         shape = values.shape[1:]
     else:
         for column in frame:
-            if not column.dtype.is_numeric():
+            if not _is_plain(column.dtype):
                 raise DataError(
                     f"{name}: column {printable(repr(column.name))}: found {printable(column.dtype)}, "
-                    "expected numbers (pixels) in every column but the label's"
+                    "expected pixels in every column except the label: numbers of at most 64 bits"
                 )
         values = frame.to_numpy(order="c")
         shape = image_shape(frame.width, frame.columns[-1])
     rows = values.reshape(len(values), -1)
     width = rows.shape[1]
     return as_images(rows, name, lambda i: f"row {i // width} (from 0), pixel {i % width}"), shape
+
+
+def _is_plain(dtype: pl.DataType) -> bool:
+    """Return whether NumPy has this numeric type; it has no decimals and no
+    128 bits.
+    """
+    return str(dtype) in PLAIN_TYPES
 
 
 def _refuse_nulls(column: pl.Series, name: str) -> None:
@@ -122,12 +134,12 @@ def _refuse_nulls(column: pl.Series, name: str) -> None:
 
 
 def _fields(column: pl.Series) -> set[str]:
-    """Names in a column of structures; none in another."""
+    """Return the field names of a struct column; empty for another column."""
     return {field.name for field in getattr(column.dtype, "fields", [])}
 
 
 def _nested(column: pl.Series, place: str) -> NDArray[Any]:
-    """Values of lists that are all of one length, however deep they go, as an array."""
+    """Return nested lists of equal length as an array."""
     import polars as pl
 
     shape = [column.len()]
@@ -143,14 +155,20 @@ def _nested(column: pl.Series, place: str) -> NDArray[Any]:
             )
         shape.append(int(lengths[0]))
         column = column.explode()
-    if column.null_count() or not column.dtype.is_numeric():
-        found = "a missing value" if column.dtype.is_numeric() else f"values of type {column.dtype}"
-        raise DataError(f"{place}: found {printable(found)} in the lists, expected numbers")
+    if column.null_count() or not _is_plain(column.dtype):
+        found = "a missing value" if _is_plain(column.dtype) else f"values of type {column.dtype}"
+        raise DataError(
+            f"{place}: found {printable(found)} in the lists, expected numbers of at most 64 bits"
+        )
     return column.to_numpy().reshape(shape)
 
 
 def _encoded_images(column: pl.Series, place: str) -> NDArray[np.uint8]:
+    import polars as pl
+
     encoded = column.struct.field("bytes")
+    if encoded.dtype != pl.Binary:
+        raise DataError(f"{place}: found bytes of type {printable(encoded.dtype)}, expected encoded images")
     _refuse_nulls(encoded, place)
     sources = [partial(io.BytesIO, data) for data in encoded]
     return png.decode(sources, lambda i: f"{place}, row {i} (from 0)")

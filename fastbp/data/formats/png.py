@@ -1,10 +1,14 @@
-"""PNG images, a folder for each class: ``LABEL/*.png``, or ``train/LABEL/*.png`` and ``test/LABEL/*.png``.
+"""PNG images in a folder for each class: ``LABEL/*.png``.
 
-Pixels are grey levels; colour becomes its luma (ITU-R BT.601). Needs Pillow, the extra ``images``.
+With parts, the folders are ``train/LABEL/*.png`` and ``test/LABEL/*.png``.
+
+Pixels are grey levels; colour becomes its luma (ITU-R BT.601). Needs Pillow, the extra
+``images``.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..parts import MAX_CLASSES, Images, Part
-from ..source import printable, reading
+from ..source import check_regular, printable, reading
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,14 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["decode", "find_folder"]
 
 PARTS = ("train", "test")
+MOST_PIXELS = 1 << 24  # of an image
 GREY_OR_COLOUR = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}  # of 8 bits or fewer
 
 
 def find_folder(folder: Path) -> dict[str, Part]:
-    """Parts of a folder of classes; none if there are no PNG images in its subfolders.
+    """Find the parts in a folder of classes; empty without PNG images in subfolders.
 
-    Names of classes that are whole numbers are the labels. If any is a word, labels count the names in
-    alphabetical order, those of both parts together.
+    If all class names are whole numbers, these are the labels. Otherwise labels number
+    the names of both parts in alphabetical order.
     """
     classes = {key: _classes(folder / key) for key in PARTS}
     if not any(classes.values()):
@@ -41,7 +46,7 @@ def find_folder(folder: Path) -> dict[str, Part]:
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
-    """Name of each class -> its images, both in order; hidden files are left out."""
+    """Map each class name to its images, both sorted, without hidden files."""
     with reading(folder):
         if not folder.is_dir():
             return {}
@@ -64,7 +69,7 @@ def _numbers(names: Sequence[str], folder: Path) -> dict[str, int]:
         if number >= MAX_CLASSES:
             raise DataError(
                 f"{printable(folder / name)}: found label {name}, expected a whole number from 0 to "
-                f"{MAX_CLASSES - 1}, or words for all classes"
+                f"{MAX_CLASSES - 1}, or class names that are not numbers"
             )
     return numbers
 
@@ -88,50 +93,62 @@ def _read(paths: Sequence[Path]) -> tuple[Images, tuple[int, ...]]:
 
 
 def _open(path: Path) -> IO[bytes]:
+    check_regular(path)
     return path.open("rb")
 
 
 def decode(sources: Sequence[Callable[[], IO[bytes]]], place: Callable[[int], str]) -> NDArray[np.uint8]:
-    """Decode images of one size to grey levels, (N, height, width).
+    """Decode images of equal size to grey levels, (N, height, width).
 
     Parameters
     ----------
-    sources : each opens a stream of one encoded image; N >= 1
-    place : names the i-th of them, for messages
+    sources
+        Functions that open a stream of one encoded image each; at least one.
+    place
+        Describes the i-th image, for error messages.
 
     Raises
     ------
     DataError
-        There is no Pillow; or an image is damaged, of another size than the first, transparent, or of more
-        than 8 bits.
+        An image is damaged, transparent, too large, of another size than the first, or
+        has more than 8 bits; or Pillow is not installed.
     """
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise DataError("images need Pillow: pip install 'fastbp[images]'") from error
     values = np.empty((len(sources), 0, 0), np.uint8)
-    for i, source in enumerate(sources):
-        try:
-            with source() as stream, Image.open(stream) as image:
-                shape = (image.height, image.width)
-                if i == 0:
-                    _check_size(shape, place(i))
-                    values = np.empty((len(sources), *shape), np.uint8)
-                if shape != values.shape[1:]:
-                    raise DataError(
-                        f"{place(i)}: found {shape[0]}x{shape[1]} pixels, expected "
-                        f"{values.shape[1]}x{values.shape[2]} as in {place(0)}"
-                    )
-                values[i] = _grey(image, place(i))
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or printable(error)[:200]
-            raise DataError(f"{place(i)}: damaged, or not an image: {reason}") from error
+    with warnings.catch_warnings():
+        # Pillow only warns if a header claims far too many pixels.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for i, source in enumerate(sources):
+            try:
+                with source() as stream, Image.open(stream) as image:
+                    shape = (image.height, image.width)
+                    if i == 0:
+                        _check_size(shape, place(i))
+                        values = np.empty((len(sources), *shape), np.uint8)
+                    if shape != values.shape[1:]:
+                        raise DataError(
+                            f"{place(i)}: found {shape[0]}x{shape[1]} pixels, expected "
+                            f"{values.shape[1]}x{values.shape[2]} as in {place(0)}"
+                        )
+                    values[i] = _grey(image, place(i))
+            except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+                raise DataError(
+                    f"{place(i)}: found a huge image, expected {MOST_PIXELS:,} pixels at most"
+                ) from error
+            except UnidentifiedImageError as error:
+                raise DataError(f"{place(i)}: not a readable image; expected a PNG image") from error
+            except (OSError, SyntaxError, ValueError, EOFError) as error:
+                reason = (error.strerror if isinstance(error, OSError) else None) or printable(error)[:200]
+                raise DataError(f"{place(i)}: not a readable image: {reason}") from error
     return values
 
 
 def _check_size(shape: tuple[int, int], place: str) -> None:
-    if shape[0] * shape[1] > 1 << 24:
-        raise DataError(f"{place}: found {shape[0]}x{shape[1]} pixels, expected 2**24 at most")
+    if shape[0] * shape[1] > MOST_PIXELS:
+        raise DataError(f"{place}: found {shape[0]}x{shape[1]} pixels, expected {MOST_PIXELS:,} at most")
 
 
 def _grey(image: Image.Image, place: str) -> NDArray[np.uint8]:
@@ -140,5 +157,5 @@ def _grey(image: Image.Image, place: str) -> NDArray[np.uint8]:
     if "A" in image.mode or "transparency" in image.info:
         opacity = np.asarray(image.convert("RGBA"))[..., 3]
         if opacity.min() < 255:
-            raise DataError(f"{place}: is transparent; expected an image on a background")
+            raise DataError(f"{place}: found transparent pixels, expected an image with a background")
     return np.asarray(image.convert("L"), np.uint8)

@@ -1,4 +1,4 @@
-"""Data sets as files, a module each: summarize, convert, split and download them; see ``fastbp data``."""
+"""Tools for data sets: summarize, convert, split and download; see ``fastbp data``."""
 
 from __future__ import annotations
 

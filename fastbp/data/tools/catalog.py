@@ -1,10 +1,15 @@
-"""Public data sets that ``fastbp data download`` knows: their files, checksums and mirrors.
+"""Public data sets of ``fastbp data download``: files, checksums and mirrors.
 
-The SHA-256 is of the packed file. Source: PyTorch's torchvision, ``prototype/datasets/_builtin/mnist.py``;
-those of KMNIST are in TensorFlow Datasets, ``url_checksums/kmnist.txt``, too. EMNIST's is that of NIST's
-``gzip.zip`` in an earlier ``EMNIST.jl`` of JuliaML's MLDatasets.jl. torchvision has an MD5 for that file, and
-the SHA-256 of another zip, at its authors' university. Of what comes out of the archive no checksums are
-published: `fastbp.data.tools.emnist` checks names, headers, counts and the CRC of gzip.
+The SHA-256 is that of the compressed file. Sources of the checksums:
+
+- MNIST and its variants: torchvision, ``prototype/datasets/_builtin/mnist.py``;
+- KMNIST: also TensorFlow Datasets, ``url_checksums/kmnist.txt``;
+- EMNIST: NIST's ``gzip.zip`` in an earlier ``EMNIST.jl`` of JuliaML's MLDatasets.jl.
+  torchvision has an MD5 of that file, and the SHA-256 of another zip, from the
+  university of the authors.
+
+There are no published checksums of the files in EMNIST's archive;
+`fastbp.data.tools.emnist` checks names, headers, counts and the CRC of gzip.
 """
 
 from __future__ import annotations
@@ -19,15 +24,20 @@ __all__ = ["CATALOG", "Source"]
 
 @dataclass(frozen=True)
 class Source:
-    """A data set to fetch.
+    """A data set to download.
 
     Attributes
     ----------
-    about : authors and licence, one line
-    files : name -> SHA-256 of the file, in hexadecimal digits
-    mirrors : addresses of folders that hold the files, tried in this order
-    folder : where the files go by default, empty for the data set's name
-    split : of EMNIST's archive, to unpack into a folder inside of that one; or empty
+    about
+        Authors and licence, one line.
+    files
+        SHA-256 of each file, in hexadecimal digits, by file name.
+    mirrors
+        URLs of folders with the files, in the order in which they are tried.
+    folder
+        Default folder for the files; empty for the name of the data set.
+    split
+        Split of EMNIST's archive, which is unpacked into a subfolder; or empty.
     """
 
     about: str

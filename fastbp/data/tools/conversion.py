@@ -1,7 +1,8 @@
-"""Write a data set as IDX, CSV or npz; the name of the file decides which, ``.gz`` at its end packs it.
+"""Write a data set as IDX, CSV or npz.
 
-npz holds both parts of a data set. A CSV or a pair of IDX files holds one, so that two parts become files of
-their own: ``NAME-train.csv`` and ``NAME-test.csv``, ``train-NAME`` and ``test-NAME``.
+The file name decides the format; the suffix ``.gz`` compresses the file. An npz holds
+both parts of a data set. CSV and IDX hold one part, so two parts go to separate files:
+``NAME-train.csv`` and ``NAME-test.csv``, or ``train-NAME`` and ``test-NAME``.
 """
 
 from __future__ import annotations
@@ -28,50 +29,59 @@ Parts = Mapping[str, Dataset]
 
 @dataclass(frozen=True)
 class _Format:
-    """How a format names its files, and how it writes them."""
+    """Functions of a format that name its files and write them."""
 
     names: Callable[[str, Parts], list[str]]
     write: Callable[[list[BinaryIO], Parts], None]
 
 
 def convert(source: str | Path, out: Path, *, part: str | None = None, force: bool = False) -> list[Path]:
-    """Write what ``--data`` takes in another format, and return the files.
+    """Write a data set in another format, and return the paths of the files.
 
     Parameters
     ----------
-    source : as for `fastbp.data.dataset.load_training`
-    out : file to write; its name decides the format
-    part : "train" or "test": write this one alone
-    force : replace files that are there
+    source
+        Data set, as for `fastbp.data.dataset.load_training`.
+    out
+        File to write. Its name decides the format.
+    part
+        Write only this part, ``"train"`` or ``"test"``.
+    force
+        Replace existing files.
 
     Raises
     ------
-    ConfigError : the name says no format, or a file is there already
-    DataError : the source is missing or damaged, or holds what the format cannot
-    FastbpError : a file cannot be written; all or none of them appear
+    ConfigError
+        The name matches no format, or a file exists.
+    DataError
+        The source is missing or damaged, or the format cannot represent it.
+    FastbpError
+        A file cannot be written. Then no file is written.
     """
-    _format_of(out)  # a slip in the name should not wait for the data
+    _format_of(out)  # report a wrong name before the data are read
     return write_parts(pick_part(load_parts(source), part), out, force=force)
 
 
 def pick_part(parts: dict[str, Dataset], part: str | None) -> dict[str, Dataset]:
-    """Keep one part, or all for None; ConfigError for one that the data do not have."""
+    """Select one part, or all for None; ConfigError if there is no such part."""
     if part is None:
         return parts
     if part not in parts:
-        raise ConfigError(f"--part is {printable(part)!r}; the data have {' and '.join(sorted(parts))}")
+        raise ConfigError(f"--part is {printable(part)!r}; expected {' or '.join(sorted(parts))}")
     return {part: parts[part]}
 
 
 def write_parts(parts: Parts, out: Path, *, force: bool = False) -> list[Path]:
-    """Write parts, under "train" and "test", and return the files; raises as `convert`."""
+    """Write parts, named "train" and "test", and return the paths; raises as
+    `convert`.
+    """
     kind = _format_of(out)
     paths = [out.with_name(name) for name in kind.names(out.name, parts)]
     for path in paths:
         if path.is_dir():
-            raise ConfigError(f"{printable(path)}: is a folder; expected the name of a file: {FORMATS}")
+            raise ConfigError(f"{printable(path)}: is a folder; expected a file name: {FORMATS}")
         if path.exists() and not force:
-            raise ConfigError(f"{printable(path)}: is there already; choose another name, or use --force")
+            raise ConfigError(f"{printable(path)}: already exists; choose another name, or use --force")
     with ExitStack() as stack:
         streams = [stack.enter_context(_open(path)) for path in paths]
         kind.write(streams, parts)
@@ -82,7 +92,7 @@ def write_parts(parts: Parts, out: Path, *, force: bool = False) -> list[Path]:
 def _open(path: Path) -> Iterator[BinaryIO]:
     with writing(path) as file:
         if path.suffix == ".gz":
-            # Without name and time, so that the same data give the same bytes.
+            # Without name and time: the same data give the same bytes.
             with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
                 yield packed  # type: ignore[misc]
         else:
@@ -97,4 +107,4 @@ def _format_of(path: Path) -> _Format:
         return _Format(csv_names, write_csv)
     if "idx" in name and "images" in name:
         return _Format(idx_names, write_idx)
-    raise ConfigError(f"{printable(path)}: the name says no format; expected {FORMATS}")
+    raise ConfigError(f"{printable(path)}: the name matches no format; expected {FORMATS}")

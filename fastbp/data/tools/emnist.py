@@ -1,9 +1,11 @@
-"""EMNIST's archive to folders that ``--data`` takes: one of its six splits, its images upright.
+"""Unpack a split of EMNIST's archive into a folder that ``--data`` takes.
 
-The archive is a zip of gzip files in IDX, as MNIST has them, but every image is transposed: written column
-after column. Here they are turned back. Of the archive the SHA-256 is known, of the files in it none: their
-names, headers, lengths and the checksums of gzip are compared. Source of names and counts: Cohen et al.,
-"EMNIST: extending MNIST to handwritten letters" (2017); torchvision, in ``prototype/datasets/_builtin``.
+The archive is a zip of gzip files in IDX, the format of MNIST, but every image is
+transposed: written column by column. They are transposed back here. The SHA-256 of the
+archive is published, those of the files are not: names, headers, lengths and the
+checksums of gzip are verified. Source of names and counts: Cohen et al., "EMNIST:
+extending MNIST to handwritten letters" (2017); torchvision,
+``prototype/datasets/_builtin``.
 """
 
 from __future__ import annotations
@@ -37,9 +39,9 @@ SPLITS: Mapping[str, tuple[int, int]] = MappingProxyType(
         "mnist": (60_000, 10_000),
     }
 )
-"""Samples for training and test."""
+"""Number of training and test samples of each split."""
 SIDE = 28
-AT_ONCE = 4096  # images: a split has up to 550 MB of them
+AT_ONCE = 4096  # images per block: a split has up to 550 MB
 UNSIGNED_BYTES = 0x08
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
@@ -47,7 +49,7 @@ Shape = tuple[int, ...]
 
 
 def _shapes(split: str) -> dict[str, Shape]:
-    """Names of a split's files, and what each holds."""
+    """Return the shape of the values in each file of a split, by file name."""
     shapes: dict[str, Shape] = {}
     for part, count in zip(("train", "test"), SPLITS[split], strict=True):
         shapes[f"emnist-{split}-{part}-images-idx3-ubyte.gz"] = (count, SIDE, SIDE)
@@ -56,37 +58,45 @@ def _shapes(split: str) -> dict[str, Shape]:
 
 
 def unpacked(folder: Path, split: str) -> list[Path]:
-    """Return a split's files, none unless all are in the folder with the headers that they should have."""
+    """Return the files of a split; empty unless all are there with correct headers."""
     paths = {folder / name: shape for name, shape in _shapes(split).items()}
     return list(paths) if all(_has_header(path, shape) for path, shape in paths.items()) else []
 
 
 def unpack(archive: Path, folder: Path, split: str, *, force: bool = False) -> list[Path]:
-    """Write a split's files, all of them or none.
+    """Write the files of a split, all of them or none.
 
     Parameters
     ----------
-    archive : EMNIST's zip
-    folder : made if it is missing
-    split : a name in `SPLITS`
-    force : replace files of these names that hold something else
+    archive
+        The zip file of EMNIST.
+    folder
+        Folder to write to; it is created if it does not exist.
+    split
+        A name in `SPLITS`.
+    force
+        Replace existing files with other contents.
 
     Returns
     -------
-    images and labels for training, then for testing
+    list of Path
+        Images and labels of the training part, then of the test part.
 
     Raises
     ------
-    ConfigError : a file of that name holds something else
-    DataError : the archive lacks a file, or has another in its place
-    FastbpError : a file cannot be written
+    ConfigError
+        A file with other contents exists.
+    DataError
+        The archive lacks a file, or a file is damaged.
+    FastbpError
+        A file cannot be written.
     """
     shapes = _shapes(split)
     for name, shape in shapes.items():
         if not force and (folder / name).exists() and not _has_header(folder / name, shape):
             raise ConfigError(
-                f"{printable(folder / name)}: is there already and is not EMNIST's; choose another --out, or "
-                "use --force"
+                f"{printable(folder / name)}: already exists and is not a file of EMNIST; choose another "
+                "--out, or use --force"
             )
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -98,7 +108,9 @@ def unpack(archive: Path, folder: Path, split: str, *, force: bool = False) -> l
                 to = stack.enter_context(writing(folder / name))
                 _copy_member(packed, members[name], to, shape)
     except zipfile.BadZipFile as error:
-        raise DataError(f"{printable(archive)}: damaged ({printable(error)}); expected EMNIST's") from error
+        raise DataError(
+            f"{printable(archive)}: damaged ({printable(error)}); expected the archive of EMNIST"
+        ) from error
     return [folder / name for name in shapes]
 
 
@@ -121,18 +133,19 @@ def _copy_member(packed: zipfile.ZipFile, member: str, to: BinaryIO, shape: Shap
         with packed.open(member) as inner, gzip.open(inner) as source:
             _copy(source, to, shape, origin)
     except DAMAGED as error:
-        # Here, since a damaged gzip file is an OSError, as a full disk is.
-        raise DataError(f"{origin}: damaged ({printable(error)}); expected EMNIST's") from error
+        # Caught here: gzip reports damage by OSError, as the system reports a full
+        # disk.
+        raise DataError(f"{origin}: damaged ({printable(error)}); expected a file of EMNIST") from error
 
 
 def _copy(source: gzip.GzipFile, to: BinaryIO, shape: Shape, origin: str) -> None:
-    """Copy an IDX file into gzip; images upright."""
+    """Copy an IDX file into gzip, and transpose its images."""
     header = _header(shape)
     if (found := source.read(len(header))) != header:
         raise DataError(
             f"{origin}: found the header {found.hex(' ')}, expected {' x '.join(map(str, shape))} bytes"
         )
-    # No name and no time inside: the same bytes whenever it is done.
+    # Without name and time: the same data give the same bytes.
     with gzip.GzipFile(filename="", mode="wb", fileobj=to, compresslevel=6, mtime=0) as out:
         out.write(header)
         count, size = shape[0], math.prod(shape[1:])
@@ -143,5 +156,5 @@ def _copy(source: gzip.GzipFile, to: BinaryIO, shape: Shape, origin: str) -> Non
                 raise DataError(f"{origin}: found the end after {first * size + len(values)} values")
             rows = values.reshape(-1, *shape[1:])
             out.write(rows.transpose(0, 2, 1).tobytes() if rows.ndim == 3 else rows.tobytes())
-        if source.read(1):  # reading to the end also compares gzip's checksum
+        if source.read(1):  # reading to the end also verifies the checksum of gzip
             raise DataError(f"{origin}: found more values than {' x '.join(map(str, shape))}")

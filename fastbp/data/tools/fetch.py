@@ -1,4 +1,7 @@
-"""Fetch a public data set: from the first mirror that has it, going on where a fetch broke off, checked."""
+"""Download a public data set from the first mirror that has it, and verify it.
+
+An interrupted download is resumed.
+"""
 
 from __future__ import annotations
 
@@ -13,70 +16,69 @@ from pathlib import Path
 
 from ...errors import ConfigError, DataError, FastbpError
 from ..source import printable
-from .catalog import CATALOG
+from .catalog import CATALOG, Source
 from .emnist import unpack, unpacked
 
 __all__ = ["download"]
 
 CHUNK = 1 << 16
 TIMEOUT = 30.0  # seconds without an answer
-LARGEST = 1 << 30  # bytes of one file; the largest of the catalogue, EMNIST's archive, has half of that
+LARGEST = 1 << 30  # bytes of a file: twice the largest one, EMNIST's archive
 
 
 class _BrokenError(Exception):
-    """A mirror did not give the file; says why."""
+    """A mirror did not deliver the file; the message says why."""
 
 
 def download(
     name: str, folder: Path | None = None, *, force: bool = False, announce: Callable[[str], None] = print
 ) -> list[Path]:
-    """Fetch the files of a data set. Those that are there and right are not fetched again.
+    """Download the files of a data set. Existing, correct files are kept.
 
     Parameters
     ----------
-    name : one of `fastbp.data.tools.catalog.CATALOG`
-    folder : where the files go, made if it is missing; by default a folder of this name. EMNIST's archive, of
-        which all splits are made, is kept in ``emnist``, and each split in a folder inside
-    force : replace files of these names that hold something else
-    announce : told what is fetched from where, a line each
+    name
+        A name in `fastbp.data.tools.catalog.CATALOG`.
+    folder
+        Folder for the files; it is created if it does not exist. By default a folder
+        with the name of the data set. The archive of EMNIST, which holds all splits,
+        goes to ``emnist``, and each split to a subfolder.
+    force
+        Replace existing files with other contents.
+    announce
+        Called with a line of text for each download.
 
     Returns
     -------
-    the files; a folder with them is what ``--data`` takes
+    list of Path
+        The files. Their folder is what ``--data`` takes.
 
     Raises
     ------
-    ConfigError : there is no such data set, or a file of that name holds something else
-    DataError : no mirror has a file; what came of it is kept, and the next call goes on from there. Or an
-        archive does not hold what it should
-    FastbpError : a file cannot be written
+    ConfigError
+        There is no such data set, or a file with other contents exists.
+    DataError
+        No mirror delivers a file, or an archive is damaged. A partial download is kept
+        and resumed by the next call.
+    FastbpError
+        A file cannot be written.
     """
     if name not in CATALOG:
-        raise ConfigError(f"{printable(name)}: is no known data set; expected one of: {', '.join(CATALOG)}")
+        raise ConfigError(f"{printable(name)}: unknown data set; expected one of: {', '.join(CATALOG)}")
     source = CATALOG[name]
     folder = Path(source.folder or name) if folder is None else folder
     if source.split and not force and (paths := unpacked(folder / source.split, source.split)):
-        return paths  # without the archive, which may be gone
-    paths = []
+        return paths  # the archive may have been deleted
     was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file, checksum in source.files.items():
-            path = folder / file
-            if path.exists() and _sha256(path) != checksum and not force:
-                raise ConfigError(
-                    f"{printable(path)}: is there already and is not {name}'s; choose another --out, or "
-                    "use --force"
-                )
-            if not path.exists() or _sha256(path) != checksum:
-                _fetch(path, checksum, [mirror + file for mirror in source.mirrors], announce)
-            paths.append(path)
+        paths = [_complete(folder / file, name, source, announce, force=force) for file in source.files]
         if source.split:
             announce(f"{printable(folder / source.split)}: unpacking {source.split}")
             return unpack(paths[0], folder / source.split, source.split, force=force)
     except DataError:
         if not was_there:
-            with suppress(OSError):  # not empty: there is something to go on from
+            with suppress(OSError):  # not empty: a partial download to resume
                 folder.rmdir()
         raise
     except OSError as error:
@@ -84,16 +86,30 @@ def download(
     return paths
 
 
+def _complete(path: Path, name: str, source: Source, announce: Callable[[str], None], *, force: bool) -> Path:
+    """Download a file unless it exists and is correct."""
+    checksum = source.files[path.name]
+    is_correct = path.exists() and _sha256(path) == checksum
+    if path.exists() and not is_correct and not force:
+        raise ConfigError(
+            f"{printable(path)}: already exists and is not a file of {name}; choose another --out, or "
+            "use --force"
+        )
+    if not is_correct:
+        _fetch(path, checksum, [mirror + path.name for mirror in source.mirrors], announce)
+    return path
+
+
 def _fetch(path: Path, checksum: str, addresses: list[str], announce: Callable[[str], None]) -> None:
     partial = path.with_name(f".{path.name}.part")
     reasons = []
     for address in addresses:
-        announce(f"{printable(path)}: fetching {address}")
+        announce(f"{printable(path)}: downloading {address}")
         resumed = partial.exists()
         try:
             _receive(address, partial)
             if resumed and _sha256(partial) != checksum:
-                partial.unlink()  # what was there before may be what is wrong
+                partial.unlink()  # the part from before may be wrong
                 _receive(address, partial)
             if _sha256(partial) != checksum:
                 partial.unlink()
@@ -103,11 +119,11 @@ def _fetch(path: Path, checksum: str, addresses: list[str], announce: Callable[[
             continue
         os.replace(partial, path)
         return
-    raise DataError(f"{printable(path)}: no mirror has it ({'; '.join(reasons)}); try again later")
+    raise DataError(f"{printable(path)}: no mirror delivered it ({'; '.join(reasons)}); try again later")
 
 
 def _receive(address: str, partial: Path) -> None:
-    """Append to the partial file what is missing of it; from the beginning if the server does not go on."""
+    """Resume a partial file, or start again if the server cannot resume."""
     start = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(address)
     if start:
@@ -121,7 +137,7 @@ def _receive(address: str, partial: Path) -> None:
             length = response.headers["Content-Length"]
             _store(response, partial, mode, start, None if length is None else start + int(length))
     except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # there is nothing beyond: the partial file is whole, or wrong
+        if error.code == 416 and start:  # no bytes are left: complete, or wrong
             return
         raise _BrokenError(f"answers {error.code} {printable(error.reason)}") from error
     except urllib.error.URLError as error:

@@ -1,4 +1,4 @@
-"""Split labelled samples into a training and a test part that have the same mix of classes."""
+"""Split samples into a training and a test part, stratified by class."""
 
 from __future__ import annotations
 
@@ -14,29 +14,35 @@ from ..parts import Labels
 
 __all__ = ["split_part", "stratify"]
 
-TEST_PART = 1  # the epoch of `Stream.SPLIT`; validation has 0
+TEST_PART = 1  # epoch of `Stream.SPLIT`; 0 is the validation split
 
 
 def stratify(labels: Labels, fraction: float, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw the samples of a test part, class by class.
+    """Draw the samples of a test part, stratified by class.
 
     Parameters
     ----------
-    labels : (N,), int64, >= 0
-    fraction : 0 < fraction < 1 of each class, to within one sample; ``round(N * fraction)`` samples in all,
-        fewer only where a class would be left without a sample to train on
-    seed : 0 <= seed < 2**63
+    labels : (N,) array of int64
+        Classes, >= 0.
+    fraction
+        Size of the test part, 0 < fraction < 1: that of each class to within one
+        sample, and ``round(N * fraction)`` samples in total. There are fewer only if a
+        class would have no training sample otherwise.
+    seed
+        Random seed, 0 <= seed < 2**63.
 
     Returns
     -------
-    train_rows, test_rows : sorted, together every row once, neither empty
+    train_rows, test_rows : arrays of int64
+        Sorted row numbers. Each row is in one of the two; neither is empty.
 
     Raises
     ------
-    ConfigError : the fraction or the seed is out of range, or a part would be empty
+    ConfigError
+        The fraction or the seed is out of range, or a part would be empty.
     """
     if not 0 < fraction < 1:
-        raise ConfigError(f"the test part is {fraction:g} of the data; expected more than 0 and less than 1")
+        raise ConfigError(f"the size of the test part is {fraction:g}; expected above 0 and below 1")
     draw = generator(seed, Stream.SPLIT, TEST_PART)
     order = draw.permutation(len(labels))
     counts = np.bincount(labels)
@@ -49,13 +55,17 @@ def stratify(labels: Labels, fraction: float, seed: int = 0) -> tuple[NDArray[np
     if tested.all() or not tested.any():
         raise ConfigError(
             f"a test part of {fraction:g} of {len(labels)} samples leaves a part empty; expected more "
-            "samples or another part"
+            "samples, or another size"
         )
     return np.sort(by_class[~tested]).astype(np.int64), np.sort(by_class[tested]).astype(np.int64)
 
 
 def _apportion(counts: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
-    """Test samples of each class, by largest remainders (Hamilton's method); one at least stays to train."""
+    """Return the number of test samples of each class, by largest remainders.
+
+    This is Hamilton's method of apportionment, except that each class keeps one
+    training sample.
+    """
     exact = counts * fraction
     shares = np.floor(exact).astype(np.int64)
     most = np.maximum(counts - 1, 0)
@@ -68,11 +78,14 @@ def _apportion(counts: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
 
 
 def split_part(data: Dataset, fraction: float, seed: int = 0) -> dict[str, Dataset]:
-    """Split one part in two, under "train" and "test"; samples keep their order. Without labels, by chance.
+    """Split a part in two, named "train" and "test"; samples keep their order.
+
+    Without labels the split is random.
 
     Raises
     ------
-    ConfigError : as `stratify`
+    ConfigError
+        As for `stratify`.
     """
     labels = np.zeros(len(data.images), np.int64) if data.labels is None else data.labels
     rows = dict(zip(("train", "test"), stratify(labels, fraction, seed), strict=True))

@@ -1,4 +1,4 @@
-"""What a data set holds: samples, sizes, types, labels and range."""
+"""Summary of a data set: samples, shape, dtype, range and labels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,22 @@ PIXELS_AT_ONCE = 1 << 22  # 32 MB of float64 for the mean, however large the dat
 
 @dataclass(frozen=True, kw_only=True)
 class PartSummary:
-    """One part of a data set.
+    """Summary of one part of a data set.
 
     Attributes
     ----------
-    samples : number of images
-    shape : of one image
-    dtype : of the pixels
-    minimum, maximum, mean : of all pixels
-    classes : labels of all parts go from 0 to classes - 1, at least 2; 0 when unlabelled
-    labels : how many samples each class has, (classes,); None when unlabelled
+    samples
+        Number of images.
+    shape
+        Shape of one image.
+    dtype
+        Dtype of the pixels.
+    minimum, maximum, mean
+        Statistics of all pixels.
+    classes
+        Number of classes in all parts, at least 2; 0 without labels.
+    labels
+        Number of samples of each class, ``classes`` of them; None without labels.
     """
 
     samples: int
@@ -40,17 +46,17 @@ class PartSummary:
     labels: tuple[int, ...] | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
 def summarize(spec: str | Path) -> dict[str, PartSummary]:
-    """Describe each part of what ``--data`` takes, under "train" and "test".
+    """Summarize each part of a data set, under "train" and "test".
 
     Raises
     ------
     DataError
-        Something is missing or damaged; one line that says where.
+        Data are missing or damaged.
     """
     return {key: _summarize(part) for key, part in load_parts(spec).items()}
 

@@ -1,4 +1,4 @@
-"""How IDX, CSV and npz write parts: the inverse of the readers in ``fastbp.data.dataset``."""
+"""Writers of IDX, CSV and npz: the inverse of the readers in `fastbp.data.formats`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..dataset import Dataset
 
 __all__ = ["csv_names", "idx_names", "npz_names", "write_csv", "write_idx", "write_npz"]
 
-ROWS_AT_ONCE = 4096  # of text, so that a file larger than memory can be written
+ROWS_AT_ONCE = 4096  # rows per block: a file may be larger than memory
 
 IDX_CODES = {
     "uint8": (0x08, "u1"),
@@ -28,12 +28,14 @@ Parts = Mapping[str, Dataset]
 
 
 def npz_names(name: str, _: Parts) -> list[str]:
-    """One file for all parts."""
+    """Return the name of the one file for all parts."""
     return [name]
 
 
 def write_npz(streams: list[BinaryIO], parts: Parts) -> None:
-    """Write arrays under Keras's keys, or ``images`` and ``labels`` where there is a training part alone."""
+    """Write arrays with the keys of Keras, or ``images`` and ``labels`` for
+    one part.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     for key, data in parts.items():
         images, labels = ("images", "labels") if set(parts) == {"train"} else (f"x_{key}", f"y_{key}")
@@ -44,7 +46,9 @@ def write_npz(streams: list[BinaryIO], parts: Parts) -> None:
 
 
 def csv_names(name: str, parts: Parts) -> list[str]:
-    """``NAME.csv`` for one part, ``NAME-train.csv`` and ``NAME-test.csv`` for two."""
+    """Return ``NAME.csv``, or ``NAME-train.csv`` and ``NAME-test.csv`` for
+    two parts.
+    """
     if len(parts) == 1:
         return [name]
     stem, suffix = re.fullmatch(r"(.*)(\.csv(?:\.gz)?)", name, re.IGNORECASE).groups()  # type: ignore[union-attr]
@@ -54,20 +58,21 @@ def csv_names(name: str, parts: Parts) -> list[str]:
 def write_csv(streams: list[BinaryIO], parts: Parts) -> None:
     """Write a header, then the label and the pixels of an image in each row.
 
-    Pixels are named by row and column, 1x1 to 28x28, from which the reader knows height and width; of a shape
-    that is not height and width, it keeps the number of pixels alone.
+    Pixels are named by row and column, 1x1 to 28x28; the reader derives height and
+    width from these names. Of other shapes only the number of pixels is kept.
 
     Raises
     ------
-    DataError : the pixels are not bytes
+    DataError
+        The pixels are not uint8.
     """
     import polars as pl  # here, since it takes longer to import than all of fastbp
 
     for stream, data in zip(streams, parts.values(), strict=True):
         if data.images.dtype != np.uint8:
             raise DataError(
-                f"{data.name}: pixels are {data.images.dtype}; CSV holds whole numbers from 0 to 255, write "
-                "npz or IDX"
+                f"{data.name}: pixels are {data.images.dtype}, but CSV holds whole numbers from 0 to 255; "
+                "write npz or IDX"
             )
         if len(data.shape) == 2:
             rows, columns = data.shape
@@ -83,7 +88,9 @@ def write_csv(streams: list[BinaryIO], parts: Parts) -> None:
 
 
 def idx_names(name: str, parts: Parts) -> list[str]:
-    """Images, then labels if there are any; ``train-NAME`` and ``test-NAME`` for two parts."""
+    """Return the names for images, then labels; ``train-`` and ``test-NAME`` for two
+    parts.
+    """
     names = []
     for key, data in parts.items():
         images = name if len(parts) == 1 else f"{key}-{name}"
@@ -94,13 +101,13 @@ def idx_names(name: str, parts: Parts) -> list[str]:
 
 
 def _labels_name(images: str) -> str:
-    """Name of the labels file that the reader looks for beside the images."""
+    """Return the name of the labels file that the reader expects next to the images."""
     before, after = re.fullmatch(r"(.*)images(.*)", images, re.IGNORECASE).groups()  # type: ignore[union-attr]
     return f"{before}labels" + re.sub(r"(?i)(idx)\d+", r"\g<1>1", after)
 
 
 def write_idx(streams: list[BinaryIO], parts: Parts) -> None:
-    """Write the IDX header (big-endian sizes after a type code) and the values, images and labels in turn."""
+    """Write IDX files: a header (type code, big-endian sizes), then the values."""
     remaining = iter(streams)
     for data in parts.values():
         _write_values(next(remaining), data.images, data.shape)

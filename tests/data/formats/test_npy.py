@@ -47,7 +47,7 @@ def test_both_parts(tmp_path, arrays):
 def test_any_other_name_has_its_labels_in_labels_npy(tmp_path, arrays):
     np.save(tmp_path / "digits.npy", arrays[0])
     assert load_test(tmp_path / "digits.npy").labels is None
-    assert "no labels.npy beside it" in message(tmp_path / "digits.npy")
+    assert "there is no labels.npy next to it" in message(tmp_path / "digits.npy")
     np.save(tmp_path / "labels.npy", arrays[1])
     np.testing.assert_array_equal(load_training(tmp_path / "digits.npy")[0].labels, arrays[1])
 
@@ -84,4 +84,12 @@ def test_cut_short(tmp_path, arrays, length):
     np.save(tmp_path / "images.npy", arrays[0])
     data = (tmp_path / "images.npy").read_bytes()
     (tmp_path / "images.npy").write_bytes(data[:length])
+    assert "images.npy: found" in message(tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["(True, 2)", "(13, True)", "(1.0, 2)", "(-1, 2)"])
+def test_a_header_whose_sizes_are_not_whole_numbers(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    (tmp_path / "images.npy").write_bytes(start + header.encode() + bytes(26))
     assert "images.npy: found" in message(tmp_path)

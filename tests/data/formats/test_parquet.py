@@ -88,7 +88,20 @@ def test_gzip_and_another_name(tmp_path, arrays):
         ({"label": [0, 1], "a": [[[1], [2]], [[1], []]]}, "lists of 0 to 1 values"),
         ({"label": [0, 1], "a": [[1, 2], [1, None]]}, "a missing value in the lists"),
         ({"label": [0, 1], "a": [["x"], ["y"]]}, "values of type String in the lists"),
-        ({"label": [0], "a": [{"bytes": b"no image", "path": ""}]}, r"row 0 \(from 0\): damaged, or not an"),
+        (
+            {"label": [0], "a": [{"bytes": 7, "path": ""}]},
+            "found bytes of type Int64, expected encoded images",
+        ),
+        ({"label": [0], "a": [{"bytes": {"b": 1}}]}, "found bytes of type Struct"),
+        ({"label": [0], "a": [{"b": 1}]}, "found values of type Struct.* in the lists, expected numbers"),
+        ({"label": [0], "a": [b"x"], "b": [1]}, "column 'a': found Binary, expected pixels"),
+        ({"label": [0], "a": pl.Series([1], dtype=pl.Int128)}, "column 'a': found Int128, expected pixels"),
+        ({"label": pl.Series([1], dtype=pl.Int128), "a": [0]}, "found labels of type Int128"),
+        ({"label": [0], "a": pl.Series([[1]], dtype=pl.List(pl.Int128))}, "found values of type Int128"),
+        (
+            {"label": [0], "a": [{"bytes": b"no image", "path": ""}]},
+            r"row 0 \(from 0\): not a readable image",
+        ),
         ({"label": [0, 1], "a": [{"bytes": b"x"}, {"bytes": None}]}, r"row 1 \(from 0\): found no value"),
     ],
 )

@@ -1,6 +1,9 @@
 """Folders of PNG images: labels, grey levels, and what is said about images that do not fit."""
 
 import builtins
+import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -87,9 +90,9 @@ def test_images_that_do_not_fit(tmp_path, rng):
     save(tmp_path / "1", "x.png", np.zeros((5, 4)))
     assert "1/x.png: found 5x4 pixels, expected 4x5" in message(tmp_path)
     (tmp_path / "1" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
-    assert "1/x.png: damaged, or not an image" in message(tmp_path)
+    assert "1/x.png: not a readable image" in message(tmp_path)
     save(tmp_path / "1", "x.png", np.zeros((4, 5, 4)))
-    assert "1/x.png: is transparent" in message(tmp_path)
+    assert "1/x.png: found transparent pixels" in message(tmp_path)
     Image.fromarray(np.zeros((4, 5), np.uint16)).save(tmp_path / "1" / "x.png")
     assert "1/x.png: found the mode I;16" in message(tmp_path)
 
@@ -101,7 +104,7 @@ def test_labels_out_of_range(tmp_path, rng):
 
 def test_a_folder_of_nothing(tmp_path):
     (tmp_path / "0").mkdir()
-    assert "no PNG images" in message(tmp_path)
+    assert "found no images in this folder" in message(tmp_path)
 
 
 def test_without_pillow(tmp_path, rng, monkeypatch):
@@ -115,3 +118,26 @@ def test_without_pillow(tmp_path, rng, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", missing)
     assert "pip install 'fastbp[images]'" in message(tmp_path)
+
+
+@pytest.mark.parametrize("side", [10_000, 30_000])  # Pillow warns of the one, and raises at the other
+def test_a_header_that_claims_a_huge_image(tmp_path, side):
+    chunks = [b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0), b"IDAT" + zlib.compress(b"")]
+    framed = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks]
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
+    found = message(tmp_path)
+    assert "0/x.png: found a huge image, expected 16,777,216 pixels at most" in found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_among_the_images_does_not_block(tmp_path, rng):
+    fill(tmp_path, rng, ["0"], n=1)
+    os.mkfifo(tmp_path / "0" / "a.png")
+    assert "0/a.png: is not a regular file" in message(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"just text", b"\x89PNG\r\n\x1a\n"])
+def test_a_single_image_is_no_data_set(tmp_path, content):
+    (tmp_path / "fake.png").write_bytes(content)
+    assert "fake.png: found a single image, expected a folder" in message(tmp_path / "fake.png")

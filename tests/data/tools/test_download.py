@@ -57,7 +57,7 @@ def test_a_file_comes_whole(server, folder):
     assert paths[0].read_bytes() == DATA
     assert names(folder) == [NAME]
     assert server.requests == [(f"/first/{NAME}", None)]
-    assert lines == [f"{folder / NAME}: fetching {server.url}/first/{NAME}"]
+    assert lines == [f"{folder / NAME}: downloading {server.url}/first/{NAME}"]
 
 
 def test_what_is_there_is_not_fetched_again(server, folder):
@@ -141,7 +141,7 @@ def test_too_much(folder, monkeypatch):
 def test_other_files_are_not_replaced_unasked(server, folder):
     folder.mkdir(parents=True)
     (folder / NAME).write_text("mine")
-    with pytest.raises(ConfigError, match="is there already and is not ours's"):
+    with pytest.raises(ConfigError, match="already exists and is not a file of ours"):
         get(folder)
     assert (folder / NAME).read_text() == "mine"
     assert server.requests == []
@@ -159,7 +159,7 @@ def run(*arguments, code=0):
 def test_command(server, tmp_path):
     result = run("ours")
     assert result.stdout == "made up: in ours\n"
-    assert result.stderr == f"ours/{NAME}: fetching {server.url}/first/{NAME}\n"
+    assert result.stderr == f"ours/{NAME}: downloading {server.url}/first/{NAME}\n"
     assert (tmp_path / "ours" / NAME).read_bytes() == DATA
     (tmp_path / "file").write_text("x")
     assert "cannot be written" in run("ours", "--out", "file", code=2).stderr
@@ -168,7 +168,7 @@ def test_command(server, tmp_path):
 def test_an_unknown_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("imagenet", code=2)
-    assert "imagenet: is no known data set; expected one of: mnist, fashion-mnist, kmnist" in result.stderr
+    assert "imagenet: unknown data set; expected one of: mnist, fashion-mnist, kmnist" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

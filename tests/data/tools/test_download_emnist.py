@@ -102,7 +102,7 @@ def test_a_split_comes_upright_and_can_be_trained_on(serve, tmp_path):
     paths, lines = get()
     assert [path.relative_to("emnist/letters").name for path in paths] == NAMES
     assert lines == [
-        f"emnist/gzip.zip: fetching {server.url}/first/gzip.zip",
+        f"emnist/gzip.zip: downloading {server.url}/first/gzip.zip",
         "emnist/letters: unpacking letters",
     ]
     training, testing = load_training(tmp_path / "emnist" / "letters")
@@ -161,7 +161,7 @@ def test_other_files_are_not_replaced_unasked(serve, tmp_path, content):
     mine = tmp_path / "emnist/letters" / NAMES[1]
     mine.parent.mkdir(parents=True)
     mine.write_bytes(content)
-    with pytest.raises(ConfigError, match="is there already and is not EMNIST's; choose another --out"):
+    with pytest.raises(ConfigError, match="already exists and is not a file of EMNIST; choose another --out"):
         get()
     assert mine.read_bytes() == content
     assert len(list(mine.parent.iterdir())) == 1

@@ -199,7 +199,7 @@ def test_one_part_alone():
     arrays = write("x.npz", parts=("train", "test"))
     fastbp("convert", "x.npz", "y.csv", "--part", "test")
     np.testing.assert_array_equal(load_training("y.csv")[0].labels, arrays["y_test"])
-    assert "the data have test and train" in mistake("convert", "x.npz", "z.csv", "--part", "valid")
+    assert "expected test or train" in mistake("convert", "x.npz", "z.csv", "--part", "valid")
 
 
 @pytest.mark.parametrize("out", ["y.npz", "y.csv", "images-idx3-ubyte"])
@@ -233,7 +233,7 @@ def test_a_name_without_a_format(here, out):
 def test_nothing_is_overwritten_unasked(here, there, out):
     write("x.npz")
     (here / there).write_text("mine")
-    assert f"{there}: is there already" in mistake("convert", "x.npz", out)
+    assert f"{there}: already exists" in mistake("convert", "x.npz", out)
     assert (here / there).read_text() == "mine"
     assert sorted(path.name for path in here.iterdir()) == sorted(["x.npz", there])
     fastbp("convert", "x.npz", out, "--force")
@@ -311,7 +311,7 @@ def test_stratify_draws_anew_with_each_seed():
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
 def test_a_part_out_of_range(fraction):
-    with pytest.raises(ConfigError, match="expected more than 0 and less than 1"):
+    with pytest.raises(ConfigError, match="expected above 0 and below 1"):
         stratify(np.zeros(9, np.int64), fraction)
 
 
@@ -348,7 +348,7 @@ def test_split_without_labels():
 
 def test_split_of_what_is_split_already():
     write("x.npz", n=30, parts=("train", "test"))
-    assert "has a test part already" in mistake("split", "x.npz", "y.npz")
+    assert "already has a test part" in mistake("split", "x.npz", "y.npz")
     fastbp("split", "x.npz", "y.npz", "--part", "train")
     assert sum(len(part.images) for part in load_parts("y.npz").values()) == 30
 
@@ -356,7 +356,7 @@ def test_split_of_what_is_split_already():
 @pytest.mark.parametrize("value", ["0", "1", "-3", "nan"])
 def test_split_by_a_part_out_of_range(here, value):
     write("x.npz")
-    assert "more than 0 and less than 1" in mistake("split", "x.npz", "y.npz", "--test", value)
+    assert "expected above 0 and below 1" in mistake("split", "x.npz", "y.npz", "--test", value)
     assert not (here / "y.npz").exists()
 
 
