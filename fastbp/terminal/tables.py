@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -18,8 +16,6 @@ from ..evaluation.evaluate import Evaluation
 from ..random import split
 from ..recipe.settings import Settings
 from ..runs.result import Result
-from ..verify.report import FACTOR, OUTSIDE_ALLOWED, Verification
-from ..verify.rounding import LIMIT, unit_roundoff
 from .lines import print_line as _print
 from .lines import print_table as _print_table
 from .numbers import format_loss, percent
@@ -33,7 +29,6 @@ __all__ = [
     "print_evaluation",
     "print_evaluations",
     "print_robustness",
-    "print_verification",
     "summary_line",
 ]
 
@@ -236,99 +231,3 @@ def _print_confusion(console: Console, matrix: NDArray[np.int64]) -> None:
     pairs = [divmod(place, classes) for place in places.tolist() if mistakes.flat[place]]
     rows = [(str(label), str(guess), f"{mistakes[label, guess]:,}") for label, guess in pairs]
     _print_table(console, ("true", "predicted", "samples"), rows)
-
-
-def print_verification(console: Console, report: Verification) -> None:
-    """Print what was compared, layer by layer, with the bounds and the verdict."""
-    settings = report.settings
-    tested, textbook = report.candidate, report.reference
-    _print(
-        console,
-        f"{tested} against {textbook}: {'-'.join(map(str, report.sizes))}, {settings.dtype}, batch size "
-        f"{settings.batch_size}, {report.samples:,} samples, {report.steps:,} steps, seed {settings.seed}\n",
-    )
-    u = unit_roundoff(np.dtype(settings.dtype))
-    _print(console, "Gradients of one step, element by element against float64.")
-    _print(console, f"Bound: {LIMIT:g} standard deviations of rounding (u = {u:.1e}).")
-    _print_table(
-        console,
-        ("array", "batch", "largest", "difference", "bound", f"{tested} used", f"{textbook} used"),
-        [
-            (
-                _short(check.name),
-                f"{check.batch:,}",
-                *(f"{value:.1e}" for value in (check.largest, check.difference, check.bound)),
-                *(_marked(share, share <= 1) for share in (check.candidate_share, check.reference_share)),
-            )
-            for check in report.gradients
-        ],
-        drop=(1, 2, 6, 4),
-    )
-    _print_windows(console, report)
-    _print(console, f"The whole run. Bound: {FACTOR:g} times how far a slightly different start leads.")
-    _print_table(
-        console,
-        ("array", "moved", "difference", "bound", "used"),
-        [
-            (
-                _short(run.name),
-                "" if run is report.loss else f"{run.size:.1e}",
-                *(f"{value:.1e}" for value in (run.difference, run.bound)),
-                _marked(run.share, run.passed),
-            )
-            for run in (*report.parameters, report.loss)
-        ],
-        drop=(1,),
-    )
-    predictions = report.predictions
-    _print(
-        console,
-        f"{predictions.difference:,.0f} of {predictions.size:,.0f} samples are classified differently, "
-        f"bound {predictions.bound:,.0f}",
-    )
-    _print(
-        console,
-        f"accuracy: {tested} {percent(report.candidate_accuracy)}, "
-        f"{textbook} {percent(report.reference_accuracy)}",
-    )
-    failures = report.failures()
-    _print(console, f"FAILED: {', '.join(failures)}" if failures else "passed: every bound holds")
-
-
-def _print_windows(console: Console, report: Verification) -> None:
-    """Print how the windows went: for each path how many are outside, and what the one
-    in the middle uses.
-    """
-    count = len(report.windows)
-    steps = max(window.steps for window in report.windows)
-    loss = max(window.loss_difference for window in report.windows)
-    _print(console, f"{count} windows of up to {steps} steps, from equal weights, against float64.")
-    _print(
-        console,
-        f"Bound: as above, in {1 - OUTSIDE_ALLOWED:.0%} of them. Losses differ by {loss:.1e} at most.",
-    )
-    shares = (
-        [window.candidate_share for window in report.windows],
-        [window.reference_share for window in report.windows],
-    )
-    _print_table(
-        console,
-        ("path", "windows outside", "allowed", "middle one used"),
-        [
-            (path, _marked(outside, outside <= allowed), f"{allowed:g}", f"{statistics.median(used):.2f}")
-            for path, outside, used in zip(
-                (report.candidate, report.reference), report.windows_outside, shares, strict=True
-            )
-            for allowed in [math.floor(OUTSIDE_ALLOWED * count)]
-        ],
-        drop=(3,),
-    )
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("layers.")
-
-
-def _marked(value: float, passed: bool) -> str:
-    text = str(value) if isinstance(value, int) else f"{value:.2g}"
-    return text if passed else f"{text} !"

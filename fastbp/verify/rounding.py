@@ -1,4 +1,4 @@
-"""How far rounding may move the results of training steps: the bounds that `fastbp.verify.paths` holds paths to.
+"""How far rounding may move the results of training steps: the bounds of `fastbp.verify.steps`.
 
 Model
 -----

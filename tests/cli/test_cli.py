@@ -25,6 +25,7 @@ from fastbp.recipe.checks import format_hidden
 from fastbp.recipe.settings import Settings
 from fastbp.runs.folder import FILES
 from fastbp.verify import paths as verify
+from fastbp.verify.configurations import configurations
 
 FAST = ["--backend", "numpy", "--hidden", "16", "--epochs", "10", "--batch-size", "8"]
 
@@ -267,7 +268,7 @@ def test_weights_that_hold_nan_are_refused(here):
 
 # verify
 
-SMALL = ["--data", "data.npz", "--hidden", "9", "--batch-size", 8]
+SMALL = ["--data", "data.npz", "--hidden", "9", "--batch-size", 8, "--validation", 0]
 
 
 def test_verify_passes_and_says_so():
@@ -276,7 +277,8 @@ def test_verify_passes_and_says_so():
         "numba against numpy: 20-9-4, float32, batch size 8, 203 samples, 26 steps, seed 0"
     )
     assert text.endswith("passed: every bound holds\n")
-    assert text.count("0.weight") == 3  # gradient of a full and of a smaller batch, and after the run
+    # Gradients of a full and of a smaller batch, and the runs in either type.
+    assert text.count("0.weight") == 4
     assert re.search(r"accuracy: numba \d+\.\d\d %, numpy \d+\.\d\d %", text)
 
 
@@ -310,11 +312,40 @@ def test_verify_fails_with_code_1(monkeypatch):
         (["--epochs", 0], "epochs is 0"),
         (["--samples", 0], "samples is 0"),
         (["--learning-rate", 1e30], "textbook path diverges"),
+        (["--stop", "time:5"], "stop is 'time:5', which would end the two paths"),
         (["--data", "none"], "none: found no such file"),
     ],
 )
 def test_mistakes_in_verify_are_told_in_one_line(arguments, message):
     assert message in mistake("verify", *SMALL, *arguments)
+
+
+def test_verify_takes_every_setting_and_a_config_file(here):
+    config = here / "settings.toml"
+    config.write_text('activation = "tanh"\noptimizer = "adamw"\nlearning_rate = 0.01\nepochs = 7\n')
+    found = json.loads(fastbp("verify", *SMALL, "--config", config, "--l2", 0.01, "--json").stdout)
+    chosen = found["settings"]
+    assert (chosen["activation"], chosen["optimizer"], chosen["l2"]) == ("tanh", "adamw", 0.01)
+    assert (chosen["epochs"], found["steps"], found["passed"]) == (1, 26, True)
+    assert not found["gradients"]
+    assert {check["kind"] for check in found["float32"]} == {"sensitivity"}
+
+
+def test_verify_all_prints_one_table(monkeypatch):
+    some = [configurations()[index] for index in (0, 7)]
+    monkeypatch.setattr(verify, "configurations", lambda: some)
+    monkeypatch.setattr(verify, "unchecked", lambda _: [])
+    text = fastbp("verify", "--all").stdout
+    assert re.search(r"activation relu .* rounding +passed", text)
+    assert re.search(r"passed: 2 of 2 configurations in \d+ s\n$", text)
+    monkeypatch.setattr(verify, "unchecked", lambda _: ["setting new"])
+    text = fastbp("verify", "--all", code=1).stdout
+    assert re.search(r"setting new +UNCHECKED !", text)
+    assert "setting new: no configuration checks it" in text
+    assert "FAILED: 2 of 3 configurations" in text
+    rows = json.loads(fastbp("verify", "--all", "--json", code=1).stdout)
+    assert [row["passed"] for row in rows] == [True, True, False]
+    assert rows[0]["float64"]["kind"] == "fixed"
 
 
 # All of it

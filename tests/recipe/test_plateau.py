@@ -15,7 +15,6 @@ from fastbp.recipe.schedules import canonical
 from fastbp.recipe.settings import Settings
 from fastbp.runs.history import read_history
 from fastbp.training.experiment import new_network
-from fastbp.verify.paths import verify_paths
 
 NAN = math.nan
 
@@ -129,13 +128,6 @@ def test_a_slip_is_named(spec, message):
     with pytest.raises(ConfigError) as caught:
         Settings(schedule=spec)
     assert message in str(caught.value)
-
-
-def test_verify_has_no_rates_for_it():
-    with pytest.raises(
-        ConfigError, match="schedule is 'plateau'; expected one that does not follow the loss"
-    ):
-        verify_paths(Settings(schedule="plateau", epochs=1))
 
 
 # Whole runs. Labels by chance: a validation loss that soon gets no better, and so many falls.
