@@ -1,1 +1,1 @@
-"""Testing and predicting with a trained network."""
+"""Evaluation and prediction with a trained network."""

@@ -1,4 +1,4 @@
-"""Test and predict: how a trained network does on data."""
+"""Evaluate a trained network on data, and predict."""
 
 from __future__ import annotations
 
@@ -34,37 +34,40 @@ __all__ = ["Evaluation", "Mistake", "load", "predict", "test", "test_ensemble"]
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One sample that was taken for another class."""
+    """A misclassified sample."""
 
-    row: int  # of the data, from 0
+    row: int  # row of the data, from 0
     label: int
     predicted: int
     confidence: float  # probability of the predicted class
-    probability: float  # of the true one
+    probability: float  # probability of the true class
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How a network, or several together, does on a data set. Without labels there are predictions only."""
+    """Evaluation of a network, or an ensemble, on a data set.
+
+    If the data have no labels there are only predictions.
+    """
 
     data: str  # name of the data
     probabilities: NDArray[np.float64]  # (N, C), each row sums to 1
     predicted: NDArray[np.int64]  # (N,)
     confidence: NDArray[np.float64]  # (N,), probability of the predicted class
-    labels: NDArray[np.int64] | None  # (N,); None, as all that follows, if there are none
+    labels: NDArray[np.int64] | None  # (N,); None without labels, as all that follows
     loss: float | None  # nats per sample
     accuracy: float | None  # 0..1
-    top2: float | None  # 0..1, part of the samples whose class is one of the two likeliest
-    calibration: Calibration | None  # by 15 bins of confidence
+    top2: float | None  # top-2 accuracy, 0..1
+    calibration: Calibration | None  # 15 bins of confidence
     matrix: NDArray[np.int64] | None  # (C, C), rows are the true classes
     report: ClassificationReport | None
 
     def mistakes(self, count: int = 10) -> list[Mistake]:
-        """Return the mistakes of which the network was surest, those first."""
+        """Return the most confident mistakes, in decreasing confidence."""
         if self.labels is None:
             return []
         wrong = np.flatnonzero(self.predicted != self.labels)
-        surest = wrong[np.argsort(-self.confidence[wrong], kind="stable")][:count]
+        most_confident = wrong[np.argsort(-self.confidence[wrong], kind="stable")][:count]
         return [
             Mistake(
                 row,
@@ -73,11 +76,11 @@ class Evaluation:
                 float(self.confidence[row]),
                 float(self.probabilities[row, self.labels[row]]),
             )
-            for row in surest.tolist()
+            for row in most_confident.tolist()
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists and numbers, for JSON; a loss that is not finite is None."""
+        """Return plain values for JSON; a loss that is not finite is None."""
         common = {"data": self.data, "samples": len(self.predicted)}
         if self.report is None or self.matrix is None or self.loss is None or self.calibration is None:
             return {**common, "predictions": self.predicted.tolist()}
@@ -93,28 +96,40 @@ class Evaluation:
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """Load a network from a run folder or a safetensors file; WeightsError if there is none."""
+    """Load a network from a run folder or a safetensors file.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing, damaged or not a network.
+    """
     return load_network(path)
 
 
 def predict(network: Network, images: ArrayLike, *, backend: str = "numpy") -> NDArray[np.float64]:
-    """Compute the probability of each class for each image, or what else the network's outputs stand for.
+    """Predict the probability of each class for each image.
 
     Parameters
     ----------
-    network : as `load` or `train` gives it
-    images : (N, D) or (N, height, width), of the kind that the network was trained on: integers 0..255, or
-        finite floats
-    backend : ``"numpy"``, which starts at once, or ``"numba"``
+    network
+        A network from `load`, or the ``network`` of a result of `train`.
+    images : (N, D) or (N, height, width) array
+        Images like those of the training: integers 0..255, or finite floats.
+    backend
+        ``"numpy"``, which starts immediately, or ``"numba"``.
 
     Returns
     -------
-    (N, C): each row sums to 1 where the output is softmax; other outputs are probabilities by themselves, or
-    values
+    (N, C) array of float64
+        Probabilities of the classes; each row sums to 1. For a network whose output is
+        not softmax: independent probabilities (sigmoid), or predicted values (identity).
 
     Raises
     ------
-    DataError : the images are of another size or kind
+    DataError
+        The images have another dtype or range than those of the training.
+    WeightsError
+        The images have another number of pixels than the network has inputs.
     """
     return _answers(network, _logits(network, image_rows(images), backend, "images"))
 
@@ -125,18 +140,29 @@ def test(
     *,
     backend: str = "numpy",  # noqa: PT028
 ) -> Evaluation:
-    """Hold a network against the test part of a data set, or all of it where it has no parts.
+    """Evaluate a network on the test part of a data set, or on all data without parts.
 
     Parameters
     ----------
-    network : a network, a run folder or a safetensors file
-    data : as for `train`; without labels there are only predictions
-    backend : ``"numpy"``, which starts at once, or ``"numba"``
+    network
+        A network, a run folder or a safetensors file.
+    data
+        Data set, as for `train`. Without labels there are only predictions.
+    backend
+        ``"numpy"``, which starts immediately, or ``"numba"``.
+
+    Returns
+    -------
+    Evaluation
+        Predictions, loss, accuracy, calibration, confusion matrix and scores.
 
     Raises
     ------
-    WeightsError : the file is no network's, or the network is for images of another size or for fewer classes
-    DataError : the data are missing or damaged
+    WeightsError
+        The file is not a network, or the network is for images of another size or for
+        fewer classes.
+    DataError
+        The data are missing or damaged.
     """
     return _evaluate([_loaded(network)], test_data(data), backend)
 
@@ -147,17 +173,32 @@ def test_ensemble(
     *,
     backend: str = "numpy",  # noqa: PT028
 ) -> Evaluation:
-    """Hold the mean of several networks' probabilities against a data set; the rest as `test`.
+    """Evaluate an ensemble: the mean of the probabilities of several networks.
+
+    Parameters
+    ----------
+    networks
+        Networks, run folders or safetensors files, at least one.
+    data, backend
+        As for `test`.
+
+    Returns
+    -------
+    Evaluation
+        Evaluation of the ensemble.
 
     Raises
     ------
-    WeightsError : also if there are no networks, or they know different numbers of classes
+    WeightsError
+        As for `test`; also without networks, or if their numbers of classes differ.
+    DataError
+        The data are missing or damaged.
     """
     loaded = [_loaded(network) for network in networks]
     classes = sorted({network.classes for network in loaded})
     if len(classes) != 1:
         found = " and ".join(map(str, classes)) + " classes" if loaded else "no networks"
-        raise WeightsError(f"an ensemble of {found}; expected networks that know the same classes")
+        raise WeightsError(f"an ensemble of {found}; expected networks with the same number of classes")
     return _evaluate(loaded, test_data(data), backend)
 
 
@@ -171,7 +212,8 @@ def _loaded(network: Network | str | os.PathLike[str]) -> Network:
 def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Evaluation:
     logits = [_logits(network, dataset.images, backend, dataset.name) for network in networks]
     probabilities = np.mean([_answers(networks[0], rows) for rows in logits], axis=0)
-    # Of one network the logits decide: probabilities of 1 can be equal where they are not.
+    # For one network by logits: probabilities that round to 1 may be equal, logits
+    # differ.
     predicted = (logits[0] if len(logits) == 1 else probabilities).argmax(axis=1).astype(np.int64)
     confidence = probabilities[np.arange(len(predicted)), predicted]
     common: dict[str, Any] = {
@@ -195,7 +237,7 @@ def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Ev
     classes = networks[0].classes
     if labels.max() >= classes:
         raise WeightsError(
-            f"{dataset.name}: has label {labels.max()}, but the network knows 0 to {classes - 1}; "
+            f"{dataset.name}: has label {labels.max()}, but the network has classes 0 to {classes - 1}; "
             "expected weights trained on these data"
         )
     matrix = confusion_matrix(labels, predicted, classes)

@@ -1,4 +1,6 @@
-"""How good predictions are: confusion matrix, precision, recall, F1, and the loss."""
+"""Metrics of predictions: confusion matrix, precision, recall, F1, loss,
+calibration.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +28,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """How well one class was found; a score whose denominator is 0 is 0."""
+    """Scores of one class. A score whose denominator is 0 is 0."""
 
     label: int
-    precision: float  # of the samples predicted as this class, the part that are: TP / (TP + FP)
-    recall: float  # of the samples of this class, the part predicted so: TP / (TP + FN)
-    f1: float  # harmonic mean of the two: 2 TP / (2 TP + FP + FN)
-    support: int  # samples of this class
+    precision: float  # TP / (TP + FP)
+    recall: float  # TP / (TP + FN)
+    f1: float  # harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN)
+    support: int  # number of samples of this class
 
 
 @dataclass(frozen=True, slots=True)
 class ClassificationReport:
-    """Scores of each class, and over all; the macro means count each class once, however frequent it is."""
+    """Scores of each class and their macro means, which weigh all classes equally."""
 
     classes: tuple[ClassScores, ...]
     accuracy: float
@@ -47,47 +49,58 @@ class ClassificationReport:
     samples: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists and numbers, for JSON."""
+        """Return plain values for JSON."""
         return {**asdict(self), "classes": [asdict(scores) for scores in self.classes]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """How confidence and accuracy go together, by bins of confidence; NaN for bins without samples."""
+    """Accuracy and confidence by bins of confidence; NaN for empty bins."""
 
     ece: float  # expected calibration error, 0..1
     edges: NDArray[np.float64]  # (bins + 1,), from 0 to 1
-    counts: NDArray[np.int64]  # (bins,), samples
-    accuracy: NDArray[np.float64]  # (bins,), part that is right
-    confidence: NDArray[np.float64]  # (bins,), mean
+    counts: NDArray[np.int64]  # (bins,), number of samples
+    accuracy: NDArray[np.float64]  # (bins,), fraction of correct predictions
+    confidence: NDArray[np.float64]  # (bins,), mean confidence
 
 
 def calibration(confidence: ArrayLike, correct: ArrayLike, bins: int = 15) -> Calibration:
-    """Compare the probabilities of predicted classes with how often the predictions are right.
+    """Compute the expected calibration error and the reliability of each bin.
 
     Parameters
     ----------
-    confidence : (N,), N >= 1, probability of the predicted class, 0..1
-    correct : (N,), bool
-    bins : >= 1, of one width; bin m holds m/bins < confidence <= (m + 1)/bins, and the first holds 0 too
+    confidence : (N,) array
+        Probabilities of the predicted classes, 0 to 1; N >= 1.
+    correct : (N,) array of bool
+        Whether the predictions are correct.
+    bins
+        Number of bins of equal width, >= 1. Bin m holds
+        ``m/bins < confidence <= (m + 1)/bins``; the first one also holds 0.
+
+    Returns
+    -------
+    Calibration
+        The expected calibration error is the sum over bins of
+        ``counts/N * |accuracy - confidence|``: Guo, Pleiss, Sun & Weinberger, "On
+        calibration of modern neural networks", ICML 2017, eq. 3.
 
     Raises
     ------
-    DataError : the two differ in length, there are no samples or bins, or a confidence is not in 0..1
-
-    The error is sum over bins of counts/N |accuracy - confidence|: Guo, Pleiss, Sun & Weinberger, "On
-    calibration of modern neural networks", ICML 2017, eq. 3.
+    DataError
+        The lengths differ, there are no samples or bins, or a confidence is not in
+        0..1.
     """
     probability = np.asarray(confidence, dtype=np.float64)
     right = np.asarray(correct, dtype=bool)
     if probability.ndim != 1 or right.shape != probability.shape or not probability.size or bins < 1:
         raise DataError(
             f"confidence has shape {probability.shape}, correct {right.shape}, for {bins} bins; "
-            "expected (N,) for both, one sample and one bin or more"
+            "expected (N,) for both, and at least one sample and one bin"
         )
-    bad = np.flatnonzero(~((probability >= 0) & (probability <= 1 + 1e-9)))  # sums may be rounded; NaN is bad
+    # Sums may be rounded up; NaN is out of range too.
+    bad = np.flatnonzero(~((probability >= 0) & (probability <= 1 + 1e-9)))
     if len(bad):
-        raise DataError(f"confidence {probability[bad[0]]} of sample {bad[0]}; expected 0 to 1")
+        raise DataError(f"sample {bad[0]}: confidence is {probability[bad[0]]}; expected 0 to 1")
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, probability, side="left") - 1, 0, bins - 1)
     counts = np.bincount(place, minlength=bins)
@@ -104,38 +117,50 @@ def calibration(confidence: ArrayLike, correct: ArrayLike, bins: int = 15) -> Ca
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Count the samples of each true class (row) that were predicted as each class (column).
+    """Compute the confusion matrix.
 
     Parameters
     ----------
-    labels, predicted : (N,), integers, 0 <= value < classes
-    classes : C
+    labels, predicted : (N,) arrays of integers
+        True and predicted classes, ``0 <= value < classes``.
+    classes
+        Number of classes, C.
 
     Returns
     -------
-    (C, C), int64
+    (C, C) array of int64
+        Number of samples for each true class (row) and predicted class (column).
 
     Raises
     ------
-    DataError : the two differ in length, or hold something else than classes
+    DataError
+        The lengths differ, or a value is not a class.
     """
     true = _checked_classes("label", labels, classes)
     guess = _checked_classes("prediction", predicted, classes)
     if len(true) != len(guess):
-        raise DataError(f"{len(true)} labels and {len(guess)} predictions; expected as many of both")
+        raise DataError(f"{len(true)} labels and {len(guess)} predictions; expected equal numbers")
     return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
 
 
 def classification_report(matrix: NDArray[np.int64]) -> ClassificationReport:
-    """Derive the scores of each class from a confusion matrix (C, C) whose rows are the true classes.
+    """Compute the scores of each class from a confusion matrix.
 
-    A score that divides by zero (of a class that was never predicted, or has no samples) is 0 and counts as
-    such in the macro means, so that these are means over all C classes.
+    Parameters
+    ----------
+    matrix : (C, C) array of int64
+        Rows are the true classes.
+
+    Returns
+    -------
+    ClassificationReport
+        A score with denominator 0, of a class without predictions or samples, is 0. It
+        counts in the macro means, which are means over all C classes.
     """
     hits = matrix.diagonal().astype(np.float64)
     predicted = matrix.sum(axis=0)
     support = matrix.sum(axis=1)
-    precision = hits / np.maximum(predicted, 1)  # where the denominator is 0, so are the hits
+    precision = hits / np.maximum(predicted, 1)  # 0 / 0 becomes 0
     recall = hits / np.maximum(support, 1)
     f1 = 2 * hits / np.maximum(predicted + support, 1)
     samples = int(support.sum())
@@ -151,17 +176,22 @@ def classification_report(matrix: NDArray[np.int64]) -> ClassificationReport:
 
 
 def top_accuracy(scores: ArrayLike, labels: ArrayLike, count: int) -> float:
-    """Return the part of the samples whose class has one of the ``count`` highest scores, 0..1.
+    """Compute the top-k accuracy, 0 to 1.
 
     Parameters
     ----------
-    scores : (N, C), N >= 1, logits or probabilities; of equal ones the lower class counts as higher
-    labels : (N,), integers, 0 <= label < C
-    count : >= 1
+    scores : (N, C) array
+        Logits or probabilities; N >= 1. Of equal scores, that of the lower class ranks
+        first.
+    labels : (N,) array of integers
+        True classes, ``0 <= label < C``.
+    count
+        Number of highest scores, k, at least 1.
 
     Raises
     ------
-    DataError : there are no samples, the two differ in length, or a label is no class
+    DataError
+        There are no samples, the lengths differ, or a label is not a class.
     """
     given, true = _scores_and_labels(np.asarray(scores, dtype=np.float64), labels)
     own = given[np.arange(len(true)), true][:, None]
@@ -171,29 +201,33 @@ def top_accuracy(scores: ArrayLike, labels: ArrayLike, count: int) -> float:
 
 
 def log_loss_from_logits(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Return the mean of -log softmax(logits)[label], in nats, computed in float64 for any type of logits.
+    """Compute the mean cross-entropy, -log softmax(logits)[label], in nats and float64.
 
     Parameters
     ----------
-    logits : (N, C), N >= 1
-    labels : (N,), integers, 0 <= label < C
+    logits : (N, C) array
+        Logits of any dtype; N >= 1.
+    labels : (N,) array of integers
+        True classes, ``0 <= label < C``.
 
     Raises
     ------
-    DataError : there are no samples, the two differ in length, or a label is no class
+    DataError
+        There are no samples, the lengths differ, or a label is not a class.
     """
     return ensemble_log_loss([logits], labels)
 
 
 def ensemble_log_loss(logits: Sequence[ArrayLike], labels: ArrayLike) -> float:
-    """Return the mean of -log p[label], where p is the mean of softmax over several networks' logits.
+    """Compute the mean of -log p[label], with p the mean softmax of several networks.
 
-    As `log_loss_from_logits`, which is this for one network; nothing overflows, and no p underflows to 0.
+    For one network this is `log_loss_from_logits`. Nothing overflows, and no
+    probability underflows to 0.
     """
     logs = []
     for each in logits:
         z, true = _scores_and_labels(np.asarray(each, dtype=np.float64), labels)
-        shifted = z - z.max(axis=1, keepdims=True)  # the largest exponent is 0, so that nothing overflows
+        shifted = z - z.max(axis=1, keepdims=True)  # exponents <= 0: no overflow
         logs.append(shifted[np.arange(len(true)), true] - np.log(np.exp(shifted).sum(axis=1)))
     return float(-(np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))).mean())
 
@@ -202,18 +236,18 @@ def _scores_and_labels(
     scores: NDArray[np.float64], labels: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     if scores.ndim != 2 or scores.size == 0:
-        raise DataError(f"logits have shape {scores.shape}; expected (N, C), one sample or more")
+        raise DataError(f"logits have shape {scores.shape}; expected (N, C) with at least one sample")
     true = _checked_classes("label", labels, scores.shape[1])
     if len(scores) != len(true):
-        raise DataError(f"{len(scores)} rows of logits and {len(true)} labels; expected as many of both")
+        raise DataError(f"{len(scores)} rows of logits and {len(true)} labels; expected equal numbers")
     return scores, true
 
 
 def _checked_classes(kind: str, values: ArrayLike, classes: int) -> NDArray[np.int64]:
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise DataError(f"{kind}s have shape {array.shape}, type {array.dtype}; expected (N,), integers")
+        raise DataError(f"{kind}s have shape {array.shape} and type {array.dtype}; expected (N,), integers")
     bad = np.flatnonzero((array < 0) | (array >= classes))
     if len(bad):
-        raise DataError(f"{kind} {array[bad[0]]} of sample {bad[0]}; expected 0 to {classes - 1}")
-    return array.astype(np.int64)  # wider than uint8, in which label * classes would wrap around
+        raise DataError(f"sample {bad[0]}: {kind} is {array[bad[0]]}; expected 0 to {classes - 1}")
+    return array.astype(np.int64)  # in uint8, label * classes would overflow

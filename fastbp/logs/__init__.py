@@ -1,6 +1,7 @@
-"""Where a run's figures go beside its folder: a module for each kind of log, behind the callback interface.
+"""Logs of a run: JSON lines, TensorBoard, MLflow. Each is a callback in its own module.
 
-A new kind is a module with a class ``Log`` that derives from `RunLog`, named in ``LOGS``.
+To add a log, add a module with a subclass of `RunLog` named ``Log``, and its name to
+``LOGS``.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from .base import RunLog
 
 __all__ = ["LOGS", "RunLog", "find_log", "open_logs"]
 
-# Name -> the extra it needs, None for nothing beyond the base install.
+# The extra that each log needs; None for the base install.
 LOGS = {"jsonl": None, "tensorboard": "tensorboard", "mlflow": "mlflow"}
 
 
 def find_log(name: str) -> type[RunLog]:
-    """Return a kind of log; its library is there.
+    """Return the class of a log.
 
     Raises
     ------
-    ConfigError : there is no such kind, or its library is not installed
+    ConfigError
+        There is no such log, or its library is not installed.
     """
     if name not in LOGS:
         raise ConfigError(f"log is {name!r}; expected one of: {', '.join(LOGS)}")
@@ -41,17 +43,26 @@ def find_log(name: str) -> type[RunLog]:
 def open_logs(
     kinds: Sequence[type[RunLog]], folder: Path, settings: Settings | None = None
 ) -> Iterator[list[RunLog]]:
-    """Give logs of one run, to be passed to it as callbacks; they are closed however it ends.
+    """Open the logs of a run, and close them at the end.
 
     Parameters
     ----------
-    kinds : as `find_log` returns them
-    folder : the run's
-    settings : the run's, as a record of what was trained
+    kinds
+        Classes of logs, from `find_log`.
+    folder
+        Folder of the run.
+    settings
+        Settings of the run, which are logged.
+
+    Yields
+    ------
+    list of RunLog
+        The logs: callbacks for the run.
 
     Raises
     ------
-    FastbpError : a log cannot be written
+    FastbpError
+        A log cannot be written.
     """
     with ExitStack() as stack:
         yield [stack.enter_context(closing(kind(folder, settings))) for kind in kinds]

@@ -1,4 +1,4 @@
-"""What all logs share."""
+"""The base class of logs."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ __all__ = ["RunLog", "epoch_figures"]
 
 
 class RunLog(Callback):
-    """Keeps the figures of one run.
+    """A log of one run.
 
     Parameters
     ----------
-    folder : the run's; need not be there before the first epoch ends
-    settings : the run's, None if they are not known
+    folder
+        Folder of the run. It must exist when the first epoch ends.
+    settings
+        Settings of the run; None if unknown.
     """
 
     def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         self.folder, self.settings = folder, settings
 
     def finish(self, result: Result) -> None:
-        """Take note of how the run ended."""
+        """Log the result of the run."""
 
     def close(self) -> None:
-        """Let go of files and connections. A run without `finish` has failed."""
+        """Close files and connections. Without a call of `finish` the run failed."""
 
 
 def epoch_figures(record: EpochRecord) -> dict[str, Any]:
-    """Return the figures of an epoch without its number; what was not measured is left out."""
+    """Return the figures of an epoch, without its number and figures that are NaN."""
     figures = asdict(record)
     del figures["epoch"]
     return {name: value for name, value in figures.items() if math.isfinite(value)}

@@ -1,6 +1,7 @@
-"""JSON lines: ``log.jsonl`` in the run's folder, a line for the start, for each epoch, and for the end.
+"""JSON lines: ``log.jsonl`` in the run folder, with lines for start, epochs and end.
 
-Lines are written as they come, so that ``tail -f`` follows a run, and one that was killed has its epochs.
+Each line is written immediately: ``tail -f`` follows a run, and a run that was killed
+keeps its epochs.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ FILE = "log.jsonl"
 
 
 class Log(RunLog):
-    """Writes ``log.jsonl``, anew for each run; times are UTC, ISO 8601."""
+    """Writes ``log.jsonl``, a new file for each run. Times are UTC, ISO 8601."""
 
     _file: IO[str] | None = None
 
     def on_compile_end(self, seconds: float) -> None:  # noqa: ARG002
-        """Write the first line: training begins."""
+        """Write the first line, with the settings."""
         self._write("start", {"settings": asdict(self.settings) if self.settings else None})
 
     def on_epoch_end(self, record: EpochRecord) -> None:
@@ -34,7 +35,7 @@ class Log(RunLog):
         self._write("epoch", {"epoch": record.epoch, **epoch_figures(record)})
 
     def finish(self, result: Result) -> None:
-        """Write the last line: what ``result.json`` holds."""
+        """Write the last line, with the contents of ``result.json``."""
         self._write("end", result.summary())
 
     def close(self) -> None:
@@ -45,8 +46,8 @@ class Log(RunLog):
     def _write(self, event: str, values: dict[str, Any]) -> None:
         try:
             if self._file is None:
-                # Not before training begins: a run that fails at once leaves no folder behind.
-                self._file = open(self.folder / FILE, "w", encoding="utf-8")  # noqa: SIM115
+                # Only when training begins: a run that fails before leaves no folder.
+                self._file = (self.folder / FILE).open("w", encoding="utf-8")
             line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **values}
             self._file.write(json.dumps(line, allow_nan=False) + "\n")
             self._file.flush()

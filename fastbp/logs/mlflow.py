@@ -1,6 +1,6 @@
-"""MLflow: a run with parameters and metrics, in the tracking store that MLflow is set to.
+"""MLflow: a run with parameters and metrics in the configured tracking store.
 
-MLflow's own variables decide where: ``MLFLOW_TRACKING_URI`` and ``MLFLOW_EXPERIMENT_NAME``.
+The environment variables ``MLFLOW_TRACKING_URI`` and ``MLFLOW_EXPERIMENT_NAME`` apply.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ STATUS = {"completed": "FINISHED", "interrupted": "KILLED", "diverged": "FAILED"
 
 
 class Log(RunLog):
-    """Keeps settings as parameters and the figures of each epoch as metrics, under the name of the folder."""
+    """Logs settings as parameters and figures as metrics; the folder names the run."""
 
     def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         super().__init__(folder, settings)
         self._status = "FAILED"
-        # A store that cannot be reached is told before training, not after the first epoch.
+        # A store that cannot be reached is an error before training, not after an
+        # epoch.
         with _mlflow_errors():
             self._client = MlflowClient()
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
@@ -45,18 +46,18 @@ class Log(RunLog):
             self._client.log_batch(self._run, params=parameters)
 
     def on_epoch_end(self, record: EpochRecord) -> None:
-        """Log the metrics of an epoch, which is the step."""
+        """Log the metrics of an epoch; the epoch is the step."""
         self._log(epoch_figures(record), record.epoch)
 
     def finish(self, result: Result) -> None:
-        """Log the test's metrics, if there was one, and how the run ended."""
+        """Log the test metrics, if there are any, and the status of the run."""
         self._status = STATUS[result.status]
         if result.test_loss is not None and result.test_accuracy is not None:
             figures = {"test_loss": result.test_loss, "test_accuracy": result.test_accuracy}
             self._log(figures, len(result.history))
 
     def close(self) -> None:
-        """End MLflow's run."""
+        """End the run of MLflow."""
         with _mlflow_errors():
             self._client.set_terminated(self._run, self._status)
 

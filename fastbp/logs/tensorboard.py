@@ -1,6 +1,7 @@
-"""TensorBoard: event files in the run's folder; ``tensorboard --logdir runs`` shows runs side by side.
+"""TensorBoard: event files in the run folder. ``tensorboard --logdir runs`` shows them.
 
-Written by tensorboardX, the extra ``tensorboard``; TensorBoard itself is needed to look at them only.
+They are written with tensorboardX (extra ``tensorboard``). TensorBoard itself is needed
+only to show them.
 """
 
 from __future__ import annotations
@@ -18,20 +19,24 @@ from .base import RunLog, epoch_figures
 
 __all__ = ["Log"]
 
-# Figures that are drawn into one group.
-GROUPS = {"train_loss": "loss/train", "validation_loss": "loss/validation",
-          "train_accuracy": "accuracy/train", "validation_accuracy": "accuracy/validation"}  # fmt: skip
+# Tags: figures of the same group share a section.
+GROUPS = {
+    "train_loss": "loss/train",
+    "validation_loss": "loss/validation",
+    "train_accuracy": "accuracy/train",
+    "validation_accuracy": "accuracy/validation",
+}
 
 
 class Log(RunLog):
-    """Writes scalars of each epoch, and at the end those of the test; the settings as text."""
+    """Writes the scalars of each epoch and of the test, and the settings as text."""
 
     def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         super().__init__(folder, settings)
         self._writer: SummaryWriter | None = None
 
     def on_epoch_end(self, record: EpochRecord) -> None:
-        """Write the scalars of an epoch, which is the step."""
+        """Write the scalars of an epoch; the epoch is the step."""
         for name, value in epoch_figures(record).items():
             self._add(GROUPS.get(name, f"run/{name}"), value, record.epoch)
         self._open().flush()
@@ -53,7 +58,7 @@ class Log(RunLog):
     def _open(self) -> SummaryWriter:
         if self._writer is None:
             try:
-                # Events of a run that was replaced (--force) are not shown any more.
+                # Hides the events of a run that was replaced with --force.
                 self._writer = SummaryWriter(str(self.folder), purge_step=0)
             except OSError as error:
                 raise FastbpError(f"{self.folder}: cannot be written ({error.strerror or error})") from error

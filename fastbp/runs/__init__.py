@@ -1,1 +1,1 @@
-"""The run folder: what a run leaves, how it is described and compared."""
+"""The run folder: its files, and how runs are described and compared."""

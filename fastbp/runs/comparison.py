@@ -1,4 +1,4 @@
-"""Runs side by side: the settings in which they differ, and what came of them."""
+"""A table of runs: the settings in which they differ, and their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .folder import CONFIG, RESULT, read_result, read_run_settings
 
 __all__ = ["FIGURES", "RunTable", "compare_runs"]
 
-# Of ``result.json``, in the order of the table.
+# Figures of ``result.json``, in the order of the table.
 FIGURES = (
     "status",
     "epochs_completed",
@@ -32,14 +32,18 @@ FIGURES = (
 
 @dataclass(frozen=True, kw_only=True)
 class RunTable:
-    """A row for each run.
+    """Settings and results of several runs.
 
     Attributes
     ----------
-    names : of the run folders, as given
-    differing : names of the settings in which the runs differ
-    settings : their values, a mapping for each run
-    figures : those named in `FIGURES`, a mapping for each run; None for what there is not
+    names
+        Paths of the run folders, as given.
+    differing
+        Names of the settings in which the runs differ.
+    settings
+        Values of these settings, a mapping for each run.
+    figures
+        Values of the figures in `FIGURES`, a mapping for each run; None if missing.
     """
 
     names: tuple[str, ...]
@@ -48,18 +52,18 @@ class RunTable:
     figures: tuple[dict[str, Any], ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return flat rows: ``run``, the settings that differ, the figures."""
+        """Return a flat row for each run: ``run``, differing settings, figures."""
         return [
             {"run": name, **settings, **figures}
             for name, settings, figures in zip(self.names, self.settings, self.figures, strict=True)
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, for JSON."""
+        """Return plain values for JSON."""
         return {"differing_settings": list(self.differing), "runs": self.rows()}
 
     def to_csv(self) -> str:
-        """Return CSV in full precision, empty where there is no figure; lists are joined by spaces."""
+        """Return CSV in full precision; missing figures are empty, lists use spaces."""
         text = io.StringIO()
         table = csv.DictWriter(text, ["run", *self.differing, *FIGURES], lineterminator="\n")
         table.writeheader()
@@ -69,20 +73,21 @@ class RunTable:
 
 
 def compare_runs(runs: Sequence[str | os.PathLike[str]]) -> RunTable:
-    """Read run folders.
+    """Read the settings and results of run folders.
 
     Raises
     ------
-    ConfigError : a folder holds no whole run, or one of its files is damaged
+    ConfigError
+        A path is not a folder with a complete run, or a file is damaged.
     """
     settings, figures = [], []
     for run in runs:
         if not Path(run).is_dir():
-            raise ConfigError(f"{run}: is no folder; expected that of a run, as fastbp train makes it")
+            raise ConfigError(f"{run}: not a folder; expected a run folder written by fastbp train")
         values, result = read_run_settings(run), read_result(run)
         for name, found in ((CONFIG, values), (RESULT, result)):
             if not found:
-                raise ConfigError(f"{run}: holds no {name}; expected a run folder, as fastbp train makes it")
+                raise ConfigError(f"{run}: has no {name}; expected a run folder written by fastbp train")
         settings.append(asdict(Settings.from_mapping(values)))
         figures.append({name: result.get(name) for name in FIGURES})
     names = settings[0] if settings else {}

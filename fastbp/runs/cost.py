@@ -1,7 +1,8 @@
-"""What a network costs: operations and memory, from its sizes alone.
+"""Cost of a network: operations and memory, derived from its layer sizes.
 
-FLOP are the multiplications and additions of the matrix products, zeros included, as in ``bench/``; biases,
-activations and the loss are a hundredth of them or less, and are left out.
+FLOP are the multiplications and additions of the matrix products, including those with
+zeros, as in ``bench/``. Biases, activations and the loss add at most a hundredth and
+are not counted.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ __all__ = ["buffer_bytes", "forward_flop", "training_flop"]
 
 
 def forward_flop(sizes: Sequence[int]) -> int:
-    """Count what one sample takes on its way through: 2 for each weight."""
+    """Return the FLOP of the forward pass of one sample: 2 for each weight."""
     return 2 * sum(fan_in * fan_out for fan_in, fan_out in pairwise(sizes))
 
 
 def training_flop(sizes: Sequence[int]) -> int:
-    """Count what one sample takes in a step: forward, gradient of the weights, gradient of the units.
+    """Return the FLOP of a training step, per sample.
 
-    The last is not needed of the inputs, so the first layer has two products where the others have three.
+    A layer has three products: forward, gradient of the weights, gradient of its
+    inputs. The first layer does not need the last one.
     """
     return 3 * forward_flop(sizes) - forward_flop(sizes[:2])
 
 
 def buffer_bytes(network: Network, batch_size: int) -> int:
-    """Count the memory for the units of a mini-batch and their gradients, without the gathered inputs.
+    """Return the bytes for the activations of a mini-batch and their gradients.
 
-    Samples are rounded up to fours, units to whole rows of the layout, as the kernels do.
+    The gathered inputs are not counted. As in the kernels, samples are rounded up to
+    multiples of 4, and units to whole rows of the layout.
     """
     samples = -(-batch_size // 4) * 4
     return 2 * samples * int(network.layout[:, 2].sum()) * network.dtype.itemsize

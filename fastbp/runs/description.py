@@ -1,4 +1,4 @@
-"""What can be said of a saved network without data: see ``fastbp show``."""
+"""Description of a saved network: layers, cost, settings, result; ``fastbp show``."""
 
 from __future__ import annotations
 
@@ -22,42 +22,44 @@ class Layer:
 
     inputs: int
     units: int
-    activation: str  # of the last layer what makes answers of its sums, such as softmax
+    activation: str  # activation function; of the last layer: output, such as softmax
     parameters: int  # weights and biases
-    flop: int  # of a sample, forward
+    flop: int  # forward pass of one sample
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkDescription:
-    """A network, and what its run's folder says of its training."""
+    """A network, and the settings and the result of its run."""
 
-    name: str  # of the run folder or the weights file, as given
+    name: str  # path of the run folder or the weights file, as given
     network: Network
     layers: tuple[Layer, ...]
-    settings: Settings | None  # None for a weights file, or a folder that does not say
-    result: dict[str, Any]  # of ``result.json``, empty without one
+    settings: Settings | None  # None for a weights file or a folder without settings
+    result: dict[str, Any]  # contents of ``result.json``; empty without it
 
     @property
     def step_flop(self) -> int | None:
-        """Operations of a step; None without settings, which give the size of a mini-batch."""
+        """FLOP of a training step; None without settings, which have the batch size."""
         if self.settings is None:
             return None
         return self.settings.batch_size * training_flop(self.network.sizes)
 
     @property
     def step_bytes(self) -> int | None:
-        """Memory for the units of a mini-batch and their gradients; None without settings."""
+        """Bytes for activations and gradients of a mini-batch; None without
+        settings.
+        """
         if self.settings is None:
             return None
         return buffer_bytes(self.network, self.settings.batch_size)
 
     @property
     def parameter_bytes(self) -> int:
-        """Size of the parameters, as in the weights file."""
+        """Bytes of the parameters in the weights file."""
         return self.network.parameter_count * self.network.dtype.itemsize
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists and numbers, for JSON; None for what is not known."""
+        """Return plain values for JSON; None if unknown."""
         network = self.network
         return {
             "name": self.name,
@@ -84,15 +86,17 @@ class NetworkDescription:
 
 
 def describe_network(path: str | os.PathLike[str]) -> NetworkDescription:
-    """Read a run folder or a safetensors file.
+    """Describe the network in a run folder or a safetensors file.
 
     Raises
     ------
-    WeightsError : there are no weights, or they are damaged
-    ConfigError : ``config.toml`` or ``result.json`` is damaged
+    WeightsError
+        The weights are missing or damaged.
+    ConfigError
+        ``config.toml`` or ``result.json`` is damaged.
     """
     network = load_network(path)
-    # A weights file stays by itself, also in a run's folder: it may be another one than the run wrote.
+    # A weights file in a run folder may come from elsewhere: it has no settings.
     values = read_run_settings(path)
     return NetworkDescription(
         name=os.fspath(path),

@@ -1,11 +1,12 @@
-"""The run folder: ``weights.safetensors``, ``history.csv``, ``config.toml`` and ``result.json``.
+"""The run folder: ``weights.safetensors``, ``history.csv``, ``config.toml`` and
+``result.json``.
 
-How the files stay whole: each is written beside its place and renamed into it, and ``result.json`` comes
-last, so a folder that has it has all of them. Renaming a finished folder into place instead would make one
-rename of four, but replacing a folder (``--force``) would then mean deleting the old one with whatever else
-a person keeps in it, such as figures and notes. Here only the run's own four files are ever touched. The
-folder is made before training: a bad path costs no training, and two runs that start together cannot choose
-the same fresh name.
+Each file is written under a temporary name and then renamed. ``result.json`` comes
+last: a folder that has it is complete. Renaming a whole folder instead would take one
+step, but ``--force`` would then delete the old folder with everything else in it, such
+as figures and notes; like this, only the four files are replaced. The folder is created
+before training: a wrong path costs no training, and two runs that start together cannot
+choose the same new name.
 """
 
 from __future__ import annotations
@@ -47,16 +48,20 @@ FILES = (WEIGHTS, HISTORY, CONFIG, RESULT)
 
 
 class RunFolder:
-    """A folder that waits for the files of a run.
+    """A folder for the files of a run.
 
     Parameters
     ----------
-    path : folder to use; it may exist unless it holds a run
-    force : it may hold a run, whose files will be replaced
+    path
+        The folder; it is created if it does not exist.
+    force
+        Replace the files of a run that the folder holds.
 
     Raises
     ------
-    ConfigError : the folder holds a run, or cannot be made or written to
+    ConfigError
+        The folder holds a run and ``force`` is not set, or it cannot be created or
+        written to.
     """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
@@ -65,23 +70,26 @@ class RunFolder:
             present = [name for name in FILES if (path / name).exists()]
             if present and not force:
                 raise ConfigError(
-                    f"{path}: holds a run already ({present[0]}); choose another, or use --force"
+                    f"{path}: already holds a run ({present[0]}); choose another folder, or replace the run "
+                    "with --force (force=True in Python)"
                 )
             self._made = _make(path)
             if not path.is_dir():
-                raise ConfigError(f"{path}: is not a folder; choose another")
+                raise ConfigError(f"{path}: not a folder; choose another path")
             if not os.access(path, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     @classmethod
     def fresh(cls, settings: Settings, parent: Path = Path("runs")) -> RunFolder:
-        """Make a folder ``parent/<data>-<hidden>-<n>``, n being one more than the highest in use."""
+        """Create ``parent/<data>-<hidden>-<n>``, with n one above the highest
+        in use.
+        """
         data = re.sub(r"[^A-Za-z0-9_]+", "-", Path(settings.data).name.split(".")[0]).strip("-") or "data"
         stem = f"{data[:60]}-{format_hidden(settings.hidden, 'x')[:60]}-"
         taken = [entry.name.removeprefix(stem) for entry in parent.glob(f"{stem}*")]
         number = 1 + max((int(text) for text in taken if text.isascii() and text.isdigit()), default=0)
         with _folder_errors(parent):
-            while not _make(parent / f"{stem}{number}"):  # another run took it just now
+            while not _make(parent / f"{stem}{number}"):  # another run was faster
                 number += 1
         folder = cls(parent / f"{stem}{number}")
         folder._made = True
@@ -89,7 +97,8 @@ class RunFolder:
 
     def write(self, result: Result) -> None:
         """Write the four files; FastbpError if one cannot be written."""
-        # Without this, a crash half-way would leave an old result beside new weights.
+        # Otherwise a crash between the files would leave an old result with new
+        # weights.
         with suppress(OSError):
             (self.path / RESULT).unlink(missing_ok=True)
         result.network.save(self.path / WEIGHTS)
@@ -98,9 +107,9 @@ class RunFolder:
         replace_file(self.path / RESULT, json.dumps(result.summary(), indent=2, allow_nan=False) + "\n")
 
     def release(self) -> None:
-        """Remove the folder if it was made for a run that wrote nothing."""
+        """Remove the folder if it was created for a run that wrote nothing."""
         if self._made:
-            with suppress(OSError):  # not empty: somebody else's files are in it by now
+            with suppress(OSError):  # not empty
                 self.path.rmdir()
 
 
@@ -109,11 +118,11 @@ def _folder_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be a run folder ({error.strerror or error})") from error
+        raise ConfigError(f"{path}: cannot create the run folder ({error.strerror or error})") from error
 
 
 def _make(path: Path) -> bool:
-    """Make a folder and those above it; False if there is something of this name."""
+    """Create a folder and its parents; return False if the path exists."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -126,30 +135,31 @@ def _make(path: Path) -> bool:
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:
-    """Load the network from a safetensors file, or from a run folder.
+    """Load a network from a run folder or a safetensors file.
 
     Raises
     ------
-    WeightsError : there is no such file, or it is not a network's
+    WeightsError
+        The file is missing, damaged or not a network.
     """
     path = Path(path)
     if path.is_dir() and not (path / WEIGHTS).exists():
-        raise WeightsError(f"{path}: holds no {WEIGHTS}; expected a run folder or a safetensors file")
+        raise WeightsError(f"{path}: has no {WEIGHTS}; expected a run folder or a safetensors file")
     return Network.load(path / WEIGHTS if path.is_dir() else path)
 
 
 def load_classifier(path: str | os.PathLike[str]) -> Network:
-    """Load a network as `load_network` does; WeightsError too if it has no classes."""
+    """Load a network as `load_network` does; WeightsError also if it has no classes."""
     network = load_network(path)
     check_classifies(network, os.fspath(path))
     return network
 
 
 def check_classifies(network: Network, name: str) -> None:
-    """Raise WeightsError if the outputs are not probabilities of classes that exclude each other."""
+    """Raise WeightsError unless the output is softmax, the probabilities of classes."""
     if network.output != "softmax":
         raise WeightsError(
-            f"{name}: its outputs are {network.output}; expected softmax, probabilities of classes "
+            f"{name}: has {network.output} outputs; expected a classifier, with softmax outputs "
             "(fastbp.predict takes any network)"
         )
 
@@ -189,22 +199,24 @@ def data_of_runs(paths: Sequence[str | os.PathLike[str]], data: str | None = Non
 
 
 def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the settings of a run folder; none for a weights file, or a folder without ``config.toml``."""
+    """Read the settings of a run; empty for a weights file or without
+    ``config.toml``.
+    """
     config = Path(path) / CONFIG
     return read_settings(config) if config.is_file() else {}
 
 
 def read_result(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read ``result.json``; nothing if there is none, ConfigError if it is damaged."""
+    """Read ``result.json``; empty without the file, ConfigError if it is damaged."""
     path = Path(folder) / RESULT
     try:
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); expected the JSON of a run") from error
+        raise ConfigError(f"{path}: cannot be read ({error}); expected the result of a run") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path}: holds no table; expected the JSON of a run")
+        raise ConfigError(f"{path}: not a JSON object; expected the result of a run")
     return found
 
 

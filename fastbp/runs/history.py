@@ -1,4 +1,4 @@
-"""``history.csv``: one line an epoch."""
+"""``history.csv``: one line per epoch."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ HISTORY = "history.csv"
 
 
 def history_csv(history: tuple[EpochRecord, ...]) -> str:
-    """Return the history as CSV; figures in full precision, empty where there is none."""
+    """Return the history as CSV in full precision; figures that are missing
+    are empty.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(field.name for field in fields(EpochRecord))
     for record in history:
-        table.writerow("" if value != value else value for value in astuple(record))  # NaN is not itself
+        # NaN becomes an empty field.
+        table.writerow("" if value != value else value for value in astuple(record))
     return text.getvalue()
 
 
 def read_history(folder: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
-    """Read what `history_csv` wrote into a run folder.
+    """Read the history of a run folder.
 
     Raises
     ------
-    ConfigError : the file is missing, or is not a run's history
+    ConfigError
+        The file is missing or damaged.
     """
     path = Path(folder) / HISTORY
     names = [field.name for field in fields(EpochRecord)]
@@ -48,7 +52,7 @@ def read_history(folder: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
         try:
             epoch, *figures = row
             record = EpochRecord(int(epoch), *(float(text) if text else math.nan for text in figures))
-        except (TypeError, ValueError):  # a number of columns that does not fit; text that is no number
+        except (TypeError, ValueError):  # wrong number of columns; text for a number
             record = None
         if record is None or record.epoch != number:
             raise ConfigError(f"{path}: line {number + 1}: expected epoch {number}, {len(names)} numbers")

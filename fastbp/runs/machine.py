@@ -1,4 +1,4 @@
-"""What decides a run's figures and speed besides its settings: versions and processor."""
+"""Versions and processor, which affect the results and the speed of a run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 
 __all__ = ["cpu_name", "versions"]
 
-CPU_INFO = Path("/proc/cpuinfo")  # of Linux
+CPU_INFO = Path("/proc/cpuinfo")  # Linux
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what decides a run's figures and speed, without importing it."""
+    """Return the versions of fastbp, NumPy, Numba and Python, without
+    importing them.
+    """
     found = {}
     for name in ("fastbp", "numpy", "numba"):
         try:
@@ -24,7 +26,7 @@ def versions() -> dict[str, str]:
 
 
 def cpu_name() -> str:
-    """Return what the processor calls itself, or its architecture."""
+    """Return the model name of the processor, or its architecture."""
     with suppress(OSError):
         for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""What a run gave: its network, its history, and how it ended."""
+"""The result of a run: its network, its history, and how it ended."""
 
 from __future__ import annotations
 
@@ -22,33 +22,39 @@ Status = Literal["completed", "interrupted", "diverged"]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a run went; its weights are in the network that was trained."""
+    """Course of the training of a run."""
 
     status: Status
-    message: str  # one line for a person, empty when completed
-    history: tuple[EpochRecord, ...]  # of the epochs that were completed
-    samples: int  # trained on, each as often as it was
-    training_seconds: float  # of all training passes
+    message: str  # why it ended, one line; empty if completed
+    history: tuple[EpochRecord, ...]  # one record per completed epoch
+    samples: int  # samples of all updates, counted with repetition
+    training_seconds: float  # without validation
     validation_seconds: float
-    stop: Stop | None  # the criterion that ended the run before its last epoch
-    best_epoch: int | None  # of the lowest validation loss
-    restored_epoch: int | None  # whose weights the network has, None: those of the last update
+    stop: Stop | None  # the criterion that stopped the run early
+    best_epoch: int | None  # epoch with the lowest validation loss
+    restored_epoch: int | None  # epoch of the weights; None: weights of the last update
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a run gave.
+    """The result of a run.
 
     Attributes
     ----------
-    network : as trained; if the run diverged, as it was when the epoch began
-    settings : that repeat the run
-    training : status, message, and the history, one `EpochRecord` an epoch
-    classes : labels of the data go from 0 to classes - 1
-    test_loss, test_accuracy : on the data's test part, nats and 0..1; None without one, or if the run was
-        interrupted
-    compile_seconds : to compile the kernels or load them from the cache, no part of the training
-    threads : that the backend used
+    network
+        The trained network. If the run diverged, the network from before that epoch.
+    settings
+        Settings that reproduce the run.
+    training
+        Status, message and history, one `EpochRecord` per epoch.
+    test_loss, test_accuracy
+        Loss (nats per sample) and accuracy (0 to 1) on the test part of the data; None
+        without a test part, or if the run was interrupted.
+    compile_seconds
+        Seconds to compile the kernels or load them from the cache; not part of the
+        training time.
+    threads
+        Number of threads that the backend used.
     """
 
     network: Network
@@ -66,12 +72,12 @@ class Result:
 
     @property
     def history(self) -> tuple[EpochRecord, ...]:
-        """One record for each epoch that was completed."""
+        """One record per completed epoch."""
         return self.training.history
 
     @property
     def samples_per_second(self) -> float | None:
-        """Training throughput, None if nothing was trained on."""
+        """Training throughput; None without any update."""
         training = self.training
         return training.samples / training.training_seconds if training.samples else None
 
@@ -80,13 +86,17 @@ class Result:
 
         Parameters
         ----------
-        path : folder, made if it is missing
-        force : replace a run that is there
+        path
+            The folder; it is created if it does not exist.
+        force
+            Replace a run that the folder holds.
 
         Raises
         ------
-        ConfigError : there is a run already, or the folder cannot be made
-        FastbpError : a file cannot be written
+        ConfigError
+            The folder holds a run, or it cannot be created.
+        FastbpError
+            A file cannot be written.
         """
         folder = RunFolder(Path(path), force=force)
         try:
@@ -96,7 +106,7 @@ class Result:
         return folder.path
 
     def summary(self) -> dict[str, Any]:
-        """Return the contents of ``result.json``: plain values, None for what there is not."""
+        """Return the contents of ``result.json``: plain values, None if missing."""
         last = self.history[-1] if self.history else None
         final = {} if last is None else {name: getattr(last, name) for name in _FINAL}
         seconds = [self.compile_seconds, self.training.training_seconds, self.training.validation_seconds]
@@ -125,7 +135,7 @@ class Result:
             "versions": versions(),
             "cpu": cpu_name(),
         }
-        # JSON has no NaN: what was not measured is null.
+        # JSON has no NaN.
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in figures.items()}
 
 

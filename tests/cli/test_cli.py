@@ -124,7 +124,7 @@ def test_options_come_before_the_config(here):
 def test_run_is_not_overwritten_unless_forced(here):
     train("--out", "run")
     before = (here / "run/weights.safetensors").read_bytes()
-    assert "run: holds a run already" in mistake("train", "--data", "data.npz", *FAST, "--out", "run")
+    assert "run: already holds a run" in mistake("train", "--data", "data.npz", *FAST, "--out", "run")
     assert (here / "run/weights.safetensors").read_bytes() == before
     train("--out", "run", "--force", "--seed", 1)
     assert (here / "run/weights.safetensors").read_bytes() != before
@@ -162,8 +162,8 @@ def test_divergence_has_its_own_code_and_keeps_the_weights(here):
         (["--dtype", "int8"], "dtype is 'int8'"),
         (["--data", "none.npz"], "none.npz: found no such file"),
         (["--data", "broken.npz"], "broken.npz"),
-        (["--out", "data.npz"], "data.npz: is not a folder"),
-        (["--out", "data.npz/run"], "data.npz/run: cannot be a run folder (Not a directory)"),
+        (["--out", "data.npz"], "data.npz: not a folder"),
+        (["--out", "data.npz/run"], "data.npz/run: cannot create the run folder (Not a directory)"),
         (["--config", "none.toml"], "none.toml: cannot be read"),
         (["--config", "broken.toml"], "broken.toml: not a TOML file"),
         (
@@ -239,11 +239,11 @@ def test_predictions_are_written(here):
     ("arguments", "message"),
     [
         (["none"], "none: not found"),
-        (["."], ".: holds no weights.safetensors"),
+        (["."], ".: has no weights.safetensors"),
         (["data.npz"], "data.npz: "),
         (["run", "--data", "none"], "none: found no such file"),
         (["run", "--data", "other.npz"], "other.npz: images have 21 pixels, but the network takes 20"),
-        (["run", "--data", "more.npz"], "more.npz: has label 5, but the network knows 0 to 3"),
+        (["run", "--data", "more.npz"], "more.npz: has label 5, but the network has classes 0 to 3"),
         (["run", "--predictions", "no/such/p.csv"], "no/such/p.csv: cannot be written (No such file"),
         (["run", "--predictions", "run"], "run: cannot be written (Is a directory)"),
     ],

@@ -125,6 +125,6 @@ def test_a_damaged_result_is_told_in_one_line(content, here):
 def test_mistakes_are_told_in_one_line(here):
     assert "nowhere: not found" in mistake("nowhere")
     (here / "empty").mkdir()
-    assert "empty: holds no weights.safetensors" in mistake("empty")
+    assert "empty: has no weights.safetensors" in mistake("empty")
     np.save("array.npy", np.zeros(3))
     assert "expected a whole safetensors file" in mistake("array.npy")

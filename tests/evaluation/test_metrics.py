@@ -83,8 +83,8 @@ def test_to_dict_is_plain_json():
 @pytest.mark.parametrize(
     ("labels", "predicted", "message"),
     [
-        ([0, 3], [0, 1], "label 3 of sample 1; expected 0 to 2"),
-        ([0, 1], [-1, 1], "prediction -1 of sample 0; expected 0 to 2"),
+        ([0, 3], [0, 1], "sample 1: label is 3; expected 0 to 2"),
+        ([0, 1], [-1, 1], "sample 0: prediction is -1; expected 0 to 2"),
         ([0, 1], [0], "2 labels and 1 predictions"),
         ([0.5, 1], [0, 1], "type float64"),
         ([[0, 1]], [0, 1], r"shape \(1, 2\)"),
@@ -111,10 +111,10 @@ def test_log_loss(dtype):
 @pytest.mark.parametrize(
     ("logits", "labels", "message"),
     [
-        (np.zeros((0, 3)), [], "one sample or more"),
+        (np.zeros((0, 3)), [], "at least one sample"),
         (np.zeros(3), [0, 1, 2], r"shape \(3,\)"),
         (np.zeros((2, 3)), [0], "2 rows of logits and 1 labels"),
-        (np.zeros((2, 3)), [0, 3], "label 3 of sample 1"),
+        (np.zeros((2, 3)), [0, 3], "sample 1: label is 3"),
     ],
 )
 def test_log_loss_refuses(logits, labels, message):
@@ -179,7 +179,7 @@ def test_top_accuracy_by_hand():
     assert top_accuracy(scores, labels, 2) == 3 / 5
     assert top_accuracy(scores, labels, 3) == 1
     assert top_accuracy(scores, labels, 9) == 1
-    with pytest.raises(DataError, match="label 3"):
+    with pytest.raises(DataError, match="label is 3"):
         top_accuracy(scores, [0, 1, 2, 1, 3], 2)
 
 

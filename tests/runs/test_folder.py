@@ -102,7 +102,7 @@ def test_history_keeps_all_digits():
 @pytest.mark.parametrize("name", FILES)
 def test_a_run_is_not_overwritten_unasked(tmp_path, result, name):
     (tmp_path / name).write_text("old")
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match="already holds a run"):
         result.save(tmp_path)
     assert names(tmp_path) == [name]
     assert (tmp_path / name).read_text() == "old"
@@ -241,7 +241,7 @@ def test_folder_without_permission_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_is_no_run_is_refused(tmp_path):
-    with pytest.raises(WeightsError, match=r"holds no weights\.safetensors"):
+    with pytest.raises(WeightsError, match=r"has no weights\.safetensors"):
         load_network(tmp_path)
     with pytest.raises(WeightsError, match="not found"):
         load_network(tmp_path / "none")

@@ -201,7 +201,7 @@ def test_images_of_another_size_are_refused(result):
 
 
 def test_labels_that_the_network_has_not_are_refused(result):
-    with pytest.raises(WeightsError, match="has label 4, but the network knows 0 to 3"):
+    with pytest.raises(WeightsError, match="has label 4, but the network has classes 0 to 3"):
         fastbp.test(result.network, clusters.dataset(classes=5))
 
 
