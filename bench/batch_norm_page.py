@@ -13,73 +13,86 @@ FLOAT = 4  # bytes
 ERRORS = 2  # standard errors of a difference that it must be above to count
 
 TEXT = """\
-# Batch normalisation: does it pay here?
+# Batch normalisation: is it worth its time here?
 
-Written by `python bench/batch_norm.py`, in {seconds:.0f} s.
+Written by `python bench/batch_norm.py`, which took {seconds:.0f} s.
 
 {decision}
 
 ## Accuracy
 
-MNIST, batches of {batch}, He weights, a rate that falls linearly to 0, 54,000 images to train on; {short} and
-{long} epochs. The rate is the best on the 6,000 held back, in a trial of {short} epochs; test accuracy in %,
-mean ± standard deviation over seeds. *As long* is without it, for as many updates as the compiled step would
-make in the time that it takes with it (below); *dropout* is without it, with {dropout:g} of the hidden units
-left out, at the same rate. *Gain* is over the best of those without it, with its standard error; those above
-{errors} standard errors are bold.
+Test accuracy in %, mean ± standard deviation over random seeds. All networks train on
+54,000 images of MNIST in mini-batches of {batch}, with He's weight initialisation and a
+learning rate that falls linearly to 0, for {short} or {long} epochs. The learning rate, in
+brackets, is the best of a trial of {short} epochs on the 6,000 images of the validation
+split.
+
+- *without* and *with*: batch normalisation.
+- *as long*: without it, for as many updates as the compiled step would make in the time
+  of a run with it (see Cost).
+- *dropout*: without it, with a dropout rate of {dropout:g}, at the same learning rate.
+- *gain*: over the best of those without it, ± its standard error. Gains above {errors}
+  standard errors are bold.
 
 {accuracy}
 
-Accuracy on the images held back, by rate, % (0: diverged). Normalised networks stand rates at which plain
-ones diverge, and lose less at rates that are too small.
+Validation accuracy by learning rate, in % (0: diverged). Networks with batch
+normalisation train at learning rates at which others diverge, and lose less at learning
+rates that are too small.
 
 {rates}
 
 ## Cost
 
-A step of {batch} samples on one thread, medians of interleaved rounds. *Passes* are those of normalisation
-over all hidden layers, forward and backward, written in Numba (`bench/batch_norm_passes.py`): {accesses}
-reads and writes of each element of a hidden layer in a step.
+The time of a step of {batch} samples on one thread, medians of interleaved rounds. *passes*
+is the time that the normalisation takes over all hidden layers, forward and backward,
+written in Numba (`bench/batch_norm_passes.py`): {accesses} reads and writes of each element of a
+hidden layer per step.
 
 {cost}
 
-## As it was built
+## How fastbp implements it
 
-- **No scale.** Of units with ReLU, leaky ReLU or the identity, the next layer's weights can do what a
-  scale would; of the others it is left out too. `fastbp.train(batch_norm=True)`, the compiled path, 3
-  epochs, five seeds, beside the scaled networks of PyTorch above: 784-100-100-10 with SGD 97.98 ± 0.11 at
-  rate 1.6 and 97.96 ± 0.07 at 3.2 (97.88 ± 0.06), with AdamW 98.08 ± 0.08 (98.06 ± 0.14);
-  784-256-256-256-256-10 with SGD 98.18 ± 0.06 (98.22 ± 0.04).
-- **Parameters: none more.** The bias is the shift. Mean and variance of a batch make no parameter of it;
-  running ones are state beside the block, their gain 0.1, or 1 / t in the first updates t.
-- **Passes.** Forward: mean, variance, and the normalised values. Backward: two sums, then the
-  derivatives. A thread's part of a hidden layer fits into its second level cache at these sizes, where
-  all this happens.
-- **Barriers: none more.** Hidden layers are shared by columns, forward; the derivatives of a layer's
-  outputs are written by whoever owns the rows of the next W, which are the layer's columns. Both ways a
-  thread has all samples of a column, and the sums over samples are its own. The same bits for any number
-  of threads follow.
-- **Afterwards nothing.** A normalisation with fixed statistics is a part of the weights before it: W /
-  deviation, and bias - mean / deviation. What is validated, kept and exported is a plain network; in
-  PyTorch, folded networks classified 0 of 320,000 test images differently.
-- **Not for every batch.** Samples of a batch of one have no variance: their hidden sums become 0, and
-  they do not count for the running statistics. Small batches have noisy ones.
-- **Cost, measured.** See "Cost of options" in kernels/README.md.
+- **No scale.** After ReLU, leaky ReLU and the identity, the next layer's weights can do
+  what a scale would do; for the other activation functions the scale is omitted too.
+  `fastbp.train(batch_norm=True)`, compiled, 3 epochs, five random seeds, and in
+  brackets the networks of PyTorch above, which have a scale: 784-100-100-10 with SGD
+  97.98 ± 0.11 at learning rate 1.6 and 97.96 ± 0.07 at 3.2 (97.88 ± 0.06), with AdamW
+  98.08 ± 0.08 (98.06 ± 0.14); 784-256-256-256-256-10 with SGD 98.18 ± 0.06 (98.22 ±
+  0.04).
+- **No further parameters.** The bias is the shift. The running mean and variance are
+  state beside the parameters; their gain is 0.1, or 1 / t in the first updates t.
+- **Passes.** The forward pass computes mean, variance and normalised values; the
+  backward pass computes two sums, then the gradients. At these sizes, a thread's share
+  of a hidden layer fits into its second-level cache.
+- **No further barriers.** In the forward pass, threads share hidden layers by columns.
+  In the backward pass, the thread that owns the rows of the next W writes the gradients
+  of the same columns. Either way a thread has all samples of a column, so it computes
+  the sums over samples alone. The bits are the same for any number of threads.
+- **Nothing remains after training.** A normalisation with fixed statistics is folded
+  into the weights before it: W / deviation, and bias - mean / deviation. An ordinary
+  network is validated, kept and exported. In PyTorch, folded networks classified 0 of
+  320,000 test images differently.
+- **Not for a batch size of 1**, which fastbp refuses. If the last batch of an epoch has
+  one sample, its pre-activations become 0, and it does not count for the running
+  statistics. Small batches have noisy statistics.
+- **Cost**: see [cost of options](../kernels/README.md#cost-of-options).
 
 <sub>{machine}.</sub>
 """
 
 YES = """\
-**Yes, it pays**: in {paying} of {cases} cases a normalised network is better than the best one without, by
-{least:+.2f} to {most:+.2f} points of test accuracy, for {cheap:.0f} to {dear:.0f} % more time a step by an
-estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). So it was built,
-`fastbp train --batch-norm`, without the scale that PyTorch learns: see the end of this page.
+**Yes.** In {paying} of {cases} cases, a network with batch normalisation is better than the best one
+without, by {least:+.2f} to {most:+.2f} points of test accuracy. \
+A step takes {cheap:.0f} to {dear:.0f} % longer, by an
+estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). So fastbp has it, as
+`fastbp train --batch-norm`, without the scale that PyTorch learns (see below).
 """
 NO = """\
-**No, it does not pay**: in {paying} of {cases} cases only a normalised network is better than the best one
-without ({least:+.2f} to {most:+.2f} points of test accuracy), for {cheap:.0f} to {dear:.0f} % more time a
-step by an estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). It is left
-out.
+**No.** Only in {paying} of {cases} cases, a network with batch normalisation is better than the best one
+without ({least:+.2f} to {most:+.2f} points of test accuracy). \
+A step takes {cheap:.0f} to {dear:.0f} % longer, by an
+estimate for the compiled step ({torch_cheap:.0f} to {torch_dear:.0f} % in PyTorch). fastbp does not have it.
 """
 
 Figures = dict[str, Any]

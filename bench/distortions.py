@@ -43,15 +43,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20, help="even")
     rounds = parser.parse_args().rounds
-    print("# What distortions cost\n\nWritten by `python bench/distortions.py`.\n")
+    print("# What data augmentation costs\n\nWritten by `python bench/distortions.py`.\n")
     print("| distortion | fastbp, µs an image | NumPy path | scipy.ndimage | torchvision |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name in PRESETS:
         print(f"| {name} | {' | '.join(image_cells(name, rounds))} |", flush=True)
     threads = min(available_cores(), 2)
-    print(
-        f"\n| network | batch | epochs distorted over plain, {threads} threads: affine | elastic | ciresan |"
-    )
+    print(f"\n| network | batch | epoch over one without, {threads} threads: affine | elastic | ciresan |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for sizes, batch in NETWORKS:
         print(
@@ -59,8 +57,8 @@ def main() -> None:
             flush=True,
         )
     print(
-        f"\nMedians of {rounds} rounds, all in turn, {cpu_name()}. scipy.ndimage and torchvision: the affine "
-        "map of `affine` and the field of `elastic`, without the other presets' further steps."
+        f"\nMedians of {rounds} interleaved rounds, {cpu_name()}. scipy.ndimage and torchvision compute the\n"
+        "affine map of `affine` and the field of `elastic`, without the other presets' further\nsteps."
     )
 
 
