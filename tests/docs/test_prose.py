@@ -135,3 +135,11 @@ def test_the_checks_can_fail():
         "no/such.md",
         "README.md#no-such",
     ]
+
+
+def test_the_architecture_lists_the_package_in_import_order():
+    rooms = (ROOT / "tests" / "test_architecture.py").read_text(encoding="utf-8")
+    order = re.findall(r'^    "(\w+)",$', rooms.partition("ROOMS = [")[2].partition("]")[0], re.MULTILINE)
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("| in `fastbp/`")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [r for r in order if not r.startswith("__")]
