@@ -117,5 +117,5 @@ def test_mistakes_are_told_in_one_line(here, tmp_path):
     assert "nowhere: not a folder" in mistake("a", "nowhere")
     assert "has no config.toml" in mistake("a", str(tmp_path))
     (tmp_path / "config.toml").write_bytes((here / "a/config.toml").read_bytes())
-    assert "holds no result.json" in mistake("a", str(tmp_path))
+    assert "has no result.json" in mistake("a", str(tmp_path))
     assert "expected one of them" in mistake("a", "--json", "--csv")
