@@ -1,1 +1,1 @@
-"""Ink on paper or screen to images like MNIST's."""
+"""Images of handwritten digits, prepared like those of MNIST."""

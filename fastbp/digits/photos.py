@@ -1,4 +1,6 @@
-"""Image files to digits: a drawing, a scan, or a photograph of paper. Pillow, an extra, reads them."""
+"""Image files to digits: a drawing, a scan, or a photograph of paper. Pillow, an extra,
+reads them.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +21,28 @@ if TYPE_CHECKING:
 __all__ = ["read_digit", "read_grey"]
 
 LONGEST = 1000
-"""Pixels of the long side to which larger pictures are reduced."""
+"""Pixels of the longer side; larger images are reduced to it."""
 PAPER = 200
-"""Grey level out of 255 that paper of a picture gets if it was taken in too little light."""
+"""Grey level, of 255, of the paper in a photograph that was too dark."""
 CONTRAST = 24
-"""Grey levels out of 255: ink that differs less from white paper is taken to lie on black paper."""
+"""Grey levels, of 255: ink closer to white paper is assumed to lie on black paper."""
 FORMATS = ("PNG", "JPEG")
 
 
 def read_digit(path: Path) -> NDArray[np.uint8]:
-    """Return the digit of a picture as MNIST has its digits, (28, 28), ink bright.
+    """Read the digit in an image file, normalised like MNIST.
+
+    Returns
+    -------
+    (28, 28) array of uint8
+        The digit, bright on dark.
 
     Raises
     ------
-    DataError : the file is missing, damaged, too large or no picture, or there is no ink in it
-    FastbpError : there is no Pillow
+    DataError
+        The file is missing, too large or not a readable image, or it shows no ink.
+    FastbpError
+        Pillow is not installed.
     """
     grey = read_grey(path)
     try:
@@ -43,13 +52,20 @@ def read_digit(path: Path) -> NDArray[np.uint8]:
 
 
 def read_grey(path: Path) -> NDArray[np.float64]:
-    """Return grey levels of a picture, (height, width), 0..255, upright, the long side at most `LONGEST`.
+    """Read the grey levels of an image file.
 
-    What is transparent is paper.
+    Returns
+    -------
+    (height, width) array of float64
+        Grey levels, 0 to 255, in the orientation of the EXIF data. The longer side has
+        at most `LONGEST` pixels. Transparent pixels become paper.
 
     Raises
     ------
-    DataError, FastbpError : as of `read_digit`, but for the ink
+    DataError
+        The file is missing, too large or not a readable image.
+    FastbpError
+        Pillow is not installed.
     """
     try:
         from PIL import Image, UnidentifiedImageError
@@ -57,9 +73,10 @@ def read_grey(path: Path) -> NDArray[np.float64]:
         raise FastbpError("pictures need Pillow: pip install 'fastbp[images]'") from error
     with reading(path):
         if not path.is_file():
-            _refuse(path, "is a folder" if path.is_dir() else "is no file" if path.exists() else "not found")
+            found = "is a folder" if path.is_dir() else "not a regular file" if path.exists() else "not found"
+            _refuse(path, found)
         with open(path, "rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, which do not matter here
+            warnings.simplefilter("ignore")  # about unusual metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             try:
                 with Image.open(file, formats=FORMATS) as image:
@@ -67,19 +84,22 @@ def read_grey(path: Path) -> NDArray[np.float64]:
             except MemoryError:
                 raise
             except UnidentifiedImageError:
-                _refuse(path, "is no picture, or a damaged one")
+                _refuse(path, "not a readable image")
             except (Image.DecompressionBombWarning, Image.DecompressionBombError):
                 _refuse(path, f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels")
-            except Exception as error:  # Pillow raises nearly anything at a damaged file
-                _refuse(path, f"is damaged ({printable(error)})")
+            except Exception as error:  # damage raises nearly anything
+                _refuse(path, f"damaged ({printable(error)})")
 
 
 def _exposed(grey: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the paper of a dim photograph, or the grey ground of a drawing, the level that paper should have.
+    """Correct the brightness of a dark photograph, or of the grey background of a
+    drawing.
 
-    Whether ink is dark or light is told by the grey level of the frame, and in a dim room all is dark. The
-    ground of a drawing, a frame of one level, becomes white, or black under light ink. A photograph keeps
-    what is lighter than the mean of its paper: it tells how light falls.
+    `fastbp.digits.preprocess` tells dark from light ink by the grey level of the
+    outermost pixels, which are dark in a dark room. If they all have one level the
+    image is a drawing: its background becomes white, or black under light ink. A
+    photograph keeps pixels lighter than its mean paper, which show the direction of the
+    light.
     """
     frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = float(frame.mean())
@@ -100,7 +120,7 @@ def _refuse(path: Path, found: str) -> NoReturn:
 def _grey(image: Image) -> NDArray[np.float64]:
     from PIL import ImageOps
 
-    image.draft(None, (LONGEST, LONGEST))  # JPEG: decode a large photograph at a half, a quarter, an eighth
+    image.draft(None, (LONGEST, LONGEST))  # decode large JPEGs at reduced size
     upright = _reducible(ImageOps.exif_transpose(image))
     reduced = upright.reduce(-(-max(upright.size) // LONGEST))
     if reduced.mode == "RGBA":
@@ -110,18 +130,20 @@ def _grey(image: Image) -> NDArray[np.float64]:
 
 
 def _reducible(image: Image) -> Image:
-    """Return the picture with values that can be averaged: no palette, no integers of 16 bits."""
+    """Convert an image to values that can be averaged: no palette, no 16-bit
+    integers.
+    """
     from PIL import Image
 
     if image.mode.startswith("I"):
-        return Image.fromarray(np.asarray(image, dtype=np.float32) / 257)  # 65535 becomes 255
+        return Image.fromarray(np.asarray(image, dtype=np.float32) / 257)  # to 0..255
     if "A" in image.getbands() or "transparency" in image.info:
         return image.convert("RGBA")
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def _on_paper(image: Image) -> Image:
-    """Lay a picture on white paper, or on black paper if nothing shows on white."""
+    """Lay an image on white paper, or on black paper if it is invisible on white."""
     from PIL import Image
 
     white, black = (

@@ -1,17 +1,22 @@
-"""Ink to 28x28, as MNIST's authors did it; what a network that learnt from MNIST must be shown.
+"""Normalise an image of a digit to 28x28 pixels, as the authors of MNIST did.
 
-LeCun, Bottou, Bengio & Haffner (1998), section III: digits were scaled into 20x20 pixels with their aspect
-ratio kept, antialiased, and placed in 28x28 by their centre of mass. The steps here, in float64:
+A network trained on MNIST needs digits of this form. LeCun, Bottou, Bengio & Haffner
+(1998), section III: digits were scaled to fit 20x20 pixels with their aspect ratio,
+antialiased, and centred in 28x28 pixels by their centre of mass. The steps here, in
+float64:
 
-1. invert, where the mean of the outermost pixels is above 127.5: ink is bright;
-2. scale grey levels so that the brightest is 255;
-3. cut out the box of all pixels of at least `FAINT`;
-4. average areas: the long side becomes `BOX` pixels, the other in proportion, at least 1;
-5. place in `SIDE` x `SIDE` by whole pixels, the centre of mass nearest to pixel `MIDDLE`, the box inside;
+1. invert if the mean of the outermost pixels is above 127.5, so that ink is bright;
+2. scale the grey levels so that the brightest is 255;
+3. crop to the bounding box of all pixels of at least `FAINT`;
+4. average areas: the longer side becomes `BOX` pixels, the other in proportion, at
+   least 1;
+5. place in `SIDE` x `SIDE` by whole pixels, with the centre of mass nearest to pixel
+   `MIDDLE` and the box inside;
 6. round to bytes.
 
-The drawing page has the same in JavaScript, and a test holds the two together. Halves, in 4 to 6, are rounded
-up with `TIE` to spare: sums in another order differ by 1e-13, and must not fall to two sides.
+The drawing page does the same in JavaScript; a test compares the two. In steps 4 to 6,
+halves are rounded up with a tolerance of `TIE`: sums in another order differ by 1e-13,
+and both must round in the same direction.
 """
 
 from __future__ import annotations
@@ -26,32 +31,40 @@ from ..errors import DataError
 __all__ = ["BOX", "FAINT", "SIDE", "downscale", "ink", "normalize", "remove_paper"]
 
 SIDE = 28
-"""Pixels of the image."""
+"""Pixels of each side of the image."""
 MIDDLE = 14
-"""Pixel that the centre of mass comes to lie in, along each side."""
+"""Pixel of the centre of mass, along each side."""
 BOX = 20
-"""Pixels of the digit's long side in it."""
+"""Pixels of the longer side of the digit."""
 FAINT = 16.0
-"""Grey levels out of 255: what is fainter does not widen the box."""
+"""Grey levels, of 255: fainter pixels do not widen the bounding box."""
 LEAST = 24.0
-"""Grey levels out of 255: a whole image that does not differ more from its background has no ink."""
+"""Grey levels, of 255: an image with less contrast to its background has no ink."""
 PALE = 0.25
-"""Of the darkest ink on paper: what is paler is paper."""
+"""Fraction of the darkest ink: paler pixels are paper."""
 TIE = 1e-6
 
 Floats = NDArray[np.float64]
 
 
 def ink(image: ArrayLike) -> Floats:
-    """Return grey levels, (height, width), 0..255, ink bright, the brightest 255.
+    """Return the grey levels of an image with bright ink, the brightest 255.
 
     Parameters
     ----------
-    image : (height, width), 0..255, on a light or a dark background
+    image : (height, width) array
+        Grey levels, 0 to 255, on a light or dark background.
+
+    Returns
+    -------
+    (height, width) array of float64
+        Grey levels, 0 to 255.
 
     Raises
     ------
-    DataError : not of two dimensions, a pixel out of range, or no ink
+    DataError
+        The image does not have two dimensions, a pixel is out of range, or there is no
+        ink.
     """
     grey = np.asarray(image, dtype=np.float64)
     if grey.ndim != 2 or grey.size == 0:
@@ -67,15 +80,23 @@ def ink(image: ArrayLike) -> Floats:
 
 
 def normalize(image: ArrayLike) -> NDArray[np.uint8]:
-    """Return the digit of an image as MNIST has its digits, (28, 28), ink bright.
+    """Normalise the digit in an image like MNIST.
 
     Parameters
     ----------
-    image : (height, width), 0..255, one digit on a clean background, light or dark; see `remove_paper`
+    image : (height, width) array
+        Grey levels, 0 to 255: one digit on a clean background, light or dark; see
+        `remove_paper`.
+
+    Returns
+    -------
+    (28, 28) array of uint8
+        The digit, bright on dark.
 
     Raises
     ------
-    DataError : as of `ink`
+    DataError
+        As for `ink`.
     """
     bright = ink(image)
     box = _box(bright)
@@ -90,13 +111,15 @@ def normalize(image: ArrayLike) -> NDArray[np.uint8]:
 
 
 def downscale(image: ArrayLike) -> NDArray[np.uint8]:
-    """Return the whole image in 28x28 by averaging areas, neither cut nor centred: what not to do.
+    """Scale the whole image to 28x28 pixels, neither cropped nor centred.
 
-    A side that is shorter is padded with background on both sides first, so that nothing is stretched.
+    This shows what happens without normalisation. The shorter side is padded with
+    background first, so that the aspect ratio is kept.
 
     Raises
     ------
-    DataError : as of `ink`
+    DataError
+        As for `ink`.
     """
     bright = ink(image)
     height, width = bright.shape
@@ -109,16 +132,23 @@ def downscale(image: ArrayLike) -> NDArray[np.uint8]:
 
 
 def remove_paper(image: ArrayLike) -> Floats:
-    """Return a scan or photograph without its paper: (height, width), 0..255, background exactly 0.
+    """Remove the paper from a scan or photograph.
 
-    Paper is a plane of grey levels, fitted to the frame of outermost pixels, so that light from one side is
-    no ink. What stands out by less than four times as much as the frame does, or than `PALE` of the darkest
-    ink, is paper too, and so are specks. A frame of one grey level is that of a drawing, which comes back as
-    `ink` gives it.
+    The paper is a plane of grey levels, fitted to the outermost pixels, so that uneven
+    light does not count as ink. A pixel is paper if it exceeds the plane by less than
+    four times the deviation of the outermost pixels, or by less than `PALE` of the
+    darkest ink. Specks are paper too. If the outermost pixels have one grey level the
+    image is a drawing, and the result is that of `ink`.
+
+    Returns
+    -------
+    (height, width) array of float64
+        Grey levels of the ink, 0 to 255; the background is exactly 0.
 
     Raises
     ------
-    DataError : as of `ink`
+    DataError
+        As for `ink`.
     """
     bright = ink(image)
     frame = _frame(bright)
@@ -129,7 +159,7 @@ def remove_paper(image: ArrayLike) -> Floats:
     planes = [np.broadcast_to(plane, bright.shape) for plane in (np.ones((1, 1)), y, x)]
     places = np.stack([_frame(plane) for plane in planes], axis=1)
     paper = np.ones(len(frame), dtype=bool)
-    for _ in range(2):  # ink that touches the frame shows in the first fit, and is left out of the second
+    for _ in range(2):  # the second fit leaves out ink that touches the frame
         slope = np.linalg.lstsq(places[paper], frame[paper], rcond=None)[0]
         off = np.abs(frame - places @ slope)
         paper = off <= 3 * np.median(off) + 1
@@ -138,13 +168,13 @@ def remove_paper(image: ArrayLike) -> Floats:
     above[_specks(above > 0)] = 0
     if not above.any():
         raise DataError("image has no ink")
-    darkest = np.percentile(above[above > 0], 99)  # specks on a stroke are left
+    darkest = np.percentile(above[above > 0], 99)  # robust to dark specks in a stroke
     above[above < PALE * darkest] = 0
     return np.asarray(np.minimum(above * (255 / darkest), 255))
 
 
 def _specks(inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which pixels have fewer than three inked neighbours."""
+    """Return which pixels have fewer than three neighbours with ink."""
     padded = np.pad(inked, 1).astype(np.int8)
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] - inked
@@ -164,7 +194,7 @@ def _box(bright: Floats) -> Floats:
 
 
 def _averages(count: int, cells: int) -> Floats:
-    """Return weights, (cells, count), that average ``count`` pixels into cells of equal size."""
+    """Return weights, (cells, count), that average pixels into cells of equal size."""
     size = count / cells
     starts, pixels = np.arange(cells)[:, None] * size, np.arange(count)
     overlap = np.minimum(starts + size, pixels + 1) - np.maximum(starts, pixels)
@@ -172,9 +202,11 @@ def _averages(count: int, cells: int) -> Floats:
 
 
 def _place(mass: Floats) -> int:
-    """Return where a side starts so that its centre of mass comes nearest to the middle of pixel 14.
+    """Return the start of a side that centres its mass in pixel 14, as near as
+    possible.
 
-    There it is in MNIST, 14.49 and 14.51 on average over the test digits, half a pixel beyond the middle.
+    In MNIST the centre of mass is there: at 14.49 and 14.51 on average over the test
+    digits, half a pixel beyond the middle of the image.
     """
     centre = float((mass * np.arange(len(mass))).sum() / mass.sum())
     return min(max(_round(MIDDLE - centre), 0), SIDE - len(mass))

@@ -1,7 +1,8 @@
-"""A page to draw on: one HTML file with networks inside, which opens from the disk; see ``fastbp draw``.
+"""A page that classifies drawn digits: one HTML file with networks, ``fastbp draw``.
 
-The page is made of the files beside this one: ``page.html``, ``page.css``, and the scripts, ``normalize.js``
-(what `fastbp.digits.preprocess` does), ``network.js`` (the forward pass), ``board.js`` (strokes), ``page.js``.
+The page consists of the files in this folder: ``page.html``, ``page.css`` and the
+scripts ``normalize.js`` (`fastbp.digits.preprocess` in JavaScript), ``network.js`` (the
+forward pass), ``board.js`` (strokes) and ``page.js``.
 """
 
 from __future__ import annotations

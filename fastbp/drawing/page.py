@@ -1,4 +1,4 @@
-"""The HTML file, put together from its parts."""
+"""The HTML file, assembled from its parts."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from .weights import Packed
 
 __all__ = ["drawing_page"]
 
-SCRIPTS = ("normalize.js", "network.js", "board.js", "page.js")  # later ones use what earlier ones define
+SCRIPTS = ("normalize.js", "network.js", "board.js", "page.js")  # dependencies first
 
 
 def drawing_page(networks: Sequence[Packed]) -> str:
-    """Return the page to draw on, with networks inside: one HTML file that asks for nothing else.
+    """Return the page: one HTML file with the networks, which loads nothing else.
 
     Parameters
     ----------
-    networks : as `fastbp.drawing.pack` gives them, shown in this order
+    networks
+        Networks from `fastbp.drawing.pack`, in the order in which they are shown.
     """
     style = _part("page.css")
     script = "\n".join(map(_part, SCRIPTS))
-    # In HTML, "<" in a script could end it or begin a comment. JSON may write it in another way.
+    # In HTML, "<" in a script could end it or begin a comment. JSON may escape it.
     data = json.dumps([network.to_dict() for network in networks]).replace("<", "\\u003c")
-    # Whatever is not named is forbidden: above all, every request to a network.
+    # Everything else is forbidden, above all requests to a network.
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"

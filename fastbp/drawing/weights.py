@@ -1,4 +1,6 @@
-"""What of a network goes into the page: its weights, as float32, or as float16 where that does no harm."""
+"""Weights in the page: float32, or float16 if that does not change the test
+accuracy.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ from ..terminal.numbers import percent
 __all__ = ["LIMIT", "Packed", "Shown", "pack", "read_shown"]
 
 LIMIT = 10_000_000
-"""Bytes of float32 that all networks of a page may have together before float16 is tried."""
+"""Bytes of float32 weights of a page; above this limit float16 is tried."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A network to show: its name on the page, and the data to test its float16 on."""
+    """A network to show, its name on the page, and the data to test float16 on."""
 
     name: str
     network: Network
@@ -35,14 +37,18 @@ class Shown:
 
 @dataclass(frozen=True)
 class Packed:
-    """A network as the page has it.
+    """A network in the page.
 
     Attributes
     ----------
-    name : on the page
-    network : with the weights that the page computes with, float32
-    type : of the numbers in the page, ``"float32"`` or ``"float16"``
-    note : what a person should know about it, or nothing
+    name
+        Name on the page.
+    network
+        Network with the float32 weights that the page computes with.
+    type
+        Type of the stored weights, ``"float32"`` or ``"float16"``.
+    note
+        Note for the reader; may be empty.
     """
 
     name: str
@@ -51,7 +57,7 @@ class Packed:
     note: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``network.js`` reads, as plain values."""
+        """Return plain values, which ``network.js`` reads."""
         network = self.network
         arrays = [
             array.astype("<f2" if self.type == "float16" else "<f4") for _, array in network.named_arrays()
@@ -71,27 +77,31 @@ class Packed:
 
 
 def read_shown(path: Path) -> Shown:
-    """Read a network to draw for, from a run folder or a weights file.
+    """Read a network for the page from a run folder or a weights file.
 
     Raises
     ------
-    WeightsError : there is none, or it does not take images of 28x28 pixels
+    WeightsError
+        The weights are missing or damaged, or do not take images of 28x28 pixels.
     """
     return Shown(printable(path), load_digit_classifier(path), data_of_runs([path]))
 
 
 def pack(networks: Sequence[Shown], limit: int = LIMIT) -> list[Packed]:
-    """Return networks as the page has them.
+    """Prepare networks for the page.
 
     Parameters
     ----------
-    networks : to show, in this order
-    limit : bytes of float32; with more in all, each network whose test accuracy is the same with float16 is
-        stored so
+    networks
+        Networks in the order in which they are shown.
+    limit
+        Bytes of float32. If all networks together have more, each network whose test
+        accuracy is the same with float16 is stored as float16.
 
     Raises
     ------
-    WeightsError : a weight of float64 is too large for float32
+    WeightsError
+        A float64 weight is too large for float32.
     """
     singles = [_single(shown) for shown in networks]
     if sum(4 * single.network.parameter_count for single in singles) <= limit:
@@ -102,19 +112,21 @@ def pack(networks: Sequence[Shown], limit: int = LIMIT) -> list[Packed]:
 def _single(shown: Shown) -> Packed:
     network = shown.network.astype(np.float32)
     if not network.is_finite():
-        raise WeightsError(f"{shown.name}: has weights beyond float32; expected smaller ones")
-    note = "Learnt from floats, which are taken for 0 to 1." if network.input_scale == 1 else ""
+        raise WeightsError(f"{shown.name}: has weights beyond the range of float32; expected smaller weights")
+    note = "Trained on floats, assumed to range from 0 to 1." if network.input_scale == 1 else ""
     return Packed(shown.name, network, "float32", note)
 
 
 def _halved(single: Packed, data: str) -> Packed:
-    """Return the network with weights of float16, if that leaves its test accuracy where it is."""
+    """Return the network with float16 weights if that does not change its test
+    accuracy.
+    """
     network = single.network
     half = network.copy()
     with np.errstate(over="ignore"):
         half.parameters[...] = network.parameters.astype(np.float16)
     if not half.is_finite():
-        return _noted(single, "float16 would not hold its weights.")
+        return _noted(single, "Its weights exceed the range of float16.")
     try:
         testing = test_data(data)
         before, after = (test(each, testing).accuracy for each in (network, half))

@@ -1,7 +1,7 @@
-"""Robustness: what is left of a network's accuracy under distortions, and when digits are drawn anew.
+"""Robustness: accuracy of networks on distorted images and on redrawn digits.
 
-``curves.py`` distorts level by level, ``skeleton.py`` and ``hand.py`` draw digits anew on a large canvas,
-``measure.py`` holds networks against all of it.
+``curves.py`` distorts images at several levels, ``skeleton.py`` and ``hand.py`` redraw
+digits on a large canvas, ``measure.py`` measures the accuracy of networks.
 """
 
 from __future__ import annotations

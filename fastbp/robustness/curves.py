@@ -1,4 +1,4 @@
-"""What may be wrong with an image, level by level: one function each, in plain NumPy where that is fast."""
+"""Distortions of images at several levels, a function for each."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ __all__ = ["CURVES", "Curve", "blur", "invert", "noise", "rotate", "shift", "squ
 
 Bytes = NDArray[np.uint8]
 
-SEED = 0  # of noise and squares: every network meets the same ones
-SIDE = 4  # pixels of a black square
+SEED = 0  # random seed of noise and squares: the same for every network
+SIDE = 4  # pixels of the side of a black square
 
 
 def shift(images: Bytes, down: int, right: int) -> Bytes:
-    """Move images, (N, height, width), by whole pixels; what comes in is 0."""
+    """Shift images, (N, height, width), by whole pixels; the border is filled
+    with 0.
+    """
     _, height, width = images.shape
     moved = np.zeros_like(images)
     if abs(down) < height and abs(right) < width:
@@ -31,7 +33,7 @@ def shift(images: Bytes, down: int, right: int) -> Bytes:
 
 
 def rotate(images: Bytes, degrees: float) -> Bytes:
-    """Turn images around their middle, counter-clockwise, by bilinear resampling; what comes in is 0."""
+    """Rotate images counter-clockwise about the centre, bilinearly; filled with 0."""
     angle = np.radians(degrees)
     return _around_the_middle(
         images, np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -39,7 +41,7 @@ def rotate(images: Bytes, degrees: float) -> Bytes:
 
 
 def zoom(images: Bytes, factor: float) -> Bytes:
-    """Enlarge images around their middle by a factor, by bilinear resampling; what comes in is 0."""
+    """Enlarge images about the centre by a factor, bilinearly; filled with 0."""
     return _around_the_middle(images, np.eye(2) / factor)
 
 
@@ -52,7 +54,7 @@ def _around_the_middle(images: Bytes, matrix: NDArray[np.float64]) -> Bytes:
 
 
 def blur(images: Bytes, sigma: float) -> Bytes:
-    """Smooth images by a Gaussian of a deviation in pixels, cut off at 4 of them; 0 outside."""
+    """Blur images with a Gaussian of this deviation in pixels, truncated at 4 sigma."""
     if sigma == 0:
         return images
     down, right = (_gaussian(size, sigma) for size in images.shape[1:])
@@ -60,7 +62,7 @@ def blur(images: Bytes, sigma: float) -> Bytes:
 
 
 def _gaussian(size: int, sigma: float) -> NDArray[np.float32]:
-    """Return the symmetric matrix (size, size) that smooths a line."""
+    """Return the symmetric matrix (size, size) that blurs a line of pixels."""
     radius = int(np.ceil(4 * sigma))
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
@@ -69,7 +71,7 @@ def _gaussian(size: int, sigma: float) -> NDArray[np.float32]:
 
 
 def noise(images: Bytes, deviation: float) -> Bytes:
-    """Add Gaussian noise of a deviation in grey levels to every pixel, and clip to 0..255."""
+    """Add Gaussian noise with this deviation in grey levels, and clip to 0..255."""
     rng = generator(SEED, Stream.MEASURE, 0)
     added = rng.standard_normal(images.shape, dtype=np.float32)
     added *= np.float32(deviation)
@@ -78,7 +80,7 @@ def noise(images: Bytes, deviation: float) -> Bytes:
 
 
 def squares(images: Bytes, count: int) -> Bytes:
-    """Set squares of 4 x 4 pixels to 0, anywhere where they lie wholly inside; they may overlap."""
+    """Set squares of 4x4 pixels at random places to 0; they may overlap."""
     rng = generator(SEED, Stream.MEASURE, 1)
     total, height, width = images.shape
     tall, wide = min(SIDE, height), min(SIDE, width)
@@ -92,9 +94,10 @@ def squares(images: Bytes, count: int) -> Bytes:
 
 
 def thicken(images: Bytes, steps: int) -> Bytes:
-    """Dilate (steps > 0) or erode (< 0).
+    """Dilate (steps > 0) or erode (steps < 0) images.
 
-    Each step takes the highest (lowest) of a pixel and its 4 neighbours; outside of an image is 0.
+    Each step takes the maximum (minimum) of a pixel and its 4 neighbours. Outside the
+    image pixels are 0.
     """
     choose = np.maximum if steps > 0 else np.minimum
     for _ in range(abs(steps)):
@@ -105,7 +108,7 @@ def thicken(images: Bytes, steps: int) -> Bytes:
 
 
 def invert(images: Bytes) -> Bytes:
-    """Make black white."""
+    """Invert the grey levels."""
     return 255 - images
 
 
@@ -115,12 +118,16 @@ def _as_bytes(values: NDArray[np.float32]) -> Bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A distortion over levels. The accuracy at a level is the mean over the sets of images it makes."""
+    """A distortion with levels.
+
+    ``make`` yields one or more sets of images for a level. The accuracy at this level
+    is the mean over the sets.
+    """
 
     name: str
-    label: str  # what the levels are, with their unit
+    label: str  # meaning of the levels, with their unit
     levels: tuple[float, ...]
-    neutral: float  # the level at which nothing happens
+    neutral: float  # the level without distortion
     make: Callable[[Bytes, float], Iterator[Bytes]]
 
 

@@ -1,4 +1,4 @@
-"""A simulated hand: digits drawn anew, anywhere on a large canvas, with a round pen."""
+"""A simulated hand: digits redrawn with a round pen, anywhere on a large canvas."""
 
 from __future__ import annotations
 
@@ -17,34 +17,39 @@ __all__ = ["CANVAS", "Strokes", "canvases", "shrink", "strokes"]
 
 Bytes = NDArray[np.uint8]
 
-CANVAS = 280  # pixels a side, of the page to draw on
+CANVAS = 280  # pixels of a side of the canvas, as on the drawing page
 SEED = 0
-FINE = 3  # pixels of the middle lines a pixel of the image
-INK = 0.5  # of the highest brightness
-USUAL = 0.25  # the quantile of an image's stroke widths that counts as its pen's
-WIDER = 1.25  # than that: more than a junction of strokes is
-SIZE = (0.30, 0.85)  # of the ink's longer side, in canvases
-ROTATION = 15.0  # degrees to both sides
-PEN = (0.10, 0.18)  # of the pen's width, in longer sides of the ink; MNIST's strokes are about 0.15
-MARGIN = 1.0  # pixels between ink and border, for the smooth edge
-CHUNK = 500  # canvases at once: 39 MB
+FINE = 3  # factor of enlargement before thinning
+INK = 0.5  # fraction of the highest brightness from which on a pixel is ink
+USUAL = 0.25  # quantile of the stroke widths of an image: the width of its pen
+WIDER = 1.25  # times the pen's width: more than at a junction of strokes
+SIZE = (0.30, 0.85)  # longer side of the ink, as a fraction of the canvas
+ROTATION = 15.0  # degrees in both directions
+PEN = (0.10, 0.18)  # width of the pen by longer side of the ink; about 0.15 in MNIST
+MARGIN = 1.0  # pixels between ink and border, for antialiasing
+CHUNK = 500  # canvases per block: 39 MB
 
 
 class Strokes(NamedTuple):
-    """Middle lines of images as points; image i has points[starts[i] : starts[i + 1]]."""
+    """Centre lines of images as points; image i has points[starts[i] :
+    starts[i + 1]].
+    """
 
     points: NDArray[np.float64]  # (P, 2): row and column in the image, in pixels
-    widths: NDArray[np.float64]  # (P,): of the ink, by the image's pen; 1 unless it is clearly wider
+    widths: NDArray[np.float64]  # (P,): in widths of the pen, at least 1
     starts: NDArray[np.int64]  # (N + 1,)
 
 
 def strokes(images: Bytes) -> Strokes:
-    """Find the middle lines of the ink in images, (N, height, width), bright on dark.
+    """Find the centre lines of the strokes in images, (N, height, width), bright on
+    dark.
 
-    An image is enlarged 3 times, bilinearly; what has at least half of its highest brightness is ink; the ink
-    is thinned (`fastbp.robustness.skeleton.thin`). A point is the mean of the line's pixels in the 7 x 7
-    around each of them, which takes the grid's steps out of the line. Its width is the distance to what is no
-    ink, by 1.25 times the lower quartile of the image's, and at least 1. An image without ink has no points.
+    An image is enlarged 3 times, bilinearly. Pixels of at least half the highest
+    brightness are ink, which is thinned (`fastbp.robustness.skeleton.thin`). A point is
+    the mean of the pixels of the line in 7x7 pixels around each of them, which smooths
+    the line. Its width is the distance to the next pixel without ink, divided by 1.25
+    times the lower quartile of these distances in the image, and at least 1. An image
+    without ink has no points.
     """
     fine = enlarge(images, FINE)
     peaks = fine.max(axis=(1, 2), keepdims=True)
@@ -68,7 +73,9 @@ def strokes(images: Bytes) -> Strokes:
 
 
 def _reach(ink: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the distance from places in the flat ink to the nearest pixel without, in pixels."""
+    """Return the distances, in pixels, from places to the nearest pixels
+    without ink.
+    """
     _, height, pitch = ink.shape
     down, right = (
         part.reshape(-1) for part in np.indices((height, pitch)) - np.array([[[height // 2]], [[pitch // 2]]])
@@ -86,25 +93,30 @@ def _reach(ink: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.floa
 
 
 def canvases(images: Bytes, seed: int = SEED) -> Iterator[Bytes]:
-    """Draw digits anew: the strokes of each, turned, scaled and moved at random, with a round pen.
+    """Redraw digits with a round pen: rotated, scaled and placed at random.
 
-    Discs are set along the middle lines of the digit's ink (`strokes`), so that shape and slant are those of
-    a writer of the data, while thickness is one pen's and edges are smoothed over a pixel. Where the ink is
-    more than a quarter wider than the digit's thin strokes, as where a loop is filled in, discs are wider in
-    proportion: there is no middle line to tell what was written.
+    Discs are drawn along the centre lines of the strokes (`strokes`). Shape and slant
+    are thus those of the writer, but the pen has a constant width, and edges are
+    antialiased. Where the ink is more than a quarter wider than the thin strokes of the
+    digit, such as in a filled loop, the discs are wider in proportion: the centre line
+    does not show what was written.
 
-    All draws are uniform, and functions of (seed, the image's number): rotation up to 15 degrees to both
-    sides; the ink's longer side 30 to 85 % of the canvas; the pen's width 10 to 18 % of that side; the place
-    anywhere with all ink inside.
+    All draws are uniform and depend only on (seed, number of the image): rotation up to
+    15 degrees in both directions; longer side of the ink 30 to 85 % of the canvas;
+    width of the pen 10 to 18 % of that side; any place with all ink inside.
 
     Parameters
     ----------
-    images : (N, height, width), bright ink on dark
-    seed : of the draws
+    images : (N, height, width) array of uint8
+        Bright ink on dark.
+    seed
+        Random seed.
 
     Yields
     ------
-    (n, 280, 280), uint8, n <= 500: ink is 255, the canvas 0; together the N images in their order
+    (n, 280, 280) array of uint8
+        At most 500 canvases, 255 for ink and 0 for background; all together the N
+        images in their order.
     """
     draws = generator(seed, Stream.MEASURE, 2).random((len(images), 5))
     for first in range(0, len(images), CHUNK):
@@ -129,7 +141,7 @@ def _draw(lines: Strokes, draws: NDArray[np.float64]) -> Bytes:
     low, high = _boxes(turned, radii, starts)
     side = CANVAS * (SIZE[0] + (SIZE[1] - SIZE[0]) * draws[:, 1])
     scale = side / np.maximum((high - low).max(axis=1), 1e-9)
-    # A pixel's middle is a whole number, so a canvas reaches from -1/2 to 279.5.
+    # The centre of a pixel is a whole number: a canvas ranges from -0.5 to 279.5.
     room = CANVAS - 2 * MARGIN - scale[:, None] * (high - low)
     corner = MARGIN - 0.5 + draws[:, 3:] * room
     placed = scale[owner, None] * (turned - low[owner]) + corner[owner]
@@ -141,7 +153,9 @@ def _draw(lines: Strokes, draws: NDArray[np.float64]) -> Bytes:
 def _boxes(
     points: NDArray[np.float64], radii: NDArray[np.float64], starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and highest coordinates of each image's discs, (N, 2); 0 where there are none."""
+    """Return the bounding box of the discs of each image, (N, 2) twice; 0 without
+    discs.
+    """
     low, high = np.zeros((2, len(starts) - 1, 2))
     inked = np.flatnonzero(np.diff(starts))
     if len(inked):
@@ -151,6 +165,8 @@ def _boxes(
 
 
 def shrink(drawn: Bytes) -> Bytes:
-    """Average blocks of 10 x 10 pixels: canvases, (n, 280, 280), as 28 x 28, without any normalisation."""
+    """Scale canvases, (n, 280, 280), to (n, 28, 28) by averaging, without
+    normalisation.
+    """
     blocks = drawn.reshape(len(drawn), 28, CANVAS // 28, 28, CANVAS // 28)
     return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32) + np.float32(0.5)).astype(np.uint8)

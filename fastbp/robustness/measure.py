@@ -1,4 +1,4 @@
-"""How much of a network's accuracy is left when images are not as those it learnt from."""
+"""Accuracy of networks on distorted images and on redrawn digits."""
 
 from __future__ import annotations
 
@@ -22,21 +22,38 @@ from .hand import canvases, shrink
 
 __all__ = ["HAND_SHAPE", "Robustness", "check_images", "measure_robustness"]
 
-HAND_SHAPE = (28, 28)  # what the drawing page makes of a canvas
+HAND_SHAPE = (28, 28)  # of normalised digits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Robustness:
-    """Accuracies, 0 to 1, of one network."""
+    """Accuracies of one network, 0 to 1.
+
+    Attributes
+    ----------
+    clean
+        On undistorted images.
+    curves
+        For each level of a `Curve`, by its name.
+    inverted
+        On inverted images.
+    hand
+        On redrawn digits, normalised as on the drawing page; None unless images are
+        28x28.
+    hand_shrunk
+        On redrawn digits, the canvas scaled down without normalisation; None as above.
+    """
 
     clean: float
-    curves: Mapping[str, tuple[float, ...]]  # name of a `Curve`: an accuracy for each of its levels
+    curves: Mapping[str, tuple[float, ...]]
     inverted: float
-    hand: float | None  # drawn anew, normalised as the drawing page does; None unless images are 28 x 28
-    hand_shrunk: float | None  # drawn anew, the canvas scaled down as a whole
+    hand: float | None
+    hand_shrunk: float | None
 
     def figures(self) -> dict[str, float]:
-        """Return one number for each distortion: the mean over a curve's levels, or the accuracy itself."""
+        """Return an accuracy for each distortion, the mean over the levels of
+        a curve.
+        """
         figures = {"clean": self.clean, **{name: fmean(values) for name, values in self.curves.items()}}
         figures["inverted"] = self.inverted
         if self.hand is not None and self.hand_shrunk is not None:
@@ -44,7 +61,7 @@ class Robustness:
         return figures
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists and numbers, for JSON."""
+        """Return plain values for JSON."""
         return {
             "clean": self.clean,
             **{name: list(values) for name, values in self.curves.items()},
@@ -55,36 +72,41 @@ class Robustness:
 
 
 def check_images(data: Dataset) -> None:
-    """Raise DataError unless the data are labelled grey pictures of bytes, which can be distorted."""
-    if data.labels is None:
-        raise DataError(f"{data.name}: has no labels, which robustness needs")
+    """Raise DataError unless the data are labelled grey images of uint8."""
+    data.labels_for("robustness")
     if len(data.shape) != 2:
         shape = "x".join(map(str, data.shape))
-        raise DataError(f"{data.name}: samples are {shape}; expected grey pictures, height x width")
+        raise DataError(f"{data.name}: samples are {shape}; expected grey images, height x width")
     if data.images.dtype != np.uint8:
-        raise DataError(f"{data.name}: pixels are {data.images.dtype}; expected bytes, 0 to 255")
+        raise DataError(f"{data.name}: pixels are {data.images.dtype}; expected uint8, 0 to 255")
 
 
 def measure_robustness(
     networks: Mapping[str, Network], data: Dataset, announce: Callable[[str], None] = lambda _: None
 ) -> dict[str, Robustness]:
-    """Measure networks on the same distorted images.
+    """Measure the accuracy of networks on distorted images.
 
     Parameters
     ----------
-    networks : by name
-    data : labelled grey pictures of bytes, bright ink on dark. The simulated hand is measured on those of
-        28 x 28 only: the drawing page's normalisation makes that size.
-    announce : told what is measured next
+    networks
+        Networks by name.
+    data
+        Labelled grey images of uint8, bright on dark. The simulated hand needs images
+        of 28x28 pixels, the size of normalised digits.
+    announce
+        Called with the name of each distortion.
 
     Returns
     -------
-    by name, in the order of the networks
+    dict of Robustness
+        Accuracies by name, in the order of the networks.
 
     Raises
     ------
-    DataError : the data have no labels, are no pictures, or not of bytes
-    WeightsError : a network is for images of another size, or for fewer classes
+    DataError
+        The data have no labels, or are not grey images of uint8.
+    WeightsError
+        A network is for images of another size or for fewer classes.
     """
     check_images(data)
     announce("clean")
@@ -119,10 +141,10 @@ def measure_robustness(
 
 
 def _drawn_anew(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return what networks see of the simulated hand, (N, 28, 28) each: normalised, and scaled down."""
+    """Return redrawn digits, (N, 28, 28): normalised, and scaled down without that."""
     normalised, plain = np.zeros((2, len(images), *HAND_SHAPE), np.uint8)
     done = 0
-    # Products this small are slower on several threads.
+    # Such small products are slower on several threads.
     with threadpool_limits(1, "blas"):
         for drawn in canvases(images):
             plain[done : done + len(drawn)] = shrink(drawn)
@@ -134,13 +156,13 @@ def _drawn_anew(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[n
 
 
 def _cut_out(canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the ink with a pixel of background around: normalised it is the same, and sooner."""
+    """Crop to the ink and a pixel around it: faster, and the same once normalised."""
     rows, columns = (np.flatnonzero(canvas.any(axis=axis)) for axis in (1, 0))
     return canvas[rows[0] - 1 : rows[-1] + 2, columns[0] - 1 : columns[-1] + 2]
 
 
 class _Judge:
-    """Networks with their compiled paths, kept for all that they are measured on."""
+    """Measures networks on the numba backend."""
 
     def __init__(self, networks: Mapping[str, Network], labels: NDArray[np.int64] | None) -> None:
         assert labels is not None
@@ -153,7 +175,7 @@ class _Judge:
         self._backend.close()
 
     def mean(self, sets: Iterator[NDArray[np.uint8]]) -> dict[str, float]:
-        """Return each network's mean accuracy over sets of images, (N, height, width) each."""
+        """Return the mean accuracy of each network over sets of (N, height, width)."""
         found: dict[str, list[float]] = {name: [] for name in self._networks}
         for images in sets:
             rows = images.reshape(len(images), -1)

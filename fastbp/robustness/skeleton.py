@@ -1,4 +1,4 @@
-"""The middle lines of strokes."""
+"""Centre lines of strokes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 
 def enlarge(images: NDArray[np.uint8], factor: int) -> NDArray[np.float32]:
-    """Enlarge images, (N, h, w), bilinearly by a whole factor, to (N, factor h, factor w)."""
+    """Enlarge images, (N, h, w), bilinearly by a whole factor: (N, factor h,
+    factor w).
+    """
     down, right = (_interpolation(size, factor) for size in images.shape[1:])
     return np.asarray(down @ images.astype(np.float32) @ right.T)
 
@@ -24,10 +26,12 @@ def _interpolation(size: int, factor: int) -> NDArray[np.float32]:
 
 
 def _removable() -> NDArray[np.bool_]:
-    """Return, for both halves of a step and the 256 neighbourhoods (bit i: `AROUND`), whether a pixel goes.
+    """Return whether a pixel is removed, (2, 256): half of a step, neighbourhood.
 
-    It goes if 2 to 6 of its neighbours are set, in one row around it, so that nothing breaks and no end is
-    eaten; at the lower and right borders in the first half, at the others in the second.
+    Bit i of a neighbourhood is the neighbour `AROUND` [i]. A pixel is removed if 2 to 6
+    of its neighbours are set and adjacent to each other: lines stay connected and keep
+    their ends. The first half of a step removes at lower and right borders, the second
+    half at upper and left ones.
     """
     bits = (np.arange(256)[:, None] >> np.arange(8)) & 1
     count = bits.sum(axis=1)
@@ -40,10 +44,10 @@ def _removable() -> NDArray[np.bool_]:
 
 
 def thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Peel strokes, (N, h, w), until lines about a pixel wide are left, connected as the strokes were.
+    """Thin strokes, (N, h, w), to connected lines about a pixel wide.
 
-    Zhang & Suen, "A fast parallel algorithm for thinning digital patterns", Communications of the ACM 27
-    (1984).
+    Zhang & Suen, "A fast parallel algorithm for thinning digital patterns",
+    Communications of the ACM 27 (1984).
     """
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
     pixels = padded.reshape(-1)

@@ -149,15 +149,15 @@ def saved(suffix, **options):
 
 
 BAD = {
-    "empty.png": (b"", "is no picture"),
-    "text.png": (b"seven\n", "is no picture"),
-    "gif.png": (saved("GIF"), "is no picture"),
-    "cut.png": (saved("PNG")[:-60], "is damaged"),
-    "cut.jpg": (saved("JPEG")[:900], "is damaged"),
-    "head.png": (saved("PNG")[:20], "is"),
+    "empty.png": (b"", "not a readable image"),
+    "text.png": (b"seven\n", "not a readable image"),
+    "gif.png": (saved("GIF"), "not a readable image"),
+    "cut.png": (saved("PNG")[:-60], "damaged"),
+    "cut.jpg": (saved("JPEG")[:900], "damaged"),
+    "head.png": (saved("PNG")[:20], "damaged"),
     "bomb.png": (png(20000, 20000, bytes(1000)), "has more than 89,478,485 pixels"),
     "half-bomb.png": (png(10000, 10000, bytes(1000)), "has more than 89,478,485 pixels"),
-    "sum.png": (saved("PNG").replace(b"IDAT", b"IDAT\x00"), "is"),
+    "sum.png": (saved("PNG").replace(b"IDAT", b"IDAT\x00"), "damaged"),
     "white.png": (png(9, 9, bytes([0, *[255] * 9]) * 9), "image has no ink"),
 }
 

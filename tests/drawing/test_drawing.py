@@ -156,7 +156,7 @@ def test_float16_that_overflows_is_not_used():
     made = network()
     made.weights[0][5, 5] = 65536
     (packed,) = pack(shown(made), limit=0)
-    assert (packed.type, packed.note) == ("float32", "float16 would not hold its weights.")
+    assert (packed.type, packed.note) == ("float32", "Its weights exceed the range of float16.")
 
 
 def test_float16_that_cannot_be_tested_is_not_used(tmp_path):
@@ -178,7 +178,7 @@ def test_floats_are_taken_for_0_to_1():
 def test_weights_beyond_float32_are_refused():
     made = network(dtype="float64")
     made.weights[0][0, 0] = 1e39
-    with pytest.raises(WeightsError, match="net 0: has weights beyond float32"):
+    with pytest.raises(WeightsError, match="net 0: has weights beyond the range of float32"):
         pack(shown(made))
 
 
