@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""The confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_figure"]
 
-MOST_COUNTED = 30  # classes; beyond, numbers would not be readable
+MOST_COUNTED = 30  # classes; with more, numbers are not readable
 TICKS = 40
 
 
 @styled()
 def confusion_figure(matrix: NDArray[np.int64], name: str = "") -> Figure:
-    """Draw a confusion matrix: mistakes coloured on a log scale, what is right in grey.
+    """Draw a confusion matrix: mistakes in colour on a log scale, the diagonal in grey.
 
     Parameters
     ----------
-    matrix : (C, C), rows are the true classes
-    name : of the data, for the title
+    matrix : (C, C) array of int64
+        Confusion matrix; rows are the true classes.
+    name
+        Name of the data, for the title.
     """
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm
 
     classes = len(matrix)
     mistakes = matrix - np.diag(matrix.diagonal())
-    most = max(int(mistakes.max()), 10)  # so that a few single mistakes do not look like many
+    most = max(int(mistakes.max()), 10)  # single mistakes stay pale
     size = min(max(5.0, 1.8 + 0.5 * classes), 11.0)
     figure = new_figure(size + 1.0, size)
     axes = figure.subplots()
@@ -68,8 +70,9 @@ def confusion_figure(matrix: NDArray[np.int64], name: str = "") -> Figure:
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     wrong, samples = int(mistakes.sum()), int(matrix.sum())
-    right = percent(1 - wrong / max(samples, 1))
-    axes.set_title(f"{name}: {right} right, {wrong:,} of {samples:,} wrong".removeprefix(": "))
+    accuracy = percent(1 - wrong / max(samples, 1))
+    title = f"{name}: accuracy {accuracy}, {wrong:,} of {samples:,} wrong"
+    axes.set_title(title.removeprefix(": "))
     bar = figure.colorbar(picture, ax=axes, shrink=0.8, label="mistakes (log scale)")
     bar.outline.set_edgecolor(GREY)  # type: ignore[operator, unused-ignore]
     return figure

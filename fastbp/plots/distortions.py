@@ -1,4 +1,4 @@
-"""What distortions do to images: originals beside what a network would see of them, epoch by epoch."""
+"""Data augmentation: images and their distortions, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -24,15 +24,22 @@ MOST_CLASSES = 10
 def distortions_figure(
     images: Images, labels: Labels, distortion: Distortion, title: str, seed: int = 0
 ) -> Figure:
-    """Draw the first image of each class and what becomes of it in ten epochs; below, elastic fields.
+    """Draw the first image of each class and its distortions in ten epochs.
+
+    Elastic distortions are shown as displacement fields below.
 
     Parameters
     ----------
-    images : (N, D), uint8
-    labels : (N,)
-    distortion : for images of this shape
-    title : what is shown
-    seed : as of a training run, whose first epochs these are
+    images : (N, D) array of uint8
+        Training images.
+    labels : (N,) array of int64
+        Their classes.
+    distortion
+        Distortion for images of this shape.
+    title
+        Title of the figure.
+    seed
+        Random seed of a run: the figure shows its first epochs.
     """
     shape = distortion.shape
     rows = np.array([np.flatnonzero(labels == label)[0] for label in np.unique(labels)[:MOST_CLASSES]])
@@ -75,7 +82,7 @@ def _draw_fields(part: SubFigure, distortion: Distortion, variant: int, seed: in
             distortion.plan[variant], distortion.taps[variant], state, distortion.shape
         )
         y, x = np.indices((height, width))
-        # A pixel takes its value from where its arrow ends.
+        # A pixel takes the value at the end of its arrow.
         arrows = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": 0.006, "color": COLOURS[0]}
         axes.quiver(x[places], y[places], right[places], down[places], **arrows)
         axes.set_xlim(-1, width)

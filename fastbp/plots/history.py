@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs, of one run or of many side by side."""
+"""Loss and accuracy by epoch, of one run or several."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from .style import COLOURS, GREY, MARKERS, new_figure, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["LoggedRun", "history_figure", "read_run"]
 
-MARKS = 8  # on a line
-LOG_FROM = 20.0  # losses that span more than this factor are shown on a logarithmic axis
+MARKS = 8  # markers on a line
+LOG_FROM = 20.0  # losses that span more than this factor get a logarithmic axis
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedRun:
-    """What a run's folder says about its training."""
+    """Settings and history of a run folder."""
 
-    name: str  # of the folder
-    settings: Settings | None  # None if the folder does not say
+    name: str  # name of the folder
+    settings: Settings | None  # None without config.toml
     history: tuple[EpochRecord, ...]
 
 
 def read_run(folder: str | os.PathLike[str]) -> LoggedRun:
-    """Read history and settings of a run folder; ConfigError if the history is missing or damaged."""
+    """Read a run folder; ConfigError if its history is missing or damaged."""
     history = read_history(folder)
     values = read_run_settings(folder)
     name = Path(os.path.abspath(folder)).name
@@ -48,7 +49,7 @@ def read_run(folder: str | os.PathLike[str]) -> LoggedRun:
 
 @dataclass(frozen=True)
 class _Group:
-    """Runs that differ in their seeds at most."""
+    """Runs that differ only in their seeds."""
 
     label: str
     histories: tuple[tuple[EpochRecord, ...], ...]
@@ -59,30 +60,30 @@ class _Group:
 
 @styled()
 def history_figure(runs: Sequence[LoggedRun]) -> Figure:
-    """Draw loss (left) and accuracy (right): training dashed and thin, validation solid.
+    """Draw loss (left) and accuracy (right): training dashed and thin, validation
+    solid.
 
-    Runs that differ in their seeds alone share a line, their mean, in a band from the lowest to the highest.
-    Both end where the first of the runs ends, since a mean over those that are left would jump; the others
-    go on as thin lines.
+    Runs that differ only in their seeds share a line for the mean and a band from
+    minimum to maximum. Both end where the shortest of these runs ends, since a mean
+    over the others would jump; the others continue as thin lines.
 
     Raises
     ------
-    ConfigError : there are no runs, or one has no epoch
+    ConfigError
+        There are no runs, or a run completed no epoch.
     """
-    from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
     if not runs:
-        raise ConfigError("no run is given; expected one or more to draw")
+        raise ConfigError("no runs are given; expected at least one to draw")
     for run in runs:
         if not run.history:
-            raise ConfigError(f"{run.name}: no epoch was completed; expected one or more to draw")
+            raise ConfigError(f"{run.name}: completed no epoch; expected at least one to draw")
     groups = _group(runs)
     validated = any(r.validation_loss == r.validation_loss for run in runs for r in run.history)
     legend_rows = -(-(len(groups) + 2) // 3)
     figure = new_figure(10, 4.2 + 0.2 * legend_rows)
     left, right = figure.subplots(1, 2, sharex=True)
-    handles = []
     for number, group in enumerate(groups):
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
         for axes, name, scale in ((left, "loss", 1.0), (right, "accuracy", 100.0)):
@@ -93,28 +94,47 @@ def history_figure(runs: Sequence[LoggedRun]) -> Figure:
             if validated:
                 look = {"color": colour, "linestyle": "-", **_marks(group, number, marker)}
                 _draw(axes, group.values(f"validation_{name}", scale), look, band=True)
-        line: dict[str, Any] = {"linestyle": "-" if validated else (0, (4, 2)), "marker": marker}
-        if len(groups) > 1 or group.label:
-            handles.append(Line2D([], [], color=colour, label=group.label, **line))
-    handles.append(Line2D([], [], color=GREY, linestyle=(0, (4, 2)), linewidth=1.0, label="training"))
-    if validated:
-        handles.append(Line2D([], [], color=GREY, label="validation"))
     left.set_ylabel("loss, nats per sample")
     right.set_ylabel("accuracy, %")
     _scale_loss(left, runs)
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles = _legend(groups, validated=validated)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
     figure.suptitle(runs[0].name if len(runs) == 1 else f"{len(runs)} runs")
     return figure
 
 
+def _legend(groups: Sequence[_Group], *, validated: bool) -> list[Line2D]:
+    """Return a legend entry for each group, and for the styles of both curves."""
+    from matplotlib.lines import Line2D
+
+    dashed: Any = (0, (4, 2))
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=COLOURS[number % len(COLOURS)],
+            marker=MARKERS[number % len(MARKERS)],
+            linestyle="-" if validated else dashed,
+            label=group.label,
+        )
+        for number, group in enumerate(groups)
+        if len(groups) > 1 or group.label
+    ]
+    handles.append(Line2D([], [], color=GREY, linestyle=dashed, linewidth=1.0, label="training"))
+    if validated:
+        handles.append(Line2D([], [], color=GREY, label="validation"))
+    return handles
+
+
 def _group(runs: Sequence[LoggedRun]) -> list[_Group]:
-    """Put runs together that differ in their seeds alone, in the order of their first ones."""
+    """Group runs that differ only in their seeds, in the order of their first runs."""
     keyed: dict[Any, list[LoggedRun]] = {}
     for run in runs:
-        # Threads change no bit of the weights. A run that does not say what it was stands for itself.
+        # Threads do not change the weights. A run without settings is a group of its
+        # own.
         key = replace(run.settings, seed=0, threads="auto") if run.settings else id(run)
         keyed.setdefault(key, []).append(run)
     known = [key for key in keyed if isinstance(key, Settings)]
@@ -130,7 +150,7 @@ def _group(runs: Sequence[LoggedRun]) -> list[_Group]:
 
 def _marks(group: _Group, number: int, marker: str) -> dict[str, Any]:
     every = max(1, min(map(len, group.histories)) // MARKS)
-    # Lines that lie on each other show their marks in turn.
+    # Overlapping lines show their markers at different epochs.
     return {"marker": marker, "markevery": (number % every, every)}
 
 

@@ -1,4 +1,4 @@
-"""A grid of small pictures, of samples or of weights, in the shape of the data."""
+"""A grid of small images: samples, or weights in the shape of the data."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ __all__ = ["image_grid"]
 def image_grid(
     rows: NDArray[Any], shape: tuple[int, ...], titles: Sequence[str], columns: int, **look: Any
 ) -> tuple[Figure, list[AxesImage]]:
-    """Draw each row (D,) as a picture with a title.
+    """Draw each row of an array as an image with a title.
 
     Parameters
     ----------
-    rows : (N, D), N >= 1
-    shape : of the data: (height, width), (height, width, channels), or anything else, drawn as a strip
-    titles : N
-    columns : pictures side by side
-    look : for ``imshow``
+    rows : (N, D) array
+        Values of the images; N >= 1.
+    shape
+        Shape of the data: (height, width), or (height, width, channels); others are
+        drawn as a strip.
+    titles
+        N titles.
+    columns
+        Number of images in a row.
+    look
+        Keyword arguments of ``imshow``.
     """
     lines = max(title.count("\n") + 1 for title in titles)
     count = -(-len(rows) // columns)
@@ -50,6 +56,6 @@ def _as_picture(row: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     if len(shape) == 2:
         return row.reshape(shape)
     if len(shape) == 3:
-        # Channels together: colour stands for the value.
+        # The mean over channels: colour shows the value.
         return np.asarray(row.reshape(shape).mean(axis=2))
     return np.atleast_2d(row)

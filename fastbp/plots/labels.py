@@ -1,4 +1,4 @@
-"""What to call runs that are shown together: by the settings in which they differ."""
+"""Labels for runs that are shown together: the settings in which they differ."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from ..recipe.settings import Settings
 __all__ = ["labels_of"]
 
 _SHORT = {"batch_size": "batch", "learning_rate": "rate", "validation": "validation part"}
-# Weights have the same bits for any number of threads.
+# The number of threads does not change the weights.
 _WITHOUT_EFFECT = ("threads",)
 
 
 def labels_of(settings: Sequence[Settings], skip: Collection[str] = ()) -> list[str]:
-    """Name each of the settings by what differs among them, such as ``"batch 8, init he"``.
+    """Return labels of the differing settings, such as ``"batch 8, init he"``.
 
     Parameters
     ----------
-    settings : of runs that are shown together
-    skip : settings that are not to be named
+    settings
+        Settings of the runs.
+    skip
+        Names of settings to leave out.
 
     Returns
     -------
-    a label for each; empty ones if nothing differs
+    list of str
+        A label for each run; empty if nothing differs.
     """
     values = [asdict(entry) for entry in settings]
     names = [name for name in values[0] if name not in (*skip, *_WITHOUT_EFFECT)] if values else []

@@ -1,4 +1,4 @@
-"""The samples that are taken for another class, those first of which the network was surest."""
+"""Misclassified samples, the most confident mistakes first."""
 
 from __future__ import annotations
 
@@ -28,15 +28,20 @@ def mistakes_figure(
     probabilities: NDArray[np.float64],
     count: int = 40,
 ) -> Figure:
-    """Draw misclassified samples with their true and their predicted class, and the probabilities of both.
+    """Draw misclassified samples with the true and the predicted class.
 
     Parameters
     ----------
-    images : (N, D)
-    shape : of one image
-    labels : (N,)
-    probabilities : (N, C)
-    count : samples to show
+    images : (N, D) array
+        Test images.
+    shape
+        Shape of one image.
+    labels : (N,) array of int64
+        True classes.
+    probabilities : (N, C) array
+        Predicted probabilities.
+    count
+        Number of samples to show.
     """
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
@@ -57,13 +62,13 @@ def mistakes_figure(
     )
     total = percent(len(wrong) / len(labels))
     figure.suptitle(
-        f"{len(order)} of {len(wrong):,} mistakes, surest first ({total} of {len(labels):,} samples)"
+        f"{len(order)} of {len(wrong):,} mistakes, most confident first ({total} of {len(labels):,} samples)"
     )
     return figure
 
 
 def _share(probability: float) -> str:
-    """Write a probability so that it never looks certain unless it is."""
+    """Write a probability; one that rounds to 0 or 100 % is marked < or >."""
     text = f"{100 * probability:.1f}%"
     if text == "100.0%" and probability < 1:
         return ">99.9%"

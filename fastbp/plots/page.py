@@ -1,26 +1,26 @@
-"""A run on one page: settings, results and figures in one HTML file that needs nothing beside it."""
+"""The page of a run: settings, results and figures in one HTML file."""
 
 from __future__ import annotations
 
 import base64
 import html
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..data.arrays import test_data
-from ..data.dataset import load_training
+from ..data.dataset import Dataset, load_training
 from ..evaluation.evaluate import Evaluation, test
 from ..network import Network
 from ..recipe.checks import format_hidden
 from ..recipe.initializers import initialize
 from ..recipe.settings import Settings
 from ..runs.folder import load_classifier, read_result
-from ..terminal.numbers import percent
+from ..terminal.numbers import format_loss, format_value, percent
 from .confusion import confusion_figure
-from .history import history_figure, read_run
+from .history import LoggedRun, history_figure, read_run
 from .mistakes import mistakes_figure
 from .reliability import reliability_figure
 from .signals import signals_figure
@@ -30,7 +30,7 @@ from .weights import weights_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["fresh", "page_html", "start_and_end"]
+__all__ = ["before_and_after", "initial_network", "page_html"]
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1b1b1b; --quiet: #595959; --back: #ffffff; --line: #d5d5d5; }
@@ -49,20 +49,25 @@ th { font-weight: 600; } .numbers td, .numbers th { text-align: right; }
 figure { margin: 0; } img { max-width: 100%; height: auto; background: #ffffff; border-radius: 6px; }
 @media print { h2, figure { break-inside: avoid; } }
 """
-PICTURE_DPI = 110  # of figures made of pixels; the others are drawn with lines and keep sharp
+PNG_DPI = 110  # of figures with many images; the others are SVG
 
 
 def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
-    """Return a run's page.
+    """Return the page of a run.
 
     Parameters
     ----------
-    folder : of the run
-    data : to test on, as for `fastbp.evaluation.evaluate.test`; the run's own if None
+    folder
+        Folder of the run.
+    data
+        Data to test on, as for `fastbp.evaluation.evaluate.test`. By default the data
+        of the run.
 
     Raises
     ------
-    FastbpError : a file of the run or the data is missing or damaged, or there is no matplotlib
+    FastbpError
+        A file of the run or the data is missing or damaged, or matplotlib is not
+        installed.
     """
     folder = Path(folder)
     run = read_run(folder)
@@ -70,59 +75,78 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     spec = data or (run.settings or Settings()).data
     testing = test_data(spec)
     evaluation = test(network, testing)
-    figures: list[tuple[str, str, Figure, str]] = []
-    if run.history:
-        caption = "Training figures are means over the epoch, so they lag behind validation at first."
-        figures.append(("Training", caption, history_figure([run]), "svg"))
-    if evaluation.matrix is not None and evaluation.calibration and testing.labels is not None:
-        figures += [
-            ("What is confused", "A row for each true class.", confusion_figure(evaluation.matrix), "svg"),
-            (
-                "Calibration",
-                "Whether it is right as often as it says.",
-                reliability_figure(evaluation.calibration),
-                "svg",
-            ),
-            (
-                "Mistakes",
-                "Probabilities of the true and of the predicted class.",
-                mistakes_figure(testing.images, testing.shape, testing.labels, evaluation.probabilities),
-                "png",
-            ),
-        ]
-    figures.append(
-        (
+    training, _ = load_training(spec)
+    entries = [
+        *_history(run),
+        *_evaluation(evaluation, testing),
+        _Entry(
             "First layer",
-            "What its units look for: red weights ask for a bright pixel, blue for a dark one.",
+            "Weights of its units: red is positive, blue is negative.",
             weights_figure(network, testing.shape),
             "png",
-        )
-    )
-    training, _ = load_training(spec)
-    if training.labels is not None and training.classes <= network.classes:
-        networks = start_and_end(network, run.settings)
-        figures.append(
-            (
-                "Signals",
-                "How large activations and gradients are, layer by layer.",
-                signals_figure(networks, training.images, training.labels),
-                "svg",
-            )
-        )
+        ),
+        *_signals(network, run.settings, training),
+    ]
     return _document(
-        run.name, [*_tables(run.settings, read_result(folder), evaluation), *map(_figure, figures)]
+        run.name, [*_tables(run.settings, read_result(folder), evaluation), *map(_figure, entries)]
     )
 
 
-def start_and_end(network: Network, settings: Settings | None) -> dict[str, Network]:
-    """Return the network as it was before training, where settings tell, and as it is."""
+class _Entry(NamedTuple):
+    """A figure of the page."""
+
+    title: str
+    caption: str
+    figure: Figure
+    kind: str  # "svg" or "png"
+
+
+def _history(run: LoggedRun) -> Iterator[_Entry]:
+    if run.history:
+        caption = "Training figures are means over the epoch, so they lag behind validation at first."
+        yield _Entry("Training", caption, history_figure([run]), "svg")
+
+
+def _evaluation(evaluation: Evaluation, testing: Dataset) -> Iterator[_Entry]:
+    """Yield the figures of labelled test data."""
+    if evaluation.matrix is None or evaluation.calibration is None or testing.labels is None:
+        return
+    yield _Entry(
+        "Confusion matrix",
+        "Rows are true classes, columns are predicted classes.",
+        confusion_figure(evaluation.matrix),
+        "svg",
+    )
+    yield _Entry(
+        "Calibration",
+        "Accuracy of the predictions by their confidence.",
+        reliability_figure(evaluation.calibration),
+        "svg",
+    )
+    yield _Entry(
+        "Mistakes",
+        "The most confident mistakes, with the probabilities of the true and the predicted class.",
+        mistakes_figure(testing.images, testing.shape, testing.labels, evaluation.probabilities),
+        "png",
+    )
+
+
+def _signals(network: Network, settings: Settings | None, training: Dataset) -> Iterator[_Entry]:
+    if training.labels is not None and training.classes <= network.classes:
+        networks = before_and_after(network, settings)
+        figure = signals_figure(networks, training.images, training.labels)
+        yield _Entry("Signals", "Size of activations and gradients in each layer.", figure, "svg")
+
+
+def before_and_after(network: Network, settings: Settings | None) -> dict[str, Network]:
+    """Return the network before training, if settings are known, and after."""
     if settings is None:
-        return {"as trained": network}
-    return {"at the start": fresh(network, settings), "as trained": network}
+        return {"after training": network}
+    return {"before training": initial_network(network, settings), "after training": network}
 
 
-def fresh(network: Network, settings: Settings) -> Network:
-    """Return the network as it was before training."""
+def initial_network(network: Network, settings: Settings) -> Network:
+    """Return the network with the weights from before training."""
     start = network.copy()
     initialize(start, settings.init, settings.seed)
     return start
@@ -143,7 +167,7 @@ def _document(title: str, parts: Iterable[str]) -> str:
 def _tables(settings: Settings | None, result: Mapping[str, Any], evaluation: Evaluation) -> Iterable[str]:
     if evaluation.report is not None and evaluation.loss is not None:
         yield f"<p>{html.escape(evaluation.data)}: accuracy {percent(evaluation.report.accuracy)} of "
-        yield f"{evaluation.report.samples:,} samples, loss {evaluation.loss:.4f}</p>"
+        yield f"{evaluation.report.samples:,} samples, loss {format_loss(evaluation.loss)}</p>"
     yield '<div class="tables">'
     if result:
         yield _section("Result", _pairs(result))
@@ -164,23 +188,9 @@ def _section(title: str, content: str) -> str:
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
-    """Return a table of names and values; what there is not is left out."""
-    rows = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            text = ", ".join(f"{key} {entry}" for key, entry in value.items())
-        elif isinstance(value, list | tuple):
-            text = ", ".join(map(str, value))
-        elif isinstance(value, bool) or value is None:
-            text = {True: "yes", False: "no", None: ""}[value]
-        elif isinstance(value, float):
-            text = f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.5g}"
-        elif isinstance(value, int) and name != "seed":
-            text = f"{value:,}"
-        else:
-            text = str(value)
-        if text:
-            rows.append((name.replace("_", " "), text))
+    """Return a table of names and values, without empty values."""
+    texts = {name: format_value(name, value) for name, value in values.items()}
+    rows = [(name.replace("_", " "), text) for name, text in texts.items() if text]
     body = "".join(f"<tr><th>{html.escape(n)}</th><td>{html.escape(t)}</td></tr>\n" for n, t in rows)
     return f"<table>\n{body}</table>\n"
 
@@ -192,11 +202,11 @@ def _table(rows: Iterable[tuple[str, ...]], head: tuple[str, ...]) -> str:
     return f'<table class="numbers">\n{line(head, "th")}{"".join(line(row, "td") for row in rows)}</table>\n'
 
 
-def _figure(entry: tuple[str, str, Figure, str]) -> str:
+def _figure(entry: _Entry) -> str:
     title, caption, figure, kind = entry
-    # As data of an image, not as elements of the page: the ids inside of two SVGs would clash.
+    # SVGs as image data, not as elements of the page: their ids would clash.
     mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
-    content = base64.b64encode(render(figure, kind, PICTURE_DPI)).decode()
+    content = base64.b64encode(render(figure, kind, PNG_DPI)).decode()
     return (
         f"<figure><h2>{html.escape(title)}</h2><figcaption><p>{html.escape(caption)}</p></figcaption>\n"
         f'<img alt="{html.escape(title)}" src="data:{mime};base64,{content}"></figure>'

@@ -1,4 +1,4 @@
-"""Whether a network is right as often as it says."""
+"""The reliability diagram: accuracy by confidence."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ __all__ = ["reliability_figure"]
 
 @styled()
 def reliability_figure(calibration: Calibration, name: str = "") -> Figure:
-    """Draw accuracy against confidence, bin by bin, with the number of samples in each below.
+    """Draw accuracy by bins of confidence, and the number of samples in each bin.
 
     Parameters
     ----------
-    calibration : from `fastbp.evaluation.metrics.calibration`
-    name : of the data, for the title
+    calibration
+        Result of `fastbp.evaluation.metrics.calibration`.
+    name
+        Name of the data, for the title.
     """
     figure = new_figure(5.6, 6.4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -33,7 +35,7 @@ def reliability_figure(calibration: Calibration, name: str = "") -> Figure:
     look = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
     accuracy = np.asarray(calibration.accuracy)[filled]
     above.bar(left, accuracy, width, color=COLOURS[0], label="accuracy in the bin", **look)
-    above.plot([0, 1], [0, 1], linestyle="--", color=GREY, linewidth=1.2, label="right as often as it says")
+    above.plot([0, 1], [0, 1], linestyle="--", color=GREY, linewidth=1.2, label="perfect calibration")
     above.plot(
         np.asarray(calibration.confidence)[filled],
         accuracy,

@@ -1,4 +1,4 @@
-"""Accuracy over each distortion, networks side by side."""
+"""Accuracy by level of each distortion, for several networks."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ def robustness_figure(measured: Mapping[str, Sequence[Robustness]]) -> Figure:
 
     Parameters
     ----------
-    measured : by name, one or more measurements of what shares a line: its mean, in a band from the lowest to
-        the highest
+    measured
+        Measurements by name. Several measurements of a name share a line for the mean
+        and a band from minimum to maximum.
 
     Raises
     ------
-    ConfigError : there is nothing to draw
+    ConfigError
+        There are no measurements.
     """
     if not measured or not all(measured.values()):
-        raise ConfigError("no network is measured; expected one or more to draw")
+        raise ConfigError("no network was measured; expected at least one to draw")
     rows = -(-(len(CURVES) + 1) // COLUMNS)
     figure = new_figure(12, 2.9 * rows + 0.3 + 0.2 * len(measured))
     panels = figure.subplots(rows, COLUMNS, sharey=True).flat
@@ -71,7 +73,7 @@ def robustness_figure(measured: Mapping[str, Sequence[Robustness]]) -> Figure:
 
 
 def _look(number: int) -> dict[str, Any]:
-    """Return colour, dashes and marker, which differ together: the lines are told apart in grey too."""
+    """Return colour, dashes and marker; lines also differ when printed in grey."""
     return {
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": DASHES[number % len(DASHES)],
@@ -82,7 +84,9 @@ def _look(number: int) -> dict[str, Any]:
 
 
 def _singles(axes: Axes, measured: Mapping[str, Sequence[Robustness]]) -> None:
-    """Draw what has no levels as points side by side, with all measurements of each."""
+    """Draw distortions without levels as points, with the range of their
+    measurements.
+    """
     first = next(iter(measured.values()))[0].figures()
     names = [name for name in SINGLES if name in first]
     spread = 0.6 / max(len(measured), 1)

@@ -1,4 +1,4 @@
-"""How signals pass the layers: activations on their way up, gradients on their way back."""
+"""Signals by layer: activations of the forward pass, gradients of the backward pass."""
 
 from __future__ import annotations
 
@@ -25,32 +25,52 @@ __all__ = ["SignalSize", "measure_signals", "signals_figure"]
 
 SAMPLES = 500
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-FLOOR = 1e-5  # of the smallest root mean square: quantiles below are cut off, they only squeeze the rest
+# Quantiles below this fraction of the smallest rms are cut off: they squeeze the rest.
+FLOOR = 1e-5
 
 
 @dataclass(frozen=True)
 class SignalSize:
-    """Sizes of a layer's values. Those that are 0 exactly (a ReLU that is off) are counted apart."""
+    """Size of the values of a layer. Zeros, such as of an inactive ReLU, count
+    separately.
+
+    Attributes
+    ----------
+    name
+        Name of the layer.
+    rms
+        Root mean square of all values.
+    zeros
+        Fraction of values that are 0.
+    quantiles
+        `QUANTILES` of the absolute values that are not 0; None if all are 0.
+    """
 
     name: str
-    rms: float  # root mean square of all values
-    zeros: float  # part of the values, 0..1
-    quantiles: tuple[float, ...] | None  # of the absolute values that are not 0; None if all are
+    rms: float
+    zeros: float
+    quantiles: tuple[float, ...] | None
 
 
 def measure_signals(
     network: Network, images: Images, labels: Labels
 ) -> tuple[list[SignalSize], list[SignalSize]]:
-    """Pass samples through the textbook path, in float64.
+    """Measure activations and gradients on the NumPy reference path, in float64.
 
     Parameters
     ----------
-    images, labels : (N, D) and (N,), of which at most `SAMPLES`, evenly spaced, are taken
+    network
+        Network to measure.
+    images, labels : (N, D) and (N,) arrays
+        Data; at most `SAMPLES` samples, evenly spaced, are used.
 
     Returns
     -------
-    activations : of the inputs, each hidden layer, and the logits
-    gradients : of the mean loss by each layer's weights, as one step on all the samples would use them
+    activations : list of SignalSize
+        Inputs, each hidden layer, and logits.
+    gradients : list of SignalSize
+        Gradients of the mean loss over the samples with respect to the weights of each
+        layer.
     """
     network = network.astype("float64")
     count = min(SAMPLES, len(images))
@@ -74,30 +94,33 @@ def _size_of(name: str, values: NDArray[np.floating]) -> SignalSize:
     present = sizes[sizes > 0]
     quantiles = tuple(np.quantile(present, QUANTILES).tolist()) if present.size else None
     largest = float(sizes.max())
-    # Taken out first, so that squares do not underflow or overflow.
+    # Scaled first: squares do not underflow or overflow.
     rms = largest * float(np.sqrt(np.mean(np.square(sizes / largest)))) if largest else 0.0
     return SignalSize(name, rms, 1 - present.size / sizes.size, quantiles)
 
 
 @styled()
 def signals_figure(named_networks: Mapping[str, Network], images: Images, labels: Labels) -> Figure:
-    """Draw how large activations and gradients are, layer by layer, of one or more networks.
+    """Draw the size of activations and gradients of each layer of several networks.
 
-    A row of panels for each network, on shared logarithmic axes. A thin line goes from the 5th to the 95th
-    percentile, a thick one from the 25th to the 75th; the white mark is the median, the diamonds are the root
-    mean squares, joined from layer to layer.
+    Each network has a row of panels, with shared logarithmic axes. A thin line spans
+    the 5th to the 95th percentile, a thick line the 25th to the 75th. The white mark is
+    the median, the diamonds are root mean squares.
 
     Parameters
     ----------
-    named_networks : by what they are called in the figure
-    images, labels : (N, D) and (N,), as for `measure_signals`
+    named_networks
+        Networks by their names in the figure.
+    images, labels
+        Data, as for `measure_signals`.
 
     Raises
     ------
-    ConfigError : there is no network
+    ConfigError
+        There are no networks.
     """
     if not named_networks:
-        raise ConfigError("no network is given; expected one or more to draw the signals of")
+        raise ConfigError("no networks are given; expected at least one to draw")
     measured = {name: measure_signals(network, images, labels) for name, network in named_networks.items()}
     layers = [len(activations) for activations, _ in measured.values()]
     heights = [0.45 + 0.3 * count for count in layers]
@@ -108,12 +131,12 @@ def signals_figure(named_networks: Mapping[str, Network], images: Images, labels
             _draw(axes, layer_sizes, COLOURS[number % len(COLOURS)])
         grid[number, 0].set_title(name, loc="left", fontweight="bold", fontsize=10)
     for column, title in enumerate(
-        ("activations: absolute value", "gradients of the mean loss by the layer's weights: absolute value")
+        ("activations: absolute value", "gradients with respect to the weights: absolute value")
     ):
         _limit(grid[0, column], [spread for sides in measured.values() for spread in sides[column]])
         grid[-1, column].set_xlabel(title)
     figure.suptitle(
-        "thick: middle half, thin: 5th to 95th percentile (zeros apart), white: median, diamond: rms",
+        "thick: 25th to 75th percentile, thin: 5th to 95th (without zeros), white: median, diamond: rms",
         fontsize=9,
         color=GREY,
     )
@@ -133,7 +156,7 @@ def _draw(axes: Axes, layer_sizes: list[SignalSize], colour: str) -> None:
         note = f"rms {spread.rms:.2g}" if spread.rms else "all 0"
         if 0.0005 <= spread.zeros < 1:
             note += f"\n{100 * spread.zeros:.0f}% are 0" if spread.zeros >= 0.005 else "\n<1% are 0"
-        # Outside of the frame, where no bar can run into it.
+        # Outside the frame, where no bar overlaps it.
         axes.annotate(
             note,
             (1, row),
@@ -158,7 +181,7 @@ def _draw(axes: Axes, layer_sizes: list[SignalSize], colour: str) -> None:
 
 
 def _limit(axes: Axes, layer_sizes: list[SignalSize]) -> None:
-    """Let the shared axis hold every layer, but not the faintest tails."""
+    """Set the limits of the shared axis to all layers, without the smallest values."""
     present = [spread for spread in layer_sizes if spread.quantiles is not None and spread.rms > 0]
     if not present:
         axes.set_xlim(0.1, 10)

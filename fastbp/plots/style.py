@@ -1,4 +1,6 @@
-"""One look for all figures: colours that the colour-blind tell apart, marks that survive grey print."""
+"""The style of all figures: colours for colour-blind readers, markers for
+grey print.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "FORMATS", "GREY", "MARKERS", "new_figure", "render", "styled"]
 
-# Okabe & Ito, "Color universal design" (2008), without yellow, which print loses.
+# Okabe & Ito, "Color universal design" (2008), without yellow, too pale in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # one more than colours: pairs repeat after 56
+# One more than there are colours: pairs of both repeat only after 56 lines.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GREY = "#555555"
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -29,7 +32,7 @@ STYLE: dict[str, Any] = {
     "axes.titlesize": 11,
     "figure.facecolor": "white",
     "figure.titlesize": 12,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: figures do not depend on the machine's fonts
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 10,
     "grid.alpha": 0.3,
     "legend.fontsize": 9,
@@ -37,13 +40,13 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "pdf.fonttype": 42,
-    "savefig.bbox": None,  # sizes are as asked for
+    "savefig.bbox": None,  # keep the size
     "svg.hashsalt": "fastbp",  # otherwise every file differs
     "text.usetex": False,
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
 }
-# What would make two files of one figure differ.
+# Formats and their options, without dates: the same figure gives the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
     "png": {},
     "svg": {"metadata": {"Date": None}},
@@ -53,24 +56,25 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Apply the look for a while, over matplotlib's defaults and not a person's own; decorates functions too.
+    """Apply the style over matplotlib's defaults, as context manager or decorator.
 
     Raises
     ------
-    FastbpError : there is no matplotlib
+    FastbpError
+        matplotlib is not installed.
     """
     try:
         from matplotlib import rc_context, rcParamsDefault
     except ImportError as error:
         raise FastbpError("plots need matplotlib: pip install 'fastbp[plot]'") from error
-    # The backend stays: setting it would import pyplot, or close what a person has open.
+    # The backend stays: setting it would import pyplot, or close open figures.
     defaults = {key: value for key, value in rcParamsDefault.items() if not key.startswith("backend")}
     with rc_context({**defaults, **STYLE}):  # type: ignore[dict-item, unused-ignore]
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, whose parts make room for each other."""
+    """Return an empty figure, in inches, with constrained layout."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -78,7 +82,9 @@ def new_figure(width: float, height: float) -> Figure:
 
 @styled()
 def render(figure: Figure, kind: str, dpi: float = 150) -> bytes:
-    """Return the figure as a file of a kind in `FORMATS`; the same figure gives the same bytes."""
+    """Return the bytes of a file in one of `FORMATS`; equal figures give
+    equal bytes.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format=kind, dpi=dpi, **FORMATS[kind])
     return stream.getvalue()

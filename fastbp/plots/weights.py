@@ -1,4 +1,4 @@
-"""What the units of the first layer look for, as pictures."""
+"""The weights of the first layer, as images."""
 
 from __future__ import annotations
 
@@ -22,20 +22,24 @@ COLUMNS = 8
 
 @styled()
 def weights_figure(network: Network, shape: tuple[int, ...], count: int = 40) -> Figure:
-    """Draw the weights of the first layer's units, those with the largest norm first.
+    """Draw the weights of units of the first layer, in decreasing norm.
 
-    Red weights ask for a bright pixel, blue ones for a dark one; white is 0. All pictures share one scale,
-    which ends at 99.8 % of the weights, so that one outlier does not turn the rest pale.
+    Red weights are positive, blue weights negative, white is 0. All images share a
+    scale that ends at the 99.8th percentile: single outliers do not turn the rest pale.
 
     Parameters
     ----------
-    network : as trained
-    shape : of one image
-    count : units to show
+    network
+        A trained network.
+    shape
+        Shape of one image.
+    count
+        Number of units to show.
 
     Raises
     ------
-    WeightsError : images of this shape do not fit the network
+    WeightsError
+        The network takes images of another shape.
     """
     if math.prod(shape) != network.inputs:
         raise WeightsError(

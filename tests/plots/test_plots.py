@@ -116,9 +116,9 @@ def test_a_run_without_validation_has_no_line_for_it():
 
 
 def test_no_history_is_refused():
-    with pytest.raises(ConfigError, match="no run is given"):
+    with pytest.raises(ConfigError, match="no runs are given"):
         history_figure([])
-    with pytest.raises(ConfigError, match="empty: no epoch was completed"):
+    with pytest.raises(ConfigError, match="empty: completed no epoch"):
         history_figure([logged("empty", [])])
 
 
@@ -140,7 +140,7 @@ def test_confusion_holds_every_count():
     axes = figure.axes[0]
     shown = {(int(t.get_position()[1]), int(t.get_position()[0])): t.get_text() for t in axes.texts}
     assert shown == {(0, 0): "90", (0, 1): "7", (1, 1): "80", (2, 0): "13", (2, 2): "1"}
-    assert axes.get_title() == f"name: {100 * 171 / 191:.2f} % right, 20 of 191 wrong"
+    assert axes.get_title() == f"name: accuracy {100 * 171 / 191:.2f} %, 20 of 191 wrong"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
     assert not confusion_figure(np.eye(62, dtype=np.int64)).axes[0].texts
 
@@ -171,7 +171,7 @@ def test_mistakes_are_the_surest_first_with_both_probabilities():
         ("is 1: 0.0%\nsaid 0: 100.0%", images[3].reshape(2, 2).tolist()),
         ("is 1: 20.0%\nsaid 0: 80.0%", images[1].reshape(2, 2).tolist()),
     ]
-    assert figure.get_suptitle() == "2 of 3 mistakes, surest first (60.00 % of 5 samples)"
+    assert figure.get_suptitle() == "2 of 3 mistakes, most confident first (60.00 % of 5 samples)"
     assert "no mistakes in 1 samples" in texts(
         mistakes_figure(images[:1], (2, 2), labels[:1], probabilities[:1])
     )
@@ -264,7 +264,7 @@ def test_a_page_has_everything_in_it():
     parser = Parser()
     parser.feed(page)
     assert "<b>run" in parser.text
-    for heading in ("Training", "What is confused", "Calibration", "Mistakes", "First layer", "Signals"):
+    for heading in ("Training", "Confusion matrix", "Calibration", "Mistakes", "First layer", "Signals"):
         assert heading in parser.text
     assert f"{100 * result.test_accuracy:.2f} %" in parser.text
     assert len(parser.images) == 6
@@ -312,12 +312,15 @@ def test_the_command_says_what_it_wrote():
         (["run", "--kind", "pie"], "kind is 'pie'; expected one of: history, confusion"),
         (["run", "--out", "a.gif"], "a.gif: ends in .gif; expected .png, .svg, .pdf for history"),
         (["run", "--kind", "page", "--out", "a.png"], "expected .html for page"),
-        (["run", "run", "--kind", "weights"], "weights shows one run, 2 are given"),
+        (["run", "run", "--kind", "weights"], "--kind weights shows one run, but 2 are given"),
         (["none"], "none/history.csv: cannot be read"),
         (["none", "--kind", "weights"], "none: not found"),
-        (["run", "--kind", "page", "--show"], "--show opens figures"),
-        (["run", "--show"], "no window can be opened"),
-        (["run", "--kind", "confusion", "--data", "bare.npz"], "has no labels, which confusion needs"),
+        (["run", "--kind", "page", "--show"], "--show cannot open --kind page"),
+        (["run", "--show"], "cannot open a window"),
+        (
+            ["run", "--kind", "confusion", "--data", "bare.npz"],
+            "has no labels; expected labelled data for --kind confusion",
+        ),
     ],
 )
 def test_mistakes_are_one_line(here, monkeypatch, arguments, message):

@@ -121,7 +121,10 @@ def test_normalisation_is_what_makes_drawn_digits_readable():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (Dataset(np.zeros((3, 12), np.uint8), None, (3, 4), 0, "bare"), "bare: has no labels; expected labelled data for robustness"),
+        (
+            Dataset(np.zeros((3, 12), np.uint8), None, (3, 4), 0, "bare"),
+            "bare: has no labels; expected labelled data for robustness",
+        ),
         (
             Dataset(np.zeros((3, 12), np.uint8), np.zeros(3, np.int64), (12,), 2, "rows"),
             "rows: samples are 12; expected grey images, height x width",
@@ -207,7 +210,10 @@ def test_pictures_of_another_size_say_that_the_hand_is_left_out():
         (("none.safetensors",), "none.safetensors"),
         (("a.safetensors", "--out", "curves.gif"), "curves.gif: ends in .gif; expected .svg, .png, .pdf"),
         (("a.safetensors", "--data", "none.npz"), "none.npz"),
-        (("a.safetensors", "--data", "bare.npz"), "bare.npz: has no labels; expected labelled data for robustness"),
+        (
+            ("a.safetensors", "--data", "bare.npz"),
+            "bare.npz: has no labels; expected labelled data for robustness",
+        ),
     ],
 )
 @pytest.mark.usefixtures("here")
