@@ -1,4 +1,4 @@
-"""What a run tells those who watch it: after every chunk of work, and after every epoch."""
+"""What a run tells its callbacks after every chunk of work and after every epoch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["Callback", "ChunkRecord", "EpochRecord"]
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch, one row of ``history.csv``.
+    """The figures of one epoch, a row of ``history.csv``.
 
-    The training figures are means over the samples of the epoch's mini-batches, each before its own update,
-    so they lag behind what the network can do at the end of the epoch. Without validation samples its two
-    figures are NaN.
+    Training loss and accuracy are means over the mini-batches of the epoch, each
+    measured before its own update, so they lag behind the network at the end of the
+    epoch. Without a validation split, validation loss and accuracy are NaN.
     """
 
     epoch: int  # from 1
@@ -28,7 +28,7 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """How far an epoch is; loss and accuracy are means over its samples so far."""
+    """Progress within an epoch; loss and accuracy are means over its samples so far."""
 
     epoch: int  # from 1
     epochs: int
@@ -40,27 +40,30 @@ class ChunkRecord:
 
 
 class Callback:
-    """Watches a run. Override what you need; every method does nothing by itself.
+    """Base class of callbacks: override the methods that you need.
 
-    ``on_chunk`` is called about ten times a second, so keep it short. What a method raises ends the run.
+    ``on_chunk`` is called about ten times a second, so keep it short. An exception in a
+    method ends the run.
     """
 
     def on_compile_start(self) -> None:
-        """Take note that kernels are about to be compiled, or loaded from the cache."""
+        """Called before the kernels are compiled or loaded from the cache."""
 
     def on_compile_end(self, seconds: float) -> None:
-        """Take note that the kernels are there; ``seconds`` is how long that took."""
+        """Called when the kernels are ready; ``seconds`` is how long that took."""
 
     def on_chunk(self, chunk: ChunkRecord) -> None:
-        """Take note that some mini-batches have been trained on."""
+        """Called after a few mini-batches."""
 
     def epochs_ahead(self) -> float:
-        """Return how many epochs may be trained before this callback is told about them, one by one.
+        """Return how many epochs may be trained before the next ``on_epoch_end``.
 
-        Short epochs are then trained together, which saves more than they cost. 1, unless overridden: more
-        says that it takes no note of chunks, does not look at the network, and does not end the run before.
+        More than 1, the default, lets short epochs be trained together, which is much
+        faster. The callback is still told about each of them in turn. Override it only
+        if the callback ignores chunks, does not read the network, and does not end the
+        run within these epochs.
         """
         return 1
 
     def on_epoch_end(self, record: EpochRecord) -> None:
-        """Take note that an epoch and its validation are done."""
+        """Called after each epoch and its validation."""

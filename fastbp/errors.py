@@ -1,4 +1,4 @@
-"""Errors that a person can mend: each is one line that says what was wrong, where, and what to do."""
+"""Errors that the user can fix: one line says what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ __all__ = [
 
 
 class FastbpError(Exception):
-    """A mistake or a limit that the caller can do something about.
+    """Base class of fastbp's errors, which the caller can fix.
 
-    The command line prints it without a traceback.
+    The command line prints the message without a traceback.
     """
 
 
 class DataError(FastbpError):
-    """A data file is missing, damaged, or does not hold what it should."""
+    """A data file is missing, damaged, or has the wrong content."""
 
 
 class WeightsError(FastbpError):
-    """A weights file is missing, damaged, holds values that are not finite, or does not fit the data."""
+    """A weights file is missing, damaged, not finite, or does not fit the data."""
 
 
 class ConfigError(FastbpError):
-    """A setting is outside its range, or settings do not fit together."""
+    """A setting is out of its range, or two settings contradict each other."""
 
 
 class DivergenceError(FastbpError):
-    """Training produced a loss that is not finite."""
+    """The training loss became infinite or NaN."""
 
 
 def did_you_mean(given: Any, names: Iterable[str]) -> str:

@@ -42,7 +42,10 @@ DEFAULT_DATA = Settings().data
 
 
 class TrainingDivergedError(DivergenceError):
-    """The loss became infinite or NaN; ``result`` holds the weights from before the epoch in which it did."""
+    """The loss became infinite or NaN.
+
+    ``result`` holds the weights from before the epoch in which it did.
+    """
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.training.message)
@@ -50,7 +53,7 @@ class TrainingDivergedError(DivergenceError):
 
 
 class TrainingInterruptedError(KeyboardInterrupt):
-    """Ctrl-C was pressed; ``result`` holds what was learnt until then."""
+    """Ctrl-C was pressed; ``result`` holds the weights trained so far."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.training.message)
@@ -68,23 +71,34 @@ def train(
 
     Parameters
     ----------
-    data : a name (``"mnist"``), a folder, or a file; or a `Dataset`; or ``(images, labels)``: images (N, D)
-        or (N, height, width), integers 0..255 or finite floats, and labels (N,), integers from 0
-    sample_weight : (N,), finite, >= 0: factor of the loss of each training sample, beside ``class_weight``
-    callbacks : told about progress; see `fastbp.Callback`
-    settings : any of the settings except ``data`` by name, such as ``hidden=(100, 100)``, ``epochs=5`` or
-        ``optimizer="adamw"``; see `fastbp.Settings`
+    data : str, Path, Dataset, tuple or mapping
+        A name (``"mnist"``), a folder or a file; or arrays ``(images, labels)``: images
+        (N, D) or (N, height, width), integers 0 to 255 or finite floats, and labels
+        (N,), integers from 0.
+    sample_weight : array of shape (N,), optional
+        Factor of the loss of each training sample, finite and >= 0; multiplied with
+        ``class_weight``.
+    callbacks : iterable of Callback
+        Called while the run makes progress.
+    **settings : SettingKeywords
+        Any setting except ``data`` by name, such as ``hidden=(100, 100)``, ``epochs=5``
+        or ``optimizer="adamw"``; see `fastbp.Settings`.
 
     Returns
     -------
-    Result, of a run that was completed
+    Result
+        The result of the completed run.
 
     Raises
     ------
-    ConfigError : a setting is unknown or out of its range
-    DataError : the data are missing, damaged, or not what training takes
-    TrainingDivergedError : the loss is not finite any more; its ``result`` holds the last finite weights
-    TrainingInterruptedError : Ctrl-C, which is a KeyboardInterrupt; its ``result`` holds what was learnt
+    ConfigError
+        A setting is unknown or out of its range.
+    DataError
+        The data are missing, damaged, or of the wrong kind.
+    TrainingDivergedError
+        The loss is not finite; ``result`` holds the last finite weights.
+    TrainingInterruptedError
+        Ctrl-C, a KeyboardInterrupt; ``result`` holds the weights trained so far.
 
     Examples
     --------
