@@ -9,272 +9,217 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from compiled import measured
 from environment import describe, now
-from fastbp.backends.numba_backend import read_only
+from fastbp.backends.batches import Batches
+from fastbp.backends.kernel_arguments import Buffers, training_run
+from fastbp.recipe.step_options import PLAIN
+from fastbp_kernels import Answers, BatchBuffers, dense, epoch, loss
 from fastbp_kernels import batch as gathering
-from fastbp_kernels import dense, loss, make_batch_buffers, make_workspace, run_batches
-from fastbp_kernels.simd import offset, pointer, width
+from fastbp_kernels.annotations import FloatArray
+from fastbp_kernels.layout import Matrix, parts_of
+from fastbp_kernels.simd import pointer, pointers, width
+from fastbp_kernels.tiles import ROWS
 from interleave import interleave, ratios, spread
 from peak import FmaPeak
-from plain import no_options
 from problem import Problem, mnist
 from report import replace_block
 
 LEDGER = Path(__file__).resolve().parent.parent / "kernels" / "README.md"
+_batch_of = epoch._batch_of
 CASES = (((784, 100, 100, 10), 8), ((784, 800, 800, 10), 64))
 ROUNDS, SECONDS = 12, 0.01
 TINY = np.float32(-1e-12)  # an update that leaves the weights as they are
 
 locate, gather = gathering.locate, gathering.gather
 list_for_forward, list_for_update = gathering.list_for_forward, gathering.list_for_update
-forward, forward_list, backward = dense.forward, dense.forward_list, dense.backward
+forward, forward_list, backward, transpose = (
+    dense.forward,
+    dense.forward_list,
+    dense.backward,
+    dense.transpose,
+)
 backward_narrow, update, update_list = dense.backward_narrow, dense.update, dense.update_list
 update_bias, softmax_cross_entropy = dense.update_bias, loss.softmax_cross_entropy
 
 
+class Shape(NamedTuple):
+    """Fan-in, fan-out, and samples."""
+
+    d: int
+    h: int
+    batch: int
+
+
+class Matrices(NamedTuple):
+    """What a product reads and writes, by the names of the layer's equations."""
+
+    x: Matrix
+    w: Matrix
+    z: Matrix
+    t: FloatArray
+    """Room for a transposed w."""
+
+
 @measured
-def _gather(times: int, images: Any, order: Any, batch: int, d: int, own: Any) -> None:
+def _gather(times: int, images: FloatArray, batches: Batches, s: Shape, own: BatchBuffers) -> None:
+    rows, b, o = pointer(images), pointers(batches), pointers(own)
     for step in range(times):
-        addresses = pointer(own.addresses)
-        locate(pointer(images), d, pointer(order), step % 64 * batch, batch, pointer(own.zeros), addresses)
-        gather(pointer(images), addresses, batch, d, np.float32(1), pointer(own.inputs), own.input_row)
+        batch = _batch_of(b, step % 64)
+        locate(rows, s.d, batch, o.look)
+        gather(rows, s.batch, s.d, np.float32(1), o.look, Matrix(o.inputs, o.input_row))
 
 
 @measured
 def _lists(
-    times: int, images: Any, order: Any, batch: int, d: int, ldw: int, own: Any, updates: bool
+    times: int, images: FloatArray, batches: Batches, s: Shape, ldw: int, own: BatchBuffers, updates: bool
 ) -> None:
-    scale, tail, masks = np.float32(1), pointer(own.tail), pointer(own.masks)
+    rows, b, o = pointer(images), pointers(batches), pointers(own)
     for step in range(times):
-        addresses = pointer(own.addresses)
-        locate(pointer(images), d, pointer(order), step % 64 * batch, batch, pointer(own.zeros), addresses)
-        list_for_forward(
-            pointer(images),
-            addresses,
-            batch,
-            d,
-            ldw,
-            scale,
-            pointer(own.forward_values),
-            pointer(own.forward_rows),
-            pointer(own.forward_counts),
-            own.forward_capacity,
-            tail,
-            masks,
-        )
+        locate(rows, s.d, _batch_of(b, step % 64), o.look)
+        list_for_forward(rows, s.batch, s.d, ldw, np.float32(1), o.look, o.forward)
         if updates:
-            list_for_update(
-                pointer(images),
-                addresses,
-                batch,
-                d,
-                scale,
-                pointer(own.update_values),
-                pointer(own.update_samples),
-                pointer(own.update_counts),
-                own.update_capacity,
-                tail,
-                masks,
-            )
+            list_for_update(rows, s.batch, s.d, np.float32(1), o.look, o.update)
 
 
 @measured
-def _forward(
-    times: int, x: Any, ldx: int, w: Any, ldw: int, y: Any, d: int, h: int, batch: int, own: Any
-) -> None:
-    columns = (0, (h + width(pointer(w)) - 1) // width(pointer(w)))
+def _forward(times: int, arrays: Matrices, s: Shape) -> None:
+    m = pointers(arrays)
+    columns, fours = (0, parts_of(s.h, width(m.w.at))), (0, parts_of(s.batch, ROWS))
     for _ in range(times):
-        bias, rows = pointer(y), pointer(own.forward_rows)
-        fours, zero = (0, (batch + 3) // 4), np.float32(0)
-        forward(pointer(x), ldx, pointer(w), ldw, bias, pointer(y), d, fours, columns, zero, rows)
+        forward(m.x, m.w, m.z.at, m.z, s.d, fours, columns, np.float32(0))
 
 
 @measured
-def _forward_list(times: int, w: Any, ldw: int, y: Any, h: int, batch: int, own: Any) -> None:
-    columns = (0, (h + width(pointer(w)) - 1) // width(pointer(w)))
+def _forward_list(times: int, arrays: Matrices, s: Shape, own: BatchBuffers) -> None:
+    m, o = pointers(arrays), pointers(own)
+    columns, fours = (0, parts_of(s.h, width(m.w.at))), (0, parts_of(s.batch, ROWS))
     for _ in range(times):
-        forward_list(
-            pointer(own.forward_values),
-            pointer(own.forward_rows),
-            pointer(own.forward_counts),
-            own.forward_capacity,
-            pointer(w),
-            ldw,
-            pointer(y),
-            pointer(y),
-            (0, (batch + 3) // 4),
-            columns,
-            np.float32(0),
-        )
+        forward_list(o.forward, m.w, m.z.at, m.z, fours, columns, np.float32(0))
 
 
 @measured
-def _update(
-    times: int, x: Any, ldx: int, dz: Any, w: Any, ldw: int, d: int, h: int, batch: int, own: Any
-) -> None:
-    columns = (0, (h + width(pointer(w)) - 1) // width(pointer(w)))
+def _update(times: int, arrays: Matrices, s: Shape) -> None:
+    m = pointers(arrays)
+    columns, fours = (0, parts_of(s.h, width(m.w.at))), (0, parts_of(s.d, ROWS))
     for _ in range(times):
-        fours, unused = (0, (d + 3) // 4), pointer(own.update_samples)
-        update(pointer(x), ldx, pointer(dz), pointer(w), ldw, batch, fours, columns, TINY, unused)
+        update(m.x, m.z, m.w, s.batch, fours, columns, TINY)
 
 
 @measured
-def _update_list(times: int, dz: Any, w: Any, ldw: int, d: int, h: int, own: Any) -> None:
-    columns = (0, (h + width(pointer(w)) - 1) // width(pointer(w)))
+def _update_list(times: int, arrays: Matrices, s: Shape, own: BatchBuffers) -> None:
+    m, o = pointers(arrays), pointers(own)
+    columns, fours = (0, parts_of(s.h, width(m.w.at))), (0, parts_of(s.d, ROWS))
     for _ in range(times):
-        update_list(
-            pointer(own.update_values),
-            pointer(own.update_samples),
-            pointer(own.update_counts),
-            own.update_capacity,
-            pointer(dz),
-            pointer(w),
-            ldw,
-            (0, (d + 3) // 4),
-            columns,
-            TINY,
-        )
+        update_list(o.update, m.z, m.w, fours, columns, TINY)
 
 
 @measured
-def _update_bias(times: int, dz: Any, ldw: int, bias: Any, h: int, batch: int) -> None:
-    columns = (0, (h + width(pointer(dz)) - 1) // width(pointer(dz)))
+def _update_bias(times: int, arrays: Matrices, s: Shape) -> None:
+    m = pointers(arrays)
+    columns = (0, parts_of(s.h, width(m.w.at)))
     for _ in range(times):
-        update_bias(pointer(dz), ldw, pointer(bias), batch, columns, TINY)
+        update_bias(m.z, m.x.at, s.batch, columns, TINY)
 
 
 @measured
-def _backward(
-    times: int, dz: Any, w: Any, ldw: int, x: Any, dx: Any, ldx: int, d: int, h: int, batch: int
-) -> None:
-    vectors = (h + width(pointer(w)) - 1) // width(pointer(w))
+def _backward(times: int, arrays: Matrices, dx: Matrix, s: Shape) -> None:
+    m, out = pointers(arrays), pointers(dx)
+    vectors, fours = parts_of(s.h, width(m.w.at)), (0, parts_of(s.d, ROWS))
     for _ in range(times):
-        fours = (0, (d + 3) // 4)
-        backward(pointer(dz), pointer(w), ldw, vectors, pointer(x), pointer(dx), ldx, batch, fours, w[0] * 0)
+        backward(m.z, m.w, vectors, m.x.at, out, s.batch, fours, np.float32(0))
 
 
 @measured
-def _backward_narrow(
-    times: int,
-    dz: Any,
-    w: Any,
-    ldw: int,
-    t: Any,
-    x: Any,
-    dx: Any,
-    ldx: int,
-    d: int,
-    h: int,
-    batch: int,
-    own: Any,
-) -> None:
-    columns = (0, (d + width(pointer(w)) - 1) // width(pointer(w)))
+def _backward_narrow(times: int, arrays: Matrices, dx: Matrix, s: Shape) -> None:
+    m, out, lanes = pointers(arrays), pointers(dx), width(pointers(arrays).w.at)
+    columns = (0, parts_of(s.d, lanes))
+    rows = (0, columns[1] * lanes)
     for _ in range(times):
-        backward_narrow(
-            pointer(dz),
-            pointer(w),
-            ldw,
-            d,
-            h,
-            pointer(t),
-            pointer(x),
-            pointer(dx),
-            ldx,
-            batch,
-            columns,
-            w[0] * 0,
-            pointer(own.update_samples),
-        )
+        transpose(m.w, s.d, s.h, Matrix(m.t, out.row), rows)
+        backward_narrow(m.z, m.t, s.h, m.x.at, out, s.batch, columns, np.float32(0))
 
 
 @measured
-def _loss(times: int, z: Any, row: int, labels: Any, order: Any, batch: int, losses: Any, right: Any) -> None:
+def _loss(times: int, z: Matrix, batches: Batches, s: Shape, answers: Answers) -> None:
+    logits, b, out = pointers(z), pointers(batches), pointers(answers)
     for _ in range(times):
-        z_at, label = offset(pointer(z), 0), pointer(labels)
-        scale = np.float32(1 / batch)
-        softmax_cross_entropy(
-            z_at, row, 10, label, pointer(order), 0, batch, scale, pointer(losses), pointer(right)
-        )
+        softmax_cross_entropy(logits, s.h, _batch_of(b, 0), (0, s.batch), out)
 
 
 def kernels(problem: Problem) -> dict[str, tuple[Callable[[int], None], int]]:
     """Each kernel by name: what runs it some times, and the FLOP of its dense product or 0."""
     network, batch, data = problem.network.copy(), problem.batch, problem.data
-    images, labels, order = map(read_only, (data.images, data.labels, data.order))
-    (d, h, r0), (_, c, r2) = network.layout[0, :3], network.layout[2, :3]
+    steps = 64
+    batches = Batches(data.order[: steps * batch], batch, np.full(steps, 1e-3))
+    run = training_run(network, data.images, data.labels, batches, PLAIN)
+    made = {}
+    for listed in (False, True):
+        buffers, shape = Buffers(), run.shape._replace(listed=listed)
+        replace(run, shape=shape).calls(buffers, 1, 0, 4)[0]()
+        made[listed] = buffers.worker(shape, 0, 1)
+    (d, h, r0), (_, c, r2) = run.model.layout[0, :3], run.model.layout[2, :3]
     d, h, c, r0, r2 = (int(n) for n in (d, h, c, r0, r2))
-    space = make_workspace(network.layout, network.dtype, batch)
-    own, rows = (
-        make_batch_buffers(d, network.dtype, images.dtype, batch, listed) for listed in (True, False)
-    )
-    losses, right, logits = np.zeros(batch * 4, "f4"), np.zeros(batch * 4, "u1"), np.zeros((0, 0), "f4")
-    for buffers in (rows, own):
-        run_batches(
-            network.parameters,
-            network.layout,
-            images,
-            labels,
-            order[: 4 * batch],
-            np.arange(0, 5 * batch, batch),
-            np.full(4, 1e-3),
-            network.input_scale,
-            space,
-            buffers,
-            *no_options(network, images.dtype),
-            losses,
-            right,
-            logits,
-            0,
-            1,
-        )
-    weights = [network.parameters[int(w) :] for w in network.layout[:, 3]]
+    rows, own, space = made[False].own, made[True].own, made[True].space
+    weights = [network.parameters[int(w) :] for w in run.model.layout[:, 3]]
     a, g = ([buffer[int(at) :] for at in space.output_at] for buffer in (space.outputs, space.gradients))
-    y, first, hidden, last = (
-        np.zeros_like(space.outputs),
-        2 * batch * d * h,
-        2 * batch * h * h,
-        2 * batch * h * c,
-    )
+    y = np.zeros_like(space.outputs)
+    wide, hidden, last = Shape(d, h, batch), Shape(h, h, batch), Shape(h, c, batch)
+    x = Matrix(rows.inputs, rows.input_row)
+    first_layer, t = Matrix(weights[0], r0), space.transposed
+
+    def of(number: int, ldw: int, z: Any) -> Matrices:
+        return Matrices(Matrix(a[number - 1], r0), Matrix(weights[number], ldw), Matrix(z, ldw), t)
+
+    def flop(s: Shape) -> int:
+        return 2 * s.batch * s.d * s.h
+
+    images, order = run.data.images, run.batches
+    back = Matrix(y, r0)
     return {
-        "gather": (lambda n: _gather(n, images, order, batch, d, rows), 0),
-        "list_for_forward": (lambda n: _lists(n, images, order, batch, d, r0, own, False), 0),
+        "gather": (lambda n: _gather(n, images, order, wide, rows), 0),
+        "list_for_forward": (lambda n: _lists(n, images, order, wide, r0, own, False), 0),
         "list_for_forward and list_for_update": (
-            lambda n: _lists(n, images, order, batch, d, r0, own, True),
+            lambda n: _lists(n, images, order, wide, r0, own, True),
             0,
         ),
         f"forward {d} x {h}": (
-            lambda n: _forward(n, rows.inputs, rows.input_row, weights[0], r0, y, d, h, batch, own),
-            first,
+            lambda n: _forward(n, Matrices(x, first_layer, Matrix(y, r0), t), wide),
+            flop(wide),
         ),
-        f"forward_list {d} x {h}": (lambda n: _forward_list(n, weights[0], r0, y, h, batch, own), first),
-        f"forward {h} x {h}": (lambda n: _forward(n, a[0], r0, weights[1], r0, y, h, h, batch, own), hidden),
-        f"forward {h} x {c}": (lambda n: _forward(n, a[1], r0, weights[2], r2, y, h, c, batch, own), last),
-        "softmax_cross_entropy": (lambda n: _loss(n, g[2], r2, labels, order, batch, losses, right), 0),
-        f"backward {h} x {h}": (
-            lambda n: _backward(n, g[1], weights[1], r0, a[0], y, r0, h, h, batch),
-            hidden,
+        f"forward_list {d} x {h}": (
+            lambda n: _forward_list(n, Matrices(x, first_layer, Matrix(y, r0), t), wide, own),
+            flop(wide),
         ),
-        f"backward {h} x {c}": (lambda n: _backward(n, g[2], weights[2], r2, a[1], y, r0, h, c, batch), last),
+        f"forward {h} x {h}": (lambda n: _forward(n, of(1, r0, y), hidden), flop(hidden)),
+        f"forward {h} x {c}": (lambda n: _forward(n, of(2, r2, y), last), flop(last)),
+        "softmax_cross_entropy": (lambda n: _loss(n, Matrix(g[2], r2), order, last, run.answers), 0),
+        f"backward {h} x {h}": (lambda n: _backward(n, of(1, r0, g[1]), back, hidden), flop(hidden)),
+        f"backward {h} x {c}": (lambda n: _backward(n, of(2, r2, g[2]), back, last), flop(last)),
         f"backward_narrow {h} x {c}": (
-            lambda n: _backward_narrow(
-                n, g[2], weights[2], r2, space.transposed, a[1], y, r0, h, c, batch, own
-            ),
-            last,
+            lambda n: _backward_narrow(n, of(2, r2, g[2]), back, last),
+            flop(last),
         ),
-        f"update {h} x {c}": (lambda n: _update(n, a[1], r0, g[2], weights[2], r2, h, c, batch, own), last),
-        f"update {h} x {h}": (lambda n: _update(n, a[0], r0, g[1], weights[1], r0, h, h, batch, own), hidden),
+        f"update {h} x {c}": (lambda n: _update(n, of(2, r2, g[2]), last), flop(last)),
+        f"update {h} x {h}": (lambda n: _update(n, of(1, r0, g[1]), hidden), flop(hidden)),
         f"update {d} x {h}": (
-            lambda n: _update(n, rows.inputs, rows.input_row, g[0], weights[0], r0, d, h, batch, own),
-            first,
+            lambda n: _update(n, Matrices(x, first_layer, Matrix(g[0], r0), t), wide),
+            flop(wide),
         ),
-        f"update_list {d} x {h}": (lambda n: _update_list(n, g[0], weights[0], r0, d, h, own), first),
-        f"update_bias {h}": (lambda n: _update_bias(n, g[0], r0, y, h, batch), 0),
+        f"update_list {d} x {h}": (
+            lambda n: _update_list(n, Matrices(x, first_layer, Matrix(g[0], r0), t), wide, own),
+            flop(wide),
+        ),
+        f"update_bias {h}": (
+            lambda n: _update_bias(n, Matrices(back, first_layer, Matrix(g[0], r0), t), wide),
+            0,
+        ),
     }
 
 

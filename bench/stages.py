@@ -11,105 +11,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiled import measured
-from fastbp.backends.numba_backend import is_sparse, read_only
-from fastbp_kernels import epoch as kernels
-from fastbp_kernels import make_batch_buffers, make_normalizer, make_workspace, no_updater
-from fastbp_kernels.batch_norm import shifts_of
-from fastbp_kernels.layers import backward_and_update, forward_layer, update_first_layer
-from fastbp_kernels.loss import softmax_cross_entropy
+from fastbp.backends.batches import Batches as BatchesOfRows
+from fastbp.backends.kernel_arguments import Buffers, training_run
+from fastbp.recipe.step_options import PLAIN
+from fastbp_kernels import Answers, Batches, Data, Model, Normalizer, Objective, Updater, Worker, epoch
+from fastbp_kernels.layers import (
+    Update,
+    backward_and_update,
+    columns_of,
+    forward_layer,
+    update_first_layer,
+)
+from fastbp_kernels.layout import layer_of, parts_of
 from fastbp_kernels.optimizers import rule_of
-from fastbp_kernels.simd import offset, pointer, width
+from fastbp_kernels.simd import offset, pointer, pointers, real, width
 from fastbp_kernels.tiles import ROWS
 from problem import Problem
 
 __all__ = ["Stages"]
 
-_gather_batch = kernels._gather_batch
+_batch_of, _gather_batch, _write_answers = epoch._batch_of, epoch._gather_batch, epoch._write_answers
 
 
 @measured
-def _gather(
-    params: Any,
-    layout: Any,
-    images: Any,
-    order: Any,
-    batch: int,
-    scale: float,
-    own: Any,
-    distorter: Any,
-    steps: int,
-) -> None:
-    one, source, index = params.dtype.type, pointer(images), pointer(order)
+def _gather(model: Model, data: Data, batches: Batches, worker: Worker, steps: int) -> None:
+    m, images, b, w = pointers(model), pointer(data.images), pointers(batches), pointers(worker)
+    scale = real(m.parameters, data.input_scale)
     for step in range(steps):
-        first, dropped = step * batch, images[:0]
-        _gather_batch(source, layout, index, first, batch, one(scale), own, distorter, dropped, True)
+        _gather_batch(images, m, _batch_of(b, step), False, scale, True, w)
 
 
 @measured
-def _forward(params: Any, layout: Any, batch: int, space: Any, own: Any, steps: int) -> None:
-    p, lanes = pointer(params), width(pointer(params))
+def _forward(model: Model, batch: int, worker: Worker, steps: int) -> None:
+    m, w, lanes = pointers(model), pointers(worker), width(pointer(model.parameters))
     for _ in range(steps):
-        for layer in range(len(layout)):
-            fours, columns = (0, (batch + ROWS - 1) // ROWS), (0, (layout[layer, 1] + lanes - 1) // lanes)
-            forward_layer(p, layout, layer, fours, columns, space, own)
+        for number in range(m.layers):
+            columns = columns_of(layer_of(m.layout, number), lanes, 0, 1)
+            forward_layer(m, number, (0, parts_of(batch, ROWS)), columns, w)
 
 
 @measured
 def _loss(
-    layout: Any,
-    labels: Any,
-    order: Any,
-    batch: int,
-    space: Any,
-    logits: Any,
-    losses: Any,
-    right: Any,
+    model: Model,
+    batches: Batches,
+    objective: Objective,
+    answers: Answers,
+    worker: Worker,
+    logits: NDArray[Any],
     steps: int,
 ) -> None:
-    last = len(layout) - 1
-    row = layout[last, 2]
-    z = offset(pointer(space.gradients), space.output_at[last])
-    one = space.outputs.dtype.type
+    m, b, w, out = pointers(model), pointers(batches), pointers(worker), pointers(answers)
+    z, aim = offset(w.space.gradients, w.space.output_at[m.layers - 1]), pointers(objective)
     for _ in range(steps):
         # The gradient replaces the logits, so each pass needs them anew: a copy of some cache lines.
-        for i in range(batch * row):
+        for i in range(len(logits)):
             z[i] = logits[i]
-        softmax_cross_entropy(
-            z,
-            row,
-            layout[last, 1],
-            pointer(labels),
-            pointer(order),
-            0,
-            batch,
-            one(1.0 / batch),
-            pointer(losses),
-            pointer(right),
-        )
+        _write_answers(m, _batch_of(b, 0), aim, out, w)
 
 
 @measured
 def _backward(
-    params: Any,
-    layout: Any,
+    model: Model,
     batch: int,
     rate: float,
-    updater: Any,
-    normalizer: Any,
-    space: Any,
-    own: Any,
+    updater: Updater,
+    normalizer: Normalizer,
+    worker: Worker,
     steps: int,
 ) -> None:
-    rule, shifts = rule_of(updater, own), shifts_of(normalizer)
-    p, lanes, alpha = pointer(params), width(pointer(params)), params.dtype.type(-rate)
-    unused = pointer(own.update_samples)
+    m, w, n = pointers(model), pointers(worker), pointers(normalizer)
+    rule = rule_of(pointers(updater), w.own.coefficients, w.own.scratch, w.own.room)
+    change = Update(m.parameters, real(m.parameters, -rate), rule)
+    columns = columns_of(layer_of(m.layout, 0), width(m.parameters), 0, 1)
     for _ in range(steps):
-        for layer in range(len(layout) - 1, 0, -1):
-            backward_and_update(
-                p, p, rule, layout, layer, batch, alpha, space, unused, shifts_of(normalizer), 0, 1
-            )
-        columns = (0, (layout[0, 1] + lanes - 1) // lanes)
-        update_first_layer(p, p, rule, layout, batch, columns, alpha, space, own, shifts)
+        for back in range(m.layers - 1):
+            backward_and_update(m, m.layers - 1 - back, batch, change, n, w)
+        update_first_layer(m, batch, columns, change, n, w)
 
 
 class Stages:
@@ -121,61 +98,36 @@ class Stages:
     """
 
     def __init__(self, problem: Problem) -> None:
-        data = problem.data
+        data, size = problem.data, problem.batch
         self.problem, self.network = problem, problem.network.copy()
-        self._images, self._labels, self._order = map(read_only, (data.images, data.labels, data.order))
-        self._listed = is_sparse(data.images, data.order)
-        self.space = make_workspace(self.network.layout, self.network.dtype, problem.batch)
-        self.own = make_batch_buffers(
-            self.network.inputs, self.network.dtype, data.images.dtype, problem.batch, self._listed
-        )
+        rows = data.order[: len(data.order) // size * size]
+        batches = BatchesOfRows(rows, size, np.zeros(len(rows) // size))
+        self._run = training_run(self.network, data.images, data.labels, batches, PLAIN)
+        self._worker = Buffers().worker(self._run.shape, 0, 1)
+        self._listed = self._run.shape.listed
+        self.space, self.own = self._worker.space, self._worker.own
         self._logits = np.zeros(0, self.network.dtype)
-        self.losses = np.zeros(problem.batch, self.network.dtype)
-        self._right = np.zeros(problem.batch, np.uint8)
+        self.losses = self._run.answers.losses[:size]
 
     def gather(self, steps: int = 1) -> None:
         """Gather the first ``steps`` mini-batches, each over the one before."""
-        network, batch = self.network, self.problem.batch
-        _gather(
-            network.parameters,
-            network.layout,
-            self._images,
-            self._order,
-            batch,
-            network.input_scale,
-            self.own,
-            None,
-            steps,
-        )
+        _gather(self._run.model, self._run.data, self._run.batches, self._worker, steps)
 
     def forward(self, steps: int = 1) -> None:
         """Pass the gathered mini-batch through all layers."""
-        _forward(
-            self.network.parameters, self.network.layout, self.problem.batch, self.space, self.own, steps
-        )
+        _forward(self._run.model, self.problem.batch, self._worker, steps)
         self._logits = self._last(self.space.gradients).copy()
 
     def loss(self, steps: int = 1) -> None:
         """Loss and gradient of the logits of the first mini-batch."""
-        _loss(
-            self.network.layout,
-            self._labels,
-            self._order,
-            self.problem.batch,
-            self.space,
-            self._logits,
-            self.losses,
-            self._right,
-            steps,
-        )
+        run = self._run
+        objective = run.options.objective
+        _loss(run.model, run.batches, objective, run.answers, self._worker, self._logits, steps)
 
     def backward(self, rate: float, steps: int = 1) -> None:
         """Carry the gradient back and update all parameters, ``steps`` times."""
-        network = self.network
-        plain = no_updater(network.dtype)
-        nothing = make_normalizer(network.layout, network.dtype, 1)
-        batch, space, own = self.problem.batch, self.space, self.own
-        _backward(network.parameters, network.layout, batch, rate, plain, nothing, space, own, steps)
+        run, plain = self._run, self._run.options
+        _backward(run.model, self.problem.batch, rate, plain.updater, plain.normalizer, self._worker, steps)
 
     def inputs(self) -> tuple[NDArray[Any], ...]:
         """What was gathered as matrices (B, D): once as the forward product reads it, and, where there are
@@ -186,17 +138,17 @@ class Stages:
         if not self._listed:
             return (own.inputs[: batch * own.input_row].reshape(batch, -1)[:, :d],)
         by_forward, by_update = np.zeros(
-            (2, len(own.forward_counts) * ROWS, -(-d // ROWS) * ROWS), self.network.dtype
+            (2, len(own.forward.counts) * ROWS, -(-d // ROWS) * ROWS), self.network.dtype
         )
-        values = own.forward_values.reshape(-1, own.forward_capacity, ROWS)
-        rows = own.forward_rows.reshape(-1, own.forward_capacity) // self.network.layout[0, 2]
-        for four in range(len(own.forward_counts)):
-            for n in range(own.forward_counts[four]):
+        values = own.forward.values.reshape(-1, own.forward.capacity, ROWS)
+        rows = own.forward.places.reshape(-1, own.forward.capacity) // self.network.layout[0, 2]
+        for four in range(len(own.forward.counts)):
+            for n in range(own.forward.counts[four]):
                 by_forward[four * ROWS : (four + 1) * ROWS, rows[four, n]] += values[four, n]
-        values = own.update_values.reshape(-1, own.update_capacity, ROWS)
-        samples = own.update_samples.reshape(-1, own.update_capacity)
+        values = own.update.values.reshape(-1, own.update.capacity, ROWS)
+        samples = own.update.places.reshape(-1, own.update.capacity)
         for four in range(by_update.shape[1] // ROWS):
-            for n in range(own.update_counts[four]):
+            for n in range(own.update.counts[four]):
                 by_update[samples[four, n], four * ROWS : (four + 1) * ROWS] += values[four, n]
         return by_forward[:batch, :d], by_update[:batch, :d]
 

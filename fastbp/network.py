@@ -19,7 +19,7 @@ from .files import replace_file
 from .reference.activations import ACTIVATIONS
 from .reference.losses import OUTPUTS
 
-__all__ = ["FloatArray", "Network"]
+__all__ = ["FloatArray", "Network", "lay_out"]
 
 FloatArray: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
@@ -84,7 +84,7 @@ class Network:
         if not (math.isfinite(self.input_scale) and self.input_scale > 0):
             raise ConfigError(f"input_scale is {self.input_scale!r}; expected a finite number above 0")
         try:
-            self.layout, count = _lay_out(self.sizes, self.dtype.itemsize)
+            self.layout, count = lay_out(self.sizes, self.dtype.itemsize)
             self.parameters = _aligned_zeros(count, self.dtype)
         except (MemoryError, OverflowError, ValueError) as error:
             raise ConfigError(f"sizes {_joined(self.sizes)}: too large for this machine's memory") from error
@@ -117,6 +117,19 @@ class Network:
         )
         biases = tuple(block[start : start + fan_out] for _, fan_out, _, _, start in self.layout.tolist())
         return weights, biases
+
+    def check_parameters(self) -> None:
+        """Raise `WeightsError` unless ``parameters`` is the block that this network was made with.
+
+        Code that reads the block by ``layout`` calls it first: any other array may be too short, and
+        ``weights`` and ``biases`` would not see what is written to it.
+        """
+        block, first = self.parameters, self.weights[0]
+        if not isinstance(block, np.ndarray) or block.base is None or block.base is not first.base:
+            raise WeightsError(
+                f"network.parameters was replaced by {_short(described(block))}; expected the block that the "
+                "network was made with: write into it, network.parameters[...] = values"
+            )
 
     def is_finite(self) -> bool:
         """Whether no parameter is NaN or infinite."""
@@ -261,8 +274,11 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return checked
 
 
-def _lay_out(sizes: tuple[int, ...], itemsize: int) -> tuple[NDArray[np.int64], int]:
-    """Where each layer lies in the block, and the block's length, by the rules in docs/architecture.md."""
+def lay_out(sizes: tuple[int, ...], itemsize: int) -> tuple[NDArray[np.int64], int]:
+    """Return where each layer lies in the block, and the block's length in elements.
+
+    By the rules in docs/architecture.md; see `Network.layout`.
+    """
     table, offset = [], 0
     for fan_in, fan_out in pairwise(sizes):
         row_bytes = _ceil(fan_out * itemsize, ALIGNMENT)
@@ -285,6 +301,13 @@ def _aligned_zeros(count: int, dtype: np.dtype[Any]) -> FloatArray:
     start = -raw.ctypes.data % ALIGNMENT
     block: FloatArray = raw[start : start + size].view(dtype)
     return block
+
+
+def described(value: object) -> str:
+    """Return an array's shape and type, or another value as Python writes it."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    return repr(value)
 
 
 def _joined(sizes: Iterable[int]) -> str:

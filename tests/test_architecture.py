@@ -136,10 +136,39 @@ def test_kernels_know_numpy_numba_and_llvmlite_only():
         assert absolute_imports(path) - sys.stdlib_module_names <= {"numpy", "numba", "llvmlite"}, path.name
 
 
+# What may be imported of compiled code, and where: the step and its groups of arguments by the one
+# module that proves them, and by nobody else.
+COMPILED = {"numba", "llvmlite", "fastbp_kernels"}
+COMPILED_NAMES = {
+    "backends/kernel_arguments.py": None,
+    "backends/numba_backend.py": {"BITS", "Team", "compiled_count"},
+    "backends/sparsity.py": {"ROWS"},
+    "robustness/raster.py": {"make_distorter", "resample_rows", "stamp_discs"},
+}
+
+
 def test_kernels_are_called_in_one_place():
-    compiled = {"numba", "llvmlite", "fastbp_kernels"}
-    users = [path.name for path in modules() if compiled & absolute_imports(path)]
-    assert users == ["kernel_arguments.py", "numba_backend.py"]
+    users = [path for path in modules() if COMPILED & absolute_imports(path)]
+    assert [path.relative_to(PACKAGE).as_posix() for path in users] == list(COMPILED_NAMES)
+    for path, allowed in zip(users, COMPILED_NAMES.values(), strict=True):
+        if allowed is not None:
+            tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            imports = [node for node in tree if isinstance(node, ast.Import | ast.ImportFrom)]
+            found = {
+                alias.name
+                for node in imports
+                if COMPILED & {(getattr(node, "module", None) or node.names[0].name).split(".")[0]}
+                for alias in node.names
+            }
+            assert found == allowed, path.name
+
+
+def test_the_step_takes_groups_only():
+    tree = ast.parse((KERNELS / "epoch.py").read_text(encoding="utf-8"))
+    step = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "run_batches")
+    kinds = [ast.unparse(argument.annotation) for argument in step.args.args]
+    groups = ["Model", "Data", "Batches", "Options", "Answers", "Worker", "Distorter | None"]
+    assert kinds == groups
 
 
 def test_trainer_does_no_arithmetic_on_arrays():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.backends.batches import Batches
-from fastbp.backends.numba_backend import NumbaBackend, is_sparse, read_only
-from fastbp_kernels import make_batch_buffers, make_workspace, run_batches
-from plain import no_options
+from fastbp.backends.kernel_arguments import Buffers, inference_run
+from fastbp.backends.numba_backend import NumbaBackend
 from problem import Data, Problem
 
 from .protocol import Rival
@@ -29,7 +29,7 @@ class Fastbp(Rival):
         self._network = problem.network.copy()
         self._backend.warm_up(self._network, problem.data.images)
         self._rate = 0.0
-        self._single: tuple[Any, ...] | None = None
+        self._single: tuple[int, Callable[[], None]] | None = None
 
     @property
     def threads_used(self) -> int:
@@ -56,35 +56,13 @@ class Fastbp(Rival):
 
     def compiled_rows(self, data: Data, rows: int) -> bool:
         if self._single is None or self._single[0] != rows:
-            self._single = (rows, *self._batches_of_one(data, rows))
-        run_batches(*self._single[1:])
+            run = inference_run(self._network, data.images[:rows], None, None, 1)
+            self._single = rows, run.separate_calls(Buffers(), 1)[0]
+        self._single[1]()
         return True
 
     def close(self) -> None:
         self._backend.close()
-
-    def _batches_of_one(self, data: Data, rows: int) -> tuple[Any, ...]:
-        """Arguments of a run over mini-batches of one sample, without labels and updates."""
-        network, order = self._network, np.arange(rows)
-        listed = is_sparse(data.images, order)
-        return (
-            network.parameters,
-            network.layout,
-            read_only(data.images),
-            read_only(np.zeros(0, np.int64)),
-            read_only(order),
-            np.arange(rows + 1),
-            np.zeros(0),
-            network.input_scale,
-            make_workspace(network.layout, network.dtype, 1),
-            make_batch_buffers(network.inputs, network.dtype, data.images.dtype, 1, listed),
-            *no_options(network, data.images.dtype),
-            np.zeros(rows, network.dtype),
-            np.zeros(rows, np.uint8),
-            np.zeros((rows, network.classes), network.dtype),
-            0,
-            1,
-        )
 
 
 CONTESTANT = Fastbp

@@ -1,95 +1,412 @@
-"""What the compiled step takes besides network and data, always of the same types: Numba compiles once."""
+"""The one place where arguments of the compiled step are made, and where the step is called.
+
+Kernels read and write by address and check nothing. So everything that they assume is proved here,
+for each call: shapes, lengths, types, contiguity, rows within the data, labels within the classes,
+and parameters as long as the layout says. Other modules get a `Run`, which can only be made whole.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp_kernels import (
-    Distorter,
-    Normalizer,
-    Objective,
-    Regularizer,
-    Updater,
-    make_distorter,
-    make_normalizer,
-    make_objective,
-    make_regularizer,
-    make_updater,
-    no_updater,
-)
+import fastbp_kernels as kernels
+from fastbp_kernels import augment
+from fastbp_kernels.activations import ACTIVATIONS
+from fastbp_kernels.layout import ROW
 from fastbp_kernels.loss import LOSSES
 from fastbp_kernels.optimizers import COLUMNS
 
-from ..network import Network
+from ..errors import ConfigError
+from ..network import Network, lay_out
 from ..recipe.batch_norm import EPSILON
 from ..recipe.distortions import Distortion
-from ..recipe.optimizers import Optimizer
-from ..recipe.step_options import StepOptions
+from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
+from .batches import Batches, Figures
+from .proofs import images_of, labels_of, read_only, rows_of, state_of, targets_of
+from .sparsity import is_sparse
 
-__all__ = ["bounds_of", "distorters_of", "learning_of", "objective_of", "updater_of"]
+__all__ = ["Buffers", "Run", "bounds_of", "inference_run", "training_run", "warm_up_run"]
+
+MOST_KEPT = 64  # sets of buffers
+MOST_LISTED = 2**31  # parameters: lists name rows of W by 32 bits
+
+
+class Shape(NamedTuple):
+    """What the size of a run's buffers depends on."""
+
+    sizes: tuple[int, ...]
+    dtype: np.dtype[Any]
+    activation: str
+    image_dtype: np.dtype[Any]
+    batch: int
+    listed: bool
+    slopes: bool
+    scratch: int
+
+
+class Buffers:
+    """Workspaces and buffers of threads, kept for the next call of the same shape."""
+
+    def __init__(self) -> None:
+        self._spaces: dict[tuple[Shape, int], kernels.Workspace] = {}
+        self._own: dict[tuple[Shape, int], kernels.BatchBuffers] = {}
+
+    def worker(self, shape: Shape, thread: int, threads: int, part: int = 0) -> kernels.Worker:
+        """Return a thread's share in a workspace, of which ``part`` counts those that work apart."""
+        space = self._space(shape, part)
+        return kernels.Worker(space, self._buffers(shape, thread + part), thread, threads)
+
+    def clear(self) -> None:
+        """Let all of them go."""
+        self._spaces.clear()
+        self._own.clear()
+
+    def _space(self, shape: Shape, part: int) -> kernels.Workspace:
+        key = shape, part
+        if key not in self._spaces:
+            _make_room(self._spaces)
+            layout, _ = _layout_of(shape.sizes, shape.dtype.itemsize)
+            kind = ACTIVATIONS[shape.activation]
+            self._spaces[key] = kernels.make_workspace(
+                layout, shape.dtype, shape.batch, kind, slopes=shape.slopes
+            )
+        return self._spaces[key]
+
+    def _buffers(self, shape: Shape, thread: int) -> kernels.BatchBuffers:
+        key = shape, thread
+        if key not in self._own:
+            _make_room(self._own)
+            self._own[key] = kernels.make_batch_buffers(
+                shape.sizes[0], shape.dtype, shape.image_dtype, shape.batch, shape.listed, shape.scratch
+            )
+        return self._own[key]
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    """Forget buffers of other shapes before they become many."""
+    if len(kept) >= MOST_KEPT:
+        kept.clear()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the compiled step over mini-batches, whose arguments fit each other.
+
+    Made by `training_run`, `inference_run` and `warm_up_run`.
+    """
+
+    shape: Shape
+    model: kernels.Model
+    data: kernels.Data
+    batches: kernels.Batches
+    options: kernels.Options
+    answers: kernels.Answers
+    distortion: Distortion | None = None
+
+    def calls(self, buffers: Buffers, threads: int, first: int, stop: int) -> list[Callable[[], None]]:
+        """Return a call for each thread of a team: together they make the steps ``first`` to ``stop``."""
+        some = self._some(first, stop)
+        distorters = distorters_of(self.distortion, self.shape.batch, threads)
+        workers = [buffers.worker(self.shape, thread, threads) for thread in range(threads)]
+        workers[0].space.barrier[:] = 0
+        return [
+            partial(
+                kernels.run_batches, some.model, some.data, some.batches, some.options, some.answers, *mine
+            )
+            for mine in zip(workers, distorters, strict=True)
+        ]
+
+    def separate_calls(self, buffers: Buffers, threads: int) -> list[Callable[[], None]]:
+        """Return calls that share the rows of a run without updates, and do not wait for each other."""
+        rows = len(self.batches.order)
+        ends = [rows * thread // threads for thread in range(threads + 1)]
+        return [
+            partial(
+                kernels.run_batches,
+                self.model,
+                self.data,
+                self._rows(ends[part], ends[part + 1]),
+                self.options,
+                self._answers(ends[part], ends[part + 1]),
+                buffers.worker(self.shape, 0, 1, part),
+                None,
+            )
+            for part in range(threads)
+        ]
+
+    def figures(self) -> Figures:
+        """Return mean loss and number of correct answers of each mini-batch, once all are done."""
+        bounds = self.batches.bounds
+        losses = np.add.reduceat(self.answers.losses, bounds[:-1], dtype=np.float64) / np.diff(bounds)
+        return Figures(losses, np.add.reduceat(self.answers.correct, bounds[:-1], dtype=np.int64))
+
+    def _some(self, first: int, stop: int) -> Run:
+        """Return the same run of some of its steps."""
+        batches, options = self.batches, self.options
+        part = batches._replace(
+            bounds=batches.bounds[first : stop + 1],
+            steps=stop - first,
+            rates=batches.rates[first:stop],
+        )
+        updater = options.updater._replace(table=options.updater.table[first:stop])
+        normalizer = options.normalizer._replace(gains=options.normalizer.gains[first:stop])
+        more = options._replace(updater=updater, normalizer=normalizer)
+        return Run(self.shape, self.model, self.data, part, more, self.answers, self.distortion)
+
+    def _rows(self, first: int, stop: int) -> kernels.Batches:
+        bounds = bounds_of(stop - first, self.shape.batch)
+        order, labels = self.batches.order[first:stop], self.batches.labels[first:stop]
+        return kernels.Batches(order, labels, bounds, len(bounds) - 1, False, self.batches.rates)
+
+    def _answers(self, first: int, stop: int) -> kernels.Answers:
+        found = self.answers
+        return found._replace(
+            losses=found.losses[first:stop],
+            correct=found.correct[first:stop],
+            logits=found.logits[first:stop],
+        )
+
+
+def training_run(
+    network: Network, images: NDArray[Any], targets: Targets, batches: Batches, options: StepOptions
+) -> Run:
+    """Prove and make the arguments of `Backend.train_steps`.
+
+    Raises
+    ------
+    DataError : inputs, labels, targets or order do not fit each other or the network
+    ConfigError : batches or options do not fit the network or the data
+    WeightsError : the network's parameters were replaced
+    """
+    model, images = _model_of(network), images_of(images, network.inputs)
+    rows = rows_of(batches.order, len(images))
+    bounds, rates = _checked_batches(batches, len(rows))
+    size, steps = min(batches.size, batches.epoch_samples or len(rows)), len(rates)
+    labels, objective = _objective_of(network, targets, rows, len(images), options)
+    distortion = _checked_distortion(options.distortion, network, images)
+    normalizer = _normalizer_of(network, model, options, size, steps)
+    dropout = _dropout_of(network, images, options, size)
+    updater, scratch = _updater_of(network, model, options, rates)
+    return Run(
+        Shape(
+            network.sizes,
+            network.dtype,
+            network.activation,
+            images.dtype,
+            size,
+            is_sparse(images, rows) and model.parameters.size < MOST_LISTED,
+            dropout.drops_outputs or normalizer.is_on,
+            scratch,
+        ),
+        model,
+        kernels.Data(images, network.input_scale),
+        kernels.Batches(read_only(rows), labels, bounds, steps, True, rates),
+        kernels.Options(updater, dropout, normalizer, objective),
+        _answers_of(network, len(rows)),
+        distortion,
+    )
+
+
+def inference_run(
+    network: Network,
+    images: NDArray[Any],
+    targets: Targets | None,
+    order: NDArray[np.int64] | None,
+    batch: int,
+) -> Run:
+    """Prove and make the arguments of a run without updates, in mini-batches of ``batch``.
+
+    Its answers are losses and correctness of each row if there are targets, and logits otherwise.
+
+    Raises
+    ------
+    DataError : inputs, labels, targets or order do not fit each other or the network
+    WeightsError : the network's parameters were replaced
+    """
+    model, images = _model_of(network), images_of(images, network.inputs)
+    rows = np.arange(len(images)) if order is None else rows_of(order, len(images))
+    labels, objective = _objective_of(network, targets, rows, len(images), PLAIN)
+    size = min(batch, max(1, len(rows)))
+    listed = is_sparse(images, rows) and model.parameters.size < MOST_LISTED
+    bounds = bounds_of(len(rows), size)
+    return Run(
+        Shape(network.sizes, network.dtype, network.activation, images.dtype, size, listed, False, 0),
+        model,
+        kernels.Data(images, network.input_scale),
+        kernels.Batches(read_only(rows), labels, bounds, len(bounds) - 1, False, np.zeros(0)),
+        _plain_options(network.sizes, network.dtype, images.dtype)._replace(objective=objective),
+        _answers_of(network, len(rows), writes_logits=targets is None),
+    )
+
+
+def warm_up_run(network: Network, images: NDArray[Any], distortion: Distortion | None = None) -> Run:
+    """Return a run over nothing, of the same types as those that train and predict on these images."""
+    run = inference_run(network, images[:0], None, None, 1)
+    return Run(run.shape, run.model, run.data, run.batches, run.options, run.answers, distortion)
 
 
 def bounds_of(samples: int, batch: int, epoch: int | None = None) -> NDArray[np.int64]:
-    """Where batches begin, and the last one ends; they begin anew with each epoch of so many samples."""
+    """Return where mini-batches begin, and where the last one ends.
+
+    They begin anew with each epoch of so many samples.
+    """
     if not samples:
         return np.zeros(1, np.int64)
     starts = np.arange(0, samples, epoch or samples)[:, None] + np.arange(0, epoch or samples, batch)
     return np.append(starts.ravel(), samples)
 
 
-def updater_of(network: Network, optimizer: Optimizer | None, rates: NDArray[np.float64]) -> Updater:
-    """Return what the kernel takes for the next updates, which are counted."""
+@lru_cache(maxsize=MOST_KEPT)
+def _layout_of(sizes: tuple[int, ...], itemsize: int) -> tuple[NDArray[np.int64], int]:
+    """Return the layout of layers, which nobody can write to, and the length of the block."""
+    layout, count = lay_out(sizes, itemsize)
+    layout.flags.writeable = False
+    return layout, count
+
+
+def _model_of(network: Network) -> kernels.Model:
+    """Return the parameters, as long as the layout of the network's sizes, with a layout of our own."""
+    network.check_parameters()
+    layout, count = _layout_of(network.sizes, network.dtype.itemsize)
+    state_of("network.parameters", network.parameters, (count,), network.dtype)
+    return kernels.Model(network.parameters, layout, len(layout))
+
+
+def _checked_batches(batches: Batches, samples: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return where batches begin, and a copy of their rates."""
+    rates, epoch = np.array(batches.rates, np.float64), batches.epoch_samples or samples
+    if batches.size < 1 or epoch < 1 or samples % epoch:
+        raise ConfigError(
+            f"batches are of {batches.size} samples, and epochs of {epoch} of {samples}; expected at least 1, "
+            "and whole epochs"
+        )
+    bounds = bounds_of(samples, min(batches.size, epoch), epoch)
+    if rates.shape != (len(bounds) - 1,):
+        raise ConfigError(
+            f"learning rates have shape {rates.shape}; expected ({len(bounds) - 1},), one for each batch"
+        )
+    return bounds, rates
+
+
+def _objective_of(
+    network: Network, targets: Targets | None, rows: NDArray[np.int64], samples: int, options: StepOptions
+) -> tuple[NDArray[np.int64], kernels.Objective]:
+    """Return the labels of the rows, none if there are other targets, and what the loss takes."""
+    kind, weights, none = LOSSES[network.output], options.sample_weights, _no_labels()
+    if weights is not None and (not isinstance(weights, np.ndarray) or weights.shape != (samples,)):
+        raise ConfigError(
+            f"there are {np.size(weights)} sample weights for {samples} samples; expected one each"
+        )
+    more = options.label_smoothing, weights
+    if targets is None:
+        return none, kernels.make_objective(network.dtype, kind, has_answers=False)
+    if network.output == "softmax":
+        labels = labels_of(targets, rows, samples, network.classes)
+        return labels, kernels.make_objective(network.dtype, kind, None, *more)
+    outputs = targets_of(targets, samples, network.classes)
+    return none, kernels.make_objective(network.dtype, kind, outputs, *more)
+
+
+def _no_labels() -> NDArray[np.int64]:
+    return read_only(np.zeros(0, np.int64))
+
+
+def _checked_distortion(
+    distortion: Distortion | None, network: Network, images: NDArray[Any]
+) -> Distortion | None:
+    """Return what happens to images, if they are images of that shape with labels."""
+    if distortion is None:
+        return None
+    height, width = distortion.shape
+    if images.dtype != np.uint8 or height * width != network.inputs or network.output != "softmax":
+        raise ConfigError(
+            f"distortions are of {height}x{width} images of bytes with labels; the inputs are "
+            f"{network.inputs} of type {images.dtype}, with {network.output} outputs"
+        )
+    variants = len(distortion.plan)
+    plan, taps = (variants, len(augment.COLUMNS)), (variants, augment.RADIUS + 1)
+    state_of("distortion.plan", distortion.plan, plan, np.float64)
+    state_of("distortion.taps", distortion.taps, taps, np.float32)
+    return distortion
+
+
+def _updater_of(
+    network: Network, model: kernels.Model, options: StepOptions, rates: NDArray[np.float64]
+) -> tuple[kernels.Updater, int]:
+    """Return what updates take, which are counted, and the elements of a thread's scratch."""
+    optimizer = options.optimizer
     if optimizer is None:
-        return no_updater(network.dtype)
-    table = optimizer.table(rates, COLUMNS)
+        return kernels.no_updater(network.dtype), 0
+    blocks = {"first": optimizer.first, "second": optimizer.second, "mean": optimizer.mean}
+    for name, block in blocks.items():
+        shape = model.parameters.shape if np.size(block) else (0,)
+        state_of(f"optimizer.{name}", block, shape, network.dtype)
     # Only the norm of the whole gradient needs it as a whole.
     clips = math.isfinite(optimizer.clip_norm)
-    gradient = np.zeros(len(network.parameters) if clips else 0, network.dtype)
-    return make_updater(table, gradient, optimizer.first, optimizer.second, optimizer.mean)
+    gradient = np.zeros(model.parameters.size if clips else 0, network.dtype)
+    updater = kernels.make_updater(optimizer.table(rates, COLUMNS), gradient, **blocks)
+    return updater, kernels.scratch_size(model.layout, network.dtype)
 
 
-def learning_of(
-    network: Network, images: NDArray[Any], batch: int, options: StepOptions, steps: int
-) -> tuple[Regularizer, Normalizer]:
-    """Return what the kernel takes of dropout and batch normalisation, whose next steps are counted.
-
-    The batch without dropped inputs, and what is normalised, are shared.
-    """
+def _normalizer_of(
+    network: Network, model: kernels.Model, options: StepOptions, batch: int, steps: int
+) -> kernels.Normalizer:
+    """Return what batch normalisation takes, whose next steps are counted."""
     state = options.batch_norm
-    statistics = (state.mean, state.variance, state.gains(steps), EPSILON) if state else ()
-    normalizer = make_normalizer(network.layout, network.dtype, batch, *statistics)
+    if state is None:
+        return kernels.make_normalizer(model.layout, network.dtype, batch)
+    units = (int(model.layout[:-1, ROW].sum()),)
+    state_of("batch_norm.mean", state.mean, units, network.dtype)
+    state_of("batch_norm.variance", state.variance, units, network.dtype)
+    statistics = state.mean, state.variance, state.gains(steps), EPSILON
+    return kernels.make_normalizer(model.layout, network.dtype, batch, *statistics)
+
+
+def _dropout_of(network: Network, images: NDArray[Any], options: StepOptions, batch: int) -> kernels.Dropout:
+    """Return what dropout takes; the batch without dropped inputs is shared by the threads."""
     dropout = options.dropout
-    regularizer = make_regularizer(
-        images.dtype,
-        dropout.thresholds if dropout else None,
-        dropout.keys if dropout else None,
-        batch * network.inputs,
+    if dropout is None:
+        return kernels.make_dropout(images.dtype)
+    layers = (len(network.sizes) - 1,)
+    thresholds = state_of("dropout.thresholds", dropout.thresholds, layers, np.int64)
+    keys = state_of("dropout.keys", dropout.keys, layers, np.uint64)
+    return kernels.make_dropout(images.dtype, thresholds, keys, batch * network.inputs)
+
+
+def _plain_options(
+    sizes: tuple[int, ...], dtype: np.dtype[Any], image_dtype: np.dtype[Any]
+) -> kernels.Options:
+    """Return what stands for plain SGD, and no loss."""
+    layout, _ = _layout_of(sizes, dtype.itemsize)
+    return kernels.Options(
+        kernels.no_updater(dtype),
+        kernels.make_dropout(image_dtype),
+        kernels.make_normalizer(layout, dtype, 1),
+        kernels.make_objective(dtype, has_answers=False),
     )
-    return regularizer, normalizer
 
 
-def objective_of(
-    network: Network, targets: Targets | None, options: StepOptions
-) -> tuple[NDArray[np.int64], Objective]:
-    """Return the classes, none where there are other targets, and what the kernel takes of these."""
-    kind, more = LOSSES[network.output], (options.label_smoothing, options.sample_weights)
-    if targets is None or network.output == "softmax":
-        labels = np.zeros(0, np.int64) if targets is None else targets
-        return labels.astype(np.int64, copy=False), make_objective(network.dtype, kind, None, *more)
-    return np.zeros(0, np.int64), make_objective(network.dtype, kind, targets, *more)
+def _answers_of(network: Network, rows: int, *, writes_logits: bool = False) -> kernels.Answers:
+    """Return room for what is written about each row."""
+    logits = np.zeros((rows if writes_logits else 0, network.classes), network.dtype)
+    losses, correct = np.zeros(rows, network.dtype), np.zeros(rows, np.uint8)
+    return kernels.Answers(losses, correct, writes_logits, logits)
 
 
-def distorters_of(distortion: Distortion | None, batch: int, threads: int) -> list[Distorter | None]:
+def distorters_of(distortion: Distortion | None, batch: int, threads: int) -> list[kernels.Distorter | None]:
     """Allocate what distorting takes, for each thread; the batch they share."""
     if distortion is None:
         return [None] * threads
     distorted = np.zeros((batch, math.prod(distortion.shape)), np.uint8)
     return [
-        make_distorter(distortion.plan, distortion.taps, distortion.key, distortion.shape, distorted)
+        kernels.make_distorter(distortion.plan, distortion.taps, distortion.key, distortion.shape, distorted)
         for _ in range(threads)
     ]

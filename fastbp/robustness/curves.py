@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.numba_backend import resample
 from ..random import Stream, generator
+from .raster import resample
 
 __all__ = ["CURVES", "Curve", "blur", "invert", "noise", "rotate", "shift", "squares", "thicken", "zoom"]
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.numba_backend import draw_discs
 from ..random import Stream, generator
+from .raster import draw_discs
 from .skeleton import enlarge, thin
 
 __all__ = ["CANVAS", "Strokes", "canvases", "shrink", "strokes"]

@@ -5,35 +5,43 @@ given. The ledger in kernels/README.md says what each kernel computes, what it c
 """
 
 from .augment import Distorter, distort_rows, make_distorter, resample_rows
+from .batch import Batches, Data
 from .batch_norm import Normalizer, make_normalizer
-from .epoch import run_batches
+from .dropout import Dropout, make_dropout
+from .epoch import Options, run_batches
 from .jit import cache_folder, compiled_count
-from .loss import Objective, make_objective
+from .layout import Model
+from .loss import Answers, Objective, make_objective
 from .optimizers import Updater, make_updater, no_updater, scratch_size
 from .pen import stamp_discs
-from .regularize import Regularizer, make_regularizer
 from .simd import BITS
 from .team import Team
-from .workspace import BatchBuffers, Workspace, make_batch_buffers, make_workspace
+from .workspace import BatchBuffers, Worker, Workspace, make_batch_buffers, make_workspace
 
 __all__ = [
     "BITS",
+    "Answers",
     "BatchBuffers",
+    "Batches",
+    "Data",
     "Distorter",
+    "Dropout",
+    "Model",
     "Normalizer",
     "Objective",
-    "Regularizer",
+    "Options",
     "Team",
     "Updater",
+    "Worker",
     "Workspace",
     "cache_folder",
     "compiled_count",
     "distort_rows",
     "make_batch_buffers",
     "make_distorter",
+    "make_dropout",
     "make_normalizer",
     "make_objective",
-    "make_regularizer",
     "make_updater",
     "make_workspace",
     "no_updater",

@@ -29,8 +29,10 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
+from .annotations import FloatPointer, Range
 from .elementary import write_erfcx, write_exp, write_expm1, write_logistics, write_size
 from .jit import intrinsic, njit
+from .layout import Matrix
 from .simd import Emitter, width
 
 __all__ = ["ACTIVATIONS", "LEAKY_SLOPE", "RELU", "activate", "multiply_rows"]
@@ -145,34 +147,34 @@ def _activate_vector(typing: Any, kind: Any, z: Any, slopes: Any, at: Any) -> An
 
 @njit
 def activate(
-    kind: int, z: Any, slopes: Any, row: int, outputs: int, first: int, last: int, columns: Any
+    kind: int, z: Matrix, slopes: FloatPointer, outputs: int, samples: Range, columns: Range
 ) -> None:
-    """Turn ``z`` into its activation, and keep its slopes, for samples ``first`` to ``last``.
+    """Turn ``z`` into its activation, and keep its slopes, for some samples and vectors.
 
     Parameters
     ----------
     kind : a number of `ACTIVATIONS`
-    z, slopes : pointers to (B, row), IN OUT and OUT; they may be padded to whole vectors
+    z : (B, row), IN OUT; it may be padded to whole vectors
+    slopes : pointer to (B, row), OUT
     outputs : columns that are not padding, which stays zero
-    columns : first vector, and the one after the last
 
     Notes
     -----
     Cost: reads and writes z, writes slopes; about 30 instructions a vector for exp.
     """
-    lanes = width(z)
-    for i in range(first, last):
+    lanes = width(slopes)
+    for i in range(samples[0], samples[1]):
         for v in range(columns[0], columns[1]):
-            _activate_vector(kind, z, slopes, i * row + v * lanes)
+            _activate_vector(kind, z.at, slopes, i * z.row + v * lanes)
         if kind == LOGISTIC:
             # The only one that is not 0 at 0.
             for c in range(outputs, columns[1] * lanes):
-                z[i * row + c] = 0
+                z.at[i * z.row + c] = 0
 
 
 @njit
-def multiply_rows(x: Any, factors: Any, row: int, samples: int, first: int, last: int) -> None:
-    """``x[:samples, first:last] *= factors[:samples, first:last]``, both (B, row)."""
+def multiply_rows(x: Matrix, factors: FloatPointer, samples: int, first: int, last: int) -> None:
+    """``x[:samples, first:last] *= factors[:samples, first:last]``; ``factors`` lie as x does."""
     for i in range(samples):
-        for c in range(i * row + first, i * row + last):
-            x[c] *= factors[c]
+        for c in range(i * x.row + first, i * x.row + last):
+            x.at[c] *= factors[c]

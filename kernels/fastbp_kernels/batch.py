@@ -1,42 +1,109 @@
-"""Gather a mini-batch: shuffled uint8 or float rows, scaled, either whole or as lists of what is not zero.
+"""Gather a mini-batch: shuffled rows of bytes or floats, scaled, whole or as lists of what is not zero.
 
-Most pixels of a digit are zero, and a zero adds nothing to either product of the first layer. Two lists name
-what is left:
+Most pixels of a digit are zero, and a zero adds nothing to either product of the first layer. Two
+kinds of lists name what is left:
 
-* for the forward product, a list for each 4 samples: the inputs ``k`` that are not zero in all four, with
-the 4 values of each, ``[n][4]``;
-* for the update, a list for each 4 neighbouring inputs: the samples in which not all four are zero, with the
-4 values of each, ``[n][4]``.
+* for the forward product, a list for each 4 samples: the inputs ``k`` that are not zero in all
+  four, with the 4 values of each, ``[n][4]``;
+* for the update, a list for each 4 neighbouring inputs: the samples in which not all four are
+  zero, with the 4 values of each, ``[n][4]``.
 
-On MNIST they hold 39 % and 28 % of the terms. Both keep the order of the dense product, so the sums have its
-bits.
+On MNIST they hold 39 % and 28 % of the terms. Both keep the order of the dense product, so the
+sums have its bits.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from llvmlite import ir
 from numba import types
+from numpy.typing import NDArray
 
+from .annotations import ImageArray, ImagePointer, IntPointer, NumbaType, Real, Value
+from .dense import Lists, terms_of
 from .jit import intrinsic, njit
-from .simd import Emitter, offset, prefetch
+from .layout import Matrix, parts_of
+from .simd import Emitter, itemsize, offset, prefetch
 from .tiles import ROWS
 
 __all__ = [
     "TAIL",
+    "Batch",
+    "Batches",
+    "Data",
+    "Look",
     "ask_for",
     "gather",
     "list_for_forward",
     "list_for_update",
     "locate",
-    "locate_batch",
+    "locate_copy",
 ]
 
 TAIL = 64
 """Inputs looked at together: 16 fours."""
 
 I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+
+
+class Data(NamedTuple):
+    """All images."""
+
+    images: ImageArray
+    """(N, D), uint8, float32 or float64, read-only."""
+    input_scale: float
+    """Factor of every input."""
+
+
+class Batches(NamedTuple):
+    """Which rows make up the mini-batches, and how fast each learns."""
+
+    order: NDArray[np.int64]
+    """(n,), read-only, 0 <= row < N: rows of the images."""
+    labels: NDArray[np.int64]
+    """(n,), read-only, 0 <= label < C: of the same rows; empty if there are none, or targets."""
+    bounds: NDArray[np.int64]
+    """(steps + 1,): batch s is ``order[bounds[s] : bounds[s + 1]]``, so that they may be of
+    several epochs, each of which ends in a smaller one."""
+    steps: int
+    updates: bool
+    """Otherwise the batches only pass forward."""
+    rates: NDArray[np.float64]
+    """(steps,): learning rate of each update of plain SGD; empty without updates."""
+
+
+class Batch(NamedTuple):
+    """One mini-batch."""
+
+    first: int
+    """Where it begins in the order."""
+    samples: int
+    order: IntPointer
+    """From there on."""
+    labels: IntPointer
+    """From there on."""
+
+
+class Look(NamedTuple):
+    """Where a thread finds the rows of its batch, and what is not zero there."""
+
+    addresses: NDArray[np.int64]
+    """(B4,): where each sample's row is."""
+    zeros: ImageArray
+    """A row of zeros, for the samples that fill up the last four."""
+    tail: ImageArray
+    """(4, TAIL): the last inputs of 4 samples, filled up with zeros."""
+    masks: NDArray[np.int64]
+    """(B4 / 4, D / TAIL): which fours of inputs are not zero in 4 samples."""
+
+
+class _Four(NamedTuple):
+    """Where the inputs of 4 samples can be read, and how many elements earlier they stand there."""
+
+    addresses: tuple[int, int, int, int]
+    shift: int
 
 
 class _Block:
@@ -79,34 +146,36 @@ class _Block:
         return e.shuffle(low, high, range(4 * ROWS))
 
 
+def _addresses_of(builder: ir.IRBuilder, four: Value) -> tuple[list[Value], Value]:
+    """Split a `_Four` into its addresses and its shift."""
+    addresses = builder.extract_value(four, 0)
+    return [builder.extract_value(addresses, i) for i in range(ROWS)], builder.extract_value(four, 1)
+
+
 @intrinsic
 def _append_inputs(
     typing: Any,
-    images: Any,
-    a0: Any,
-    a1: Any,
-    a2: Any,
-    a3: Any,
-    k: Any,
-    shift: Any,
-    ldw: Any,
-    scale: Any,
-    values: Any,
-    indices: Any,
-    n: Any,
+    images: NumbaType,
+    four: NumbaType,
+    k: NumbaType,
+    ldw: NumbaType,
+    scale: NumbaType,
+    terms: NumbaType,
+    n: NumbaType,
 ) -> Any:
-    """Append the inputs ``k .. k + 3`` of 4 samples but for those that are zero in all; return the new n.
+    """Append the inputs ``k .. k + 3`` of 4 samples, except those zero in all; return the new n.
 
-    An input is named by where its row of W begins, ``k * ldw``. The samples' rows are at a0..a3, where the
-    inputs stand ``shift`` elements earlier than k says. Written without branches: what is zero is overwritten
-    by what follows.
+    An input is named by where its row of W begins, ``k * ldw``. Written without branches: what is
+    zero is overwritten by what follows.
     """
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        _, a0, a1, a2, a3, k, shift, ldw, scale, values, indices, n = args
-        block = _Block(b, signature.args[0].dtype, signature.args[8])
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
+        _, four, k, ldw, scale, terms, n = args
+        addresses, shift = _addresses_of(b, four)
+        values, places = b.extract_value(terms, 0), b.extract_value(terms, 1)
+        block = _Block(b, signature.args[0].dtype, signature.args[4])
         e = block.e
-        joined = block.join([block.read(a, b.sub(k, shift)) for a in (a0, a1, a2, a3)])
+        joined = block.join([block.read(a, b.sub(k, shift)) for a in addresses])
         transposed = e.shuffle(joined, joined, [ROWS * i + j for j in range(ROWS) for i in range(ROWS)])
         converted = block.convert(transposed, scale)
         row_of_w = b.mul(k, ldw)
@@ -116,7 +185,7 @@ def _append_inputs(
                 e.shuffle(converted, converted, part),
                 e.at(values, b.mul(n, e.int64(ROWS))),
             )
-            b.store(b.trunc(row_of_w, I32), b.gep(indices, [n]))
+            b.store(b.trunc(row_of_w, I32), b.gep(places, [n]))
             row_of_w = b.add(row_of_w, ldw)
             some = b.icmp_unsigned(
                 "!=",
@@ -127,55 +196,56 @@ def _append_inputs(
         return n
 
     i = types.int64
-    return i(images, i, i, i, i, i, i, i, scale, values, indices, i), emit
+    return i(images, four, i, i, scale, terms, i), emit
 
 
 @intrinsic
 def _append_samples(
     typing: Any,
-    images: Any,
-    a0: Any,
-    a1: Any,
-    a2: Any,
-    a3: Any,
-    k: Any,
-    sample: Any,
-    scale: Any,
-    values: Any,
-    samples: Any,
-    n: Any,
+    images: NumbaType,
+    four: NumbaType,
+    k: NumbaType,
+    sample: NumbaType,
+    scale: NumbaType,
+    terms: NumbaType,
+    n: NumbaType,
 ) -> Any:
-    """Append the samples ``sample .. sample + 3`` but for those whose 4 inputs from element k are zero;
-    return the new n.
+    """Append the samples ``sample .. sample + 3``, except those whose 4 inputs from k on are zero.
+
+    Return the new n.
     """
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        _, a0, a1, a2, a3, k, sample, scale, values, samples, n = args
-        block = _Block(b, signature.args[0].dtype, signature.args[7])
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
+        _, four, k, sample, scale, terms, n = args
+        addresses, shift = _addresses_of(b, four)
+        values, places = b.extract_value(terms, 0), b.extract_value(terms, 1)
+        block = _Block(b, signature.args[0].dtype, signature.args[4])
         e = block.e
-        inputs = [block.read(a, k) for a in (a0, a1, a2, a3)]
+        inputs = [block.read(a, b.sub(k, shift)) for a in addresses]
         converted = block.convert(block.join(inputs), scale)
         for i in range(ROWS):
             part = e.shuffle(converted, converted, range(ROWS * i, ROWS * (i + 1)))
             e.store(part, e.at(values, b.mul(n, e.int64(ROWS))))
-            b.store(b.trunc(b.add(sample, e.int64(i)), I32), b.gep(samples, [n]))
+            b.store(b.trunc(b.add(sample, e.int64(i)), I32), b.gep(places, [n]))
             some = b.icmp_unsigned("!=", b.bitcast(inputs[i], block.bits), block.nothing)
             n = b.add(n, b.zext(some, I64))
         return n
 
     i = types.int64
-    return i(images, i, i, i, i, i, i, scale, values, samples, i), emit
+    return i(images, four, i, i, scale, terms, i), emit
 
 
 @intrinsic
-def _nonzero_fours(typing: Any, images: Any, a0: Any, a1: Any, a2: Any, a3: Any, first: Any) -> Any:
+def _nonzero_fours(typing: Any, images: NumbaType, four: NumbaType, first: NumbaType) -> Any:
     """Bit i: one of 4 samples has a nonzero among the inputs ``first + 4 i .. + 3``; for 16 fours."""
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        _, *addresses, first = args
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
+        _, four, first = args
+        addresses, shift = _addresses_of(b, four)
+        first = b.sub(first, shift)
         block = _Block(b, signature.args[0].dtype, types.float32)
-        four = block.bits  # 4 inputs as one integer: uint8 images compare 16 of them with one instruction
-        many = ir.VectorType(four, 16)
+        # 4 inputs as one integer: uint8 images compare 16 of them with one instruction.
+        many = ir.VectorType(block.bits, 16)
         union = None
         for a in addresses:
             byte = b.add(a, b.mul(first, ir.Constant(I64, block.size)))
@@ -185,7 +255,7 @@ def _nonzero_fours(typing: Any, images: Any, a0: Any, a1: Any, a2: Any, a3: Any,
         return b.zext(b.bitcast(some, ir.IntType(16)), I64)
 
     i = types.int64
-    return i(images, i, i, i, i, i), emit
+    return i(images, four, i), emit
 
 
 @intrinsic
@@ -209,29 +279,26 @@ def _address(typing: Any, base: Any, elements: Any) -> Any:
 
 
 @njit
-def locate(
-    images: Any,
-    inputs: int,
-    order: Any,
-    first: int,
-    samples: int,
-    zeros: Any,
-    addresses: Any,
-) -> None:
-    """Addresses of the batch's rows; up to a multiple of 4, rows of zeros."""
-    for b in range(samples):
-        addresses[b] = _address(images, order[first + b] * inputs)
-    for b in range(samples, (samples + ROWS - 1) // ROWS * ROWS):
-        addresses[b] = _address(zeros, 0)
+def _fill_up(samples: int, look: Look) -> None:
+    """Let rows of zeros stand for the samples that fill up the last four."""
+    for b in range(samples, parts_of(samples, ROWS) * ROWS):
+        look.addresses[b] = _address(look.zeros, 0)
 
 
 @njit
-def locate_batch(batch: Any, inputs: int, samples: int, zeros: Any, addresses: Any) -> None:
-    """Addresses as of `locate`, of rows that lie one after the other."""
-    for b in range(samples):
-        addresses[b] = _address(batch, b * inputs)
-    for b in range(samples, (samples + ROWS - 1) // ROWS * ROWS):
-        addresses[b] = _address(zeros, 0)
+def locate(images: ImagePointer, inputs: int, batch: Batch, look: Look) -> None:
+    """Write the addresses of a batch's rows."""
+    for b in range(batch.samples):
+        look.addresses[b] = _address(images, batch.order[b] * inputs)
+    _fill_up(batch.samples, look)
+
+
+@njit
+def locate_copy(rows: ImagePointer, inputs: int, batch: Batch, look: Look) -> None:
+    """Write the addresses of a batch's rows, which lie one after the other."""
+    for b in range(batch.samples):
+        look.addresses[b] = _address(rows, b * inputs)
+    _fill_up(batch.samples, look)
 
 
 @intrinsic
@@ -245,130 +312,108 @@ def _at_address(typing: Any, images: Any, address: Any) -> Any:
 
 
 @njit
-def _copy_tail(images: Any, addresses: Any, b: int, first: int, inputs: int, tail: Any) -> None:
-    """The inputs of 4 samples from ``first`` on, fewer than TAIL, filled up with zeros, to ``tail`` (4,
-    TAIL).
-    """
+def _copy_tail(images: ImagePointer, look: Look, b: int, first: int, inputs: int) -> None:
+    """Copy the inputs of 4 samples from ``first`` on, fewer than TAIL, filled up with zeros."""
     for i in range(ROWS):
-        row = _at_address(images, addresses[b + i])
+        row = _at_address(images, look.addresses[b + i])
         for j in range(TAIL):
             if first + j < inputs:
-                tail[i * TAIL + j] = row[first + j]
+                look.tail[i * TAIL + j] = row[first + j]
             else:
-                tail[i * TAIL + j] = 0
+                look.tail[i * TAIL + j] = 0
 
 
 @njit
-def _look(images: Any, addresses: Any, b: int, first: int, inputs: int, tail: Any) -> Any:
-    """Where 4 samples' inputs from ``first`` on can be read 64 at a time, and how many elements earlier
-    they stand there.
-    """
+def _look_at(images: ImagePointer, look: Look, b: int, first: int, inputs: int) -> _Four:
+    """Return where 4 samples' inputs from ``first`` on can be read 64 at a time."""
     if first + TAIL <= inputs:
-        return addresses[b], addresses[b + 1], addresses[b + 2], addresses[b + 3], 0
+        at = look.addresses
+        return _Four((at[b], at[b + 1], at[b + 2], at[b + 3]), 0)
     # The last inputs, filled up with zeros: a whole read would leave the row.
-    _copy_tail(images, addresses, b, first, inputs, tail)
-    return (
-        _address(tail, 0),
-        _address(tail, TAIL),
-        _address(tail, 2 * TAIL),
-        _address(tail, 3 * TAIL),
+    _copy_tail(images, look, b, first, inputs)
+    tail = look.tail
+    return _Four(
+        (_address(tail, 0), _address(tail, TAIL), _address(tail, 2 * TAIL), _address(tail, 3 * TAIL)),
         first,
     )
 
 
 @njit
 def list_for_forward(
-    images: Any,
-    addresses: Any,
-    samples: int,
-    inputs: int,
-    ldw: int,
-    scale: Any,
-    values: Any,
-    indices: Any,
-    counts: Any,
-    capacity: int,
-    tail: Any,
-    masks: Any,
+    images: ImagePointer, samples: int, inputs: int, ldw: int, scale: Real, look: Look, lists: Lists
 ) -> None:
     """Write the forward lists of a batch, and masks of which fours of inputs are not zero.
 
-    Cost: for 4 x 4 inputs of which one is not zero, about 35 instructions; for others, next to nothing.
+    Notes
+    -----
+    Cost: for 4 x 4 inputs of which one is not zero, about 35 instructions; for others, next to
+    nothing.
     """
-    chunks = (inputs + TAIL - 1) // TAIL
+    chunks = parts_of(inputs, TAIL)
     for b in range(0, samples, ROWS):
-        four = b // ROWS
-        v, k = offset(values, four * capacity * ROWS), offset(indices, four * capacity)
-        n = 0
+        number, n = b // ROWS, 0
+        terms = terms_of(lists, number)
         for chunk in range(chunks):
             first = chunk * TAIL
-            a0, a1, a2, a3, shift = _look(images, addresses, b, first, inputs, tail)
-            some = _nonzero_fours(images, a0, a1, a2, a3, first - shift)
-            masks[four * chunks + chunk] = some
+            four = _look_at(images, look, b, first, inputs)
+            some = _nonzero_fours(images, four, first)
+            look.masks[number * chunks + chunk] = some
             while some != 0:
                 at = first + ROWS * _lowest_bit(some)
                 some &= some - 1
-                n = _append_inputs(images, a0, a1, a2, a3, at, shift, ldw, scale, v, k, n)
+                n = _append_inputs(images, four, at, ldw, scale, terms, n)
         if n == 0:
             # Tiles take at least one step; this one adds zeros.
             for i in range(ROWS):
-                v[i] = 0
-            k[0] = 0
+                terms.values[i] = 0
+            terms.places[0] = 0
             n = 1
-        counts[four] = n
+        lists.counts[number] = n
 
 
 @njit
 def list_for_update(
-    images: Any,
-    addresses: Any,
-    samples: int,
-    inputs: int,
-    scale: Any,
-    values: Any,
-    indices: Any,
-    counts: Any,
-    capacity: int,
-    tail: Any,
-    masks: Any,
+    images: ImagePointer, samples: int, inputs: int, scale: Real, look: Look, lists: Lists
 ) -> None:
-    """Write the update lists of a batch, from the masks of ``list_for_forward``.
+    """Write the update lists of a batch, from the masks of `list_for_forward`.
 
-    64 inputs at a time, so that the ends of their lists stay in the first level cache. Cost: as
-    ``list_for_forward``.
+    64 inputs at a time, so that the ends of their lists stay in the first level cache.
+
+    Notes
+    -----
+    Cost: as `list_for_forward`.
     """
-    chunks = (inputs + TAIL - 1) // TAIL
-    for p in range((inputs + ROWS - 1) // ROWS):
-        counts[p] = 0
+    chunks = parts_of(inputs, TAIL)
+    for p in range(parts_of(inputs, ROWS)):
+        lists.counts[p] = 0
     for chunk in range(chunks):
         first = chunk * TAIL
         for b in range(0, samples, ROWS):
-            some = masks[b // ROWS * chunks + chunk]
+            some = look.masks[b // ROWS * chunks + chunk]
             if some != 0:
-                a0, a1, a2, a3, shift = _look(images, addresses, b, first, inputs, tail)
+                four = _look_at(images, look, b, first, inputs)
                 while some != 0:
                     at = first + ROWS * _lowest_bit(some)
                     some &= some - 1
                     p = at // ROWS
-                    v, s = offset(values, p * capacity * ROWS), offset(indices, p * capacity)
-                    counts[p] = _append_samples(images, a0, a1, a2, a3, at - shift, b, scale, v, s, counts[p])
+                    terms, n = terms_of(lists, p), lists.counts[p]
+                    lists.counts[p] = _append_samples(images, four, at, b, scale, terms, n)
 
 
 @njit
-def gather(images: Any, addresses: Any, samples: int, inputs: int, scale: Any, x: Any, ldx: int) -> None:
+def gather(images: ImagePointer, samples: int, inputs: int, scale: Real, look: Look, x: Matrix) -> None:
     """``x[b, :] = scale * images[order[b], :]``."""
     for b in range(samples):
-        row, out = _at_address(images, addresses[b]), offset(x, b * ldx)
+        row, out = _at_address(images, look.addresses[b]), offset(x.at, b * x.row)
         for d in range(inputs):
             out[d] = row[d] * scale
 
 
 @njit
-def ask_for(images: Any, inputs: int, size: int, labels: Any, order: Any, first: int, last: int) -> None:
-    """Prefetch rows and labels of the next batch: they lie anywhere in the data, a memory access away."""
-    line = 64 // size
+def ask_for(images: ImagePointer, inputs: int, order: IntPointer, first: int, last: int) -> None:
+    """Prefetch rows of the next batch: they lie anywhere in the data, a memory access away."""
+    line = 64 // itemsize(images)
     for b in range(first, last):
-        prefetch(labels, order[b])
         at = order[b] * inputs
         for d in range(0, inputs, line):
             prefetch(images, at + d)

@@ -11,21 +11,24 @@ one order whatever the number of threads.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .annotations import FloatArray, Range
+from .batch import Batch
 from .jit import njit
-from .simd import offset, pointer, width
+from .layout import ROW, Model, layer_of, parts
+from .simd import offset, real, width
 from .tiles import ROWS
+from .workspace import Worker
 
 __all__ = [
     "Normalizer",
     "make_normalizer",
     "normalize_layer",
     "return_through_normalization",
-    "shifts_of",
 ]
 
 
@@ -34,19 +37,20 @@ class Normalizer(NamedTuple):
     one after the other, as in the block.
     """
 
+    is_on: bool
     unit_at: NDArray[np.int64]
     """(L,): where each layer's row begins, the last one's, which is not normalised, at the end."""
-    values: NDArray[Any]
+    values: FloatArray
     """(B4, row) of each layer, as the outputs: z^."""
-    inverse: NDArray[Any]
+    inverse: FloatArray
     """(U,): 1 / deviation of the last batch."""
-    shifts: NDArray[Any]
+    shifts: FloatArray
     """(U,): d bias of the last batch."""
-    along: NDArray[Any]
+    along: FloatArray
     """(U,): scratch."""
-    mean: NDArray[Any]
+    mean: FloatArray
     """(U,), IN OUT: running mean of the sums without bias."""
-    variance: NDArray[Any]
+    variance: FloatArray
     """(U,), IN OUT: running variance, unbiased."""
     gains: NDArray[np.float64]
     """(steps,): how far each batch draws the running statistics."""
@@ -57,17 +61,18 @@ def make_normalizer(
     layout: NDArray[np.int64],
     dtype: DTypeLike,
     batch: int,
-    mean: NDArray[Any] | None = None,
-    variance: NDArray[Any] | None = None,
+    mean: FloatArray | None = None,
+    variance: FloatArray | None = None,
     gains: NDArray[np.float64] | None = None,
     epsilon: float = 0.0,
 ) -> Normalizer:
     """Allocate for batches of up to ``batch`` samples; without statistics, for nothing."""
-    units = np.append(0, np.cumsum(layout[:-1, 2]))
+    units = np.append(0, np.cumsum(layout[:-1, ROW]))
     nothing = np.zeros(0, dtype)
     is_on = mean is not None and variance is not None and gains is not None
-    b4, row = -(-batch // ROWS) * ROWS, int(units[-1]) if is_on else 0
+    b4, row = parts(batch, ROWS) * ROWS, int(units[-1]) if is_on else 0
     return Normalizer(
+        is_on=is_on,
         unit_at=units,
         values=np.zeros(row * b4, dtype),
         inverse=np.zeros(row, dtype),
@@ -80,23 +85,15 @@ def make_normalizer(
     )
 
 
-class Shifts(NamedTuple):
-    """Where derivatives by biases are kept: pointers, whose passing on costs no counting of references."""
-
-    is_on: bool
-    rows: Any
-    unit_at: Any
-
-
-@njit
-def shifts_of(normalizer: Any) -> Any:
-    """Return the Shifts of a thread."""
-    return Shifts(normalizer.shifts.size > 0, pointer(normalizer.shifts), pointer(normalizer.unit_at))
-
-
 @njit
 def normalize_layer(
-    layout: Any, params: Any, layer: int, samples: int, columns: Any, space: Any, normalizer: Any, step: int
+    model: Model,
+    number: int,
+    batch: Batch,
+    columns: Range,
+    normalizer: Normalizer,
+    step: int,
+    worker: Worker,
 ) -> None:
     """Normalise a hidden layer's sums, with bias, in some columns; keep what backward needs.
 
@@ -104,16 +101,17 @@ def normalize_layer(
     -----
     Cost: reads the layer's part of a batch three times and writes it twice, in the nearest cache.
     """
-    row, at, lanes = layout[layer, 2], normalizer.unit_at[layer], width(params)
-    y = offset(pointer(space.outputs), space.output_at[layer])
-    kept = offset(pointer(normalizer.values), space.output_at[layer])
-    bias, inverse = offset(params, layout[layer, 4]), offset(pointer(normalizer.inverse), at)
-    mean, variance = offset(pointer(normalizer.shifts), at), offset(pointer(normalizer.along), at)
-    running_mean = offset(pointer(normalizer.mean), at)
-    running_variance = offset(pointer(normalizer.variance), at)
-    one = normalizer.mean.dtype.type
-    first, last = columns[0] * lanes, min(columns[1] * lanes, layout[layer, 1])
-    share, gain, epsilon = one(1.0 / samples), one(normalizer.gains[step]), one(normalizer.epsilon)
+    layer, space, lanes = layer_of(model.layout, number), worker.space, width(model.parameters)
+    row, samples = layer.row, batch.samples
+    output_at, unit_at = space.output_at[number], normalizer.unit_at[number]
+    y, kept = offset(space.outputs, output_at), offset(normalizer.values, output_at)
+    bias, inverse = offset(model.parameters, layer.bias_at), offset(normalizer.inverse, unit_at)
+    mean, variance = offset(normalizer.shifts, unit_at), offset(normalizer.along, unit_at)
+    running_mean = offset(normalizer.mean, unit_at)
+    running_variance = offset(normalizer.variance, unit_at)
+    first, last = columns[0] * lanes, min(columns[1] * lanes, layer.fan_out)
+    share, gain = real(bias, 1.0 / samples), real(bias, normalizer.gains[step])
+    epsilon = real(bias, normalizer.epsilon)
     for c in range(first, last):
         mean[c] = 0
         variance[c] = 0
@@ -127,9 +125,9 @@ def normalize_layer(
             apart = y[i * row + c] - mean[c]
             variance[c] += apart * apart
     for c in range(first, last):
-        inverse[c] = one(1.0) / np.sqrt(variance[c] * share + epsilon)
+        inverse[c] = real(bias, 1.0) / np.sqrt(variance[c] * share + epsilon)
     if samples > 1:
-        unbiased = one(1.0 / (samples - 1))
+        unbiased = real(bias, 1.0 / (samples - 1))
         for c in range(first, last):
             running_mean[c] += gain * (mean[c] - bias[c] - running_mean[c])
             running_variance[c] += gain * (variance[c] * unbiased - running_variance[c])
@@ -142,23 +140,23 @@ def normalize_layer(
 
 @njit
 def return_through_normalization(
-    layout: Any, layer: int, samples: int, fours: Any, space: Any, normalizer: Any
+    model: Model, number: int, samples: int, fours: Range, normalizer: Normalizer, worker: Worker
 ) -> None:
-    """Turn derivatives by a hidden layer's normalised values into those by its sums, in the columns of fours.
+    """Turn derivatives by a hidden layer's normalised values into those by its sums.
 
-    Those by its biases are kept.
+    In the columns of ``fours``. The derivatives by its biases are kept.
 
     Notes
     -----
     Cost: reads derivatives and values of the layer's part of a batch twice, writes the former.
     """
-    row, at = layout[layer, 2], normalizer.unit_at[layer]
-    d = offset(pointer(space.gradients), space.output_at[layer])
-    kept = offset(pointer(normalizer.values), space.output_at[layer])
-    shifts, along = offset(pointer(normalizer.shifts), at), offset(pointer(normalizer.along), at)
-    inverse = offset(pointer(normalizer.inverse), at)
-    share = normalizer.mean.dtype.type(1.0 / samples)
-    first, last = fours[0] * ROWS, min(fours[1] * ROWS, layout[layer, 1])
+    layer, space = layer_of(model.layout, number), worker.space
+    row, output_at, unit_at = layer.row, space.output_at[number], normalizer.unit_at[number]
+    d, kept = offset(space.gradients, output_at), offset(normalizer.values, output_at)
+    shifts, along = offset(normalizer.shifts, unit_at), offset(normalizer.along, unit_at)
+    inverse = offset(normalizer.inverse, unit_at)
+    share = real(d, 1.0 / samples)
+    first, last = fours[0] * ROWS, min(fours[1] * ROWS, layer.fan_out)
     for c in range(first, last):
         shifts[c] = 0
         along[c] = 0

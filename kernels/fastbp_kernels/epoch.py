@@ -2,27 +2,39 @@
 
 One step, for each thread of a team (``|`` is a barrier)::
 
-    gather, forward 0 | forward 1 | ... | last layer, loss | backward and update L-1 | ... | update 0
+    distort, drop inputs | gather, forward 0 | forward 1 | ... | last layer, loss |
+    backward and update L-1 | ... | update 0
 
-Forward products and the first layer's update are shared by columns of W, the last layer and the loss by
-samples, the other updates by rows of W. So each element is computed by one thread, in an order that does not
-depend on how many there are; and the first layer needs no barrier between its update and the next product, as
-each thread goes on with its own columns. Every thread gathers for itself; images that are
-distorted are so before, shared by samples.
+Forward products and the first layer's update are shared by columns of W, the last layer and the
+loss by samples, the other updates by rows of W. So each element is computed by one thread, in an
+order that does not depend on how many there are. The first layer needs no barrier between its
+update and the next product, because each thread goes on with its own columns. Every thread gathers
+for itself; distorted images, and copies without dropped inputs, are shared by samples.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
-
-from .augment import distort
-from .batch import ask_for, gather, list_for_forward, list_for_update, locate, locate_batch
-from .batch_norm import normalize_layer, return_through_normalization, shifts_of
+from .annotations import ImagePointer, Real
+from .augment import Distorter, distort
+from .batch import (
+    Batch,
+    Batches,
+    Data,
+    ask_for,
+    gather,
+    list_for_forward,
+    list_for_update,
+    locate,
+    locate_copy,
+)
+from .batch_norm import Normalizer, normalize_layer, return_through_normalization
 from .dense import share
+from .dropout import Dropout, drop_inputs, drop_outputs, keep_scale
 from .jit import njit
 from .layers import (
+    Update,
     activate_layer,
     backward_and_update,
     columns_of,
@@ -31,12 +43,17 @@ from .layers import (
     owned_fours,
     update_first_layer,
 )
-from .loss import losses_of_targets, softmax_cross_entropy, weighted_cross_entropy
+from .layout import Matrix, Model, layer_of, parts_of
+from .loss import Answers, Objective, write_losses
 from .optimizers import (
     AVERAGE_GAIN,
+    CHUNK,
     CLIP_NORM,
+    COLUMNS,
     MAX_NORM,
     SCALE,
+    Rule,
+    Updater,
     add_squares,
     average,
     clip_scale,
@@ -46,354 +63,320 @@ from .optimizers import (
     update_parameters,
     without_kinds,
 )
-from .regularize import drop_inputs, drop_outputs
-from .simd import offset, pointer, width
+from .simd import offset, pointer, pointers, real, width
 from .team import barrier
 from .tiles import ROWS
+from .workspace import Worker
 
-__all__ = ["run_batches"]
+__all__ = ["Options", "run_batches"]
+
+
+class Options(NamedTuple):
+    """What a step does beyond plain SGD on images as they are; and which loss it is for."""
+
+    updater: Updater
+    dropout: Dropout
+    normalizer: Normalizer
+    objective: Objective
 
 
 @njit
-def _distort_batch(
-    images: Any, labels: Any, order: Any, first: int, samples: int, distorter: Any, thread: int, threads: int
-) -> None:
+def _batch_of(batches: Batches, step: int) -> Batch:
+    """Return a mini-batch."""
+    first = batches.bounds[step]
+    samples = batches.bounds[step + 1] - first
+    return Batch(first, samples, offset(batches.order, first), offset(batches.labels, first))
+
+
+@njit
+def _distort_batch(data: Data, batch: Batch, distorter: Distorter, thread: int, threads: int) -> None:
     """Distort this thread's share of the batch."""
     size, out = distorter.height * distorter.width, pointer(distorter.distorted)
-    some = share(samples, thread, threads)
+    some = share(batch.samples, thread, threads)
     for b in range(some[0], some[1]):
-        row = order[first + b]
-        distort(offset(images, row * size), row, labels[row], distorter, offset(out, b * size))
+        row = batch.order[b]
+        image, target = offset(data.images, row * size), offset(out, b * size)
+        distort(image, row, batch.labels[b], distorter, target)
 
 
 @njit
 def _drop_batch(
-    images: Any,
+    data: Data,
     inputs: int,
-    order: Any,
-    first: int,
-    samples: int,
-    distorter: Any,
-    regularizer: Any,
+    batch: Batch,
+    dropout: Dropout,
+    distorter: Distorter | None,
     thread: int,
     threads: int,
 ) -> None:
-    """Set inputs of this thread's share of the batch to zero: of the images, or of what distorting made."""
-    out, some = pointer(regularizer.dropped), share(samples, thread, threads)
-    key, threshold = regularizer.keys[0], regularizer.thresholds[0]
+    """Drop inputs of this thread's share of the batch: of the images, or of what distorting made."""
+    some, key, threshold = share(batch.samples, thread, threads), dropout.keys[0], dropout.thresholds[0]
     for b in range(some[0], some[1]):
-        row, target = order[first + b], offset(out, b * inputs)
+        row = batch.order[b]
         if distorter is not None:
             source = offset(pointer(distorter.distorted), b * inputs)
             drop_inputs(source, source, inputs, row, key, threshold)
         else:
-            drop_inputs(offset(images, row * inputs), target, inputs, row, key, threshold)
+            target = offset(dropout.dropped, b * inputs)
+            drop_inputs(offset(data.images, row * inputs), target, inputs, row, key, threshold)
 
 
 @njit
-def _drop_hidden(
-    layout: Any, layer: int, samples: Any, columns: Any, order: Any, space: Any, regularizer: Any
-) -> None:
-    """Drop outputs of a hidden layer, for some samples and columns."""
-    lanes, threshold = width(pointer(space.outputs)), regularizer.thresholds[layer + 1]
-    y = offset(pointer(space.outputs), space.output_at[layer])
-    slopes = offset(pointer(space.slopes), space.output_at[layer])
-    scale = space.outputs.dtype.type(65536.0 / (65536 - threshold))
-    first, last = columns[0] * lanes, min(columns[1] * lanes, layout[layer, 1])
-    key, row = regularizer.keys[layer + 1], layout[layer, 2]
-    drop_outputs(y, slopes, row, first, last, order, samples, key, threshold, scale)
+def _copy_of(dropout: Dropout, distorter: Distorter | None) -> ImagePointer:
+    """Return where the threads share the batch as it was distorted, or without dropped inputs."""
+    if distorter is None:
+        copy: ImagePointer = dropout.dropped
+    else:
+        copy = pointer(distorter.distorted)
+    return copy
+
+
+@njit
+def _input_scale(model: Model, data: Data, dropout: Dropout) -> Real:
+    """Return the factor of every input that is not dropped."""
+    if dropout.drops_inputs:
+        return real(model.parameters, data.input_scale * keep_scale(dropout.thresholds[0]))
+    return real(model.parameters, data.input_scale)
 
 
 @njit
 def _gather_batch(
-    images: Any,
-    layout: Any,
-    order: Any,
-    first: int,
-    samples: int,
-    scale: Any,
-    own: Any,
-    distorter: Any,
-    dropped: Any,
+    images: ImagePointer,
+    model: Model,
+    batch: Batch,
+    is_copy: bool,
+    scale: Real,
     updates: bool,
+    worker: Worker,
 ) -> None:
     """Gather the batch, whole or as lists, into this thread's own buffers.
 
-    Every thread gathers all of it: to write lists that another core has just read takes longer than to write
-    twice as many.
+    Every thread gathers all of it: to write lists that another core has just read takes longer than
+    to write twice as many.
     """
-    inputs, ldw = layout[0, 0], layout[0, 2]
-    addresses, tail, masks = pointer(own.addresses), pointer(own.tail), pointer(own.masks)
-    if distorter is not None:
-        locate_batch(pointer(distorter.distorted), inputs, samples, pointer(own.zeros), addresses)
-    elif dropped.size > 0:
-        locate_batch(pointer(dropped), inputs, samples, pointer(own.zeros), addresses)
+    layer, own, samples = layer_of(model.layout, 0), worker.own, batch.samples
+    inputs = layer.fan_in
+    if is_copy:
+        locate_copy(images, inputs, batch, own.look)
     else:
-        locate(images, inputs, order, first, samples, pointer(own.zeros), addresses)
-    if own.inputs.size > 0:
-        gather(images, addresses, samples, inputs, scale, pointer(own.inputs), own.input_row)
+        locate(images, inputs, batch, own.look)
+    if not own.is_listed:
+        gather(images, samples, inputs, scale, own.look, Matrix(own.inputs, own.input_row))
         return
-    list_for_forward(
-        images,
-        addresses,
-        samples,
-        inputs,
-        ldw,
-        scale,
-        pointer(own.forward_values),
-        pointer(own.forward_rows),
-        pointer(own.forward_counts),
-        own.forward_capacity,
-        tail,
-        masks,
-    )
+    list_for_forward(images, samples, inputs, layer.row, scale, own.look, own.forward)
     if updates:
-        list_for_update(
-            images,
-            addresses,
-            samples,
-            inputs,
-            scale,
-            pointer(own.update_values),
-            pointer(own.update_samples),
-            pointer(own.update_counts),
-            own.update_capacity,
-            tail,
-            masks,
-        )
+        list_for_update(images, samples, inputs, scale, own.look, own.update)
 
 
 @njit
-def _update_clipped(
-    params: Any, layout: Any, updater: Any, rule: Any, step: int, counter: Any, thread: int, threads: int
+def _drop_hidden(
+    model: Model, number: int, batch: Batch, columns: tuple[int, int], dropout: Dropout, worker: Worker
 ) -> None:
-    """Make of the whole gradient an update, once every thread has written its own."""
-    gradient = pointer(updater.gradient)
+    """Drop outputs of a hidden layer, in some vectors of columns."""
+    layer, space, lanes = layer_of(model.layout, number), worker.space, width(model.parameters)
+    at, threshold = space.output_at[number], dropout.thresholds[number + 1]
+    y = Matrix(offset(space.outputs, at), layer.row)
+    some = columns[0] * lanes, min(columns[1] * lanes, layer.fan_out)
+    drop_outputs(y, offset(space.slopes, at), some, batch, dropout.keys[number + 1], threshold)
+
+
+@njit(inline=True)
+def _forward(
+    model: Model, batch: Batch, step: int, normalizer: Normalizer, dropout: Dropout, worker: Worker
+) -> None:
+    """Pass a gathered batch through all layers; a barrier stands after each hidden one.
+
+    Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
+    """
+    lanes, last = width(model.parameters), model.layers - 1
+    thread, threads, space = worker.thread, worker.threads, worker.space
+    all_fours = parts_of(batch.samples, ROWS)
+    for number in range(model.layers):
+        layer = layer_of(model.layout, number)
+        hidden = number < last
+        fours = (0, all_fours) if hidden else share(all_fours, thread, threads)
+        columns = columns_of(layer, lanes, thread if hidden else 0, threads if hidden else 1)
+        forward_layer(model, number, fours, columns, worker)
+        if hidden:
+            if space.keeps_slopes:
+                if normalizer.is_on:
+                    normalize_layer(model, number, batch, columns, normalizer, step, worker)
+                activate_layer(model, number, (0, all_fours * ROWS), columns, worker)
+            if dropout.drops_outputs and dropout.thresholds[number + 1] > 0:
+                _drop_hidden(model, number, batch, columns, dropout, worker)
+            barrier(space.barrier, threads)
+
+
+@njit
+def _write_answers(
+    model: Model, batch: Batch, objective: Objective, answers: Answers, worker: Worker
+) -> None:
+    """Write logits, and loss and gradient, of this thread's samples."""
+    last, space = model.layers - 1, worker.space
+    layer = layer_of(model.layout, last)
+    z = Matrix(offset(space.gradients, space.output_at[last]), layer.row)
+    fours = share(parts_of(batch.samples, ROWS), worker.thread, worker.threads)
+    rows = fours[0] * ROWS, min(fours[1] * ROWS, batch.samples)
+    if answers.writes_logits:
+        for b in range(rows[0], rows[1]):
+            for c in range(layer.fan_out):
+                answers.logits[(batch.first + b) * layer.fan_out + c] = z.at[b * z.row + c]
+    write_losses(z, layer.fan_out, batch, rows, answers, objective)
+
+
+@njit
+def _change_of(model: Model, batches: Batches, step: int, updater: Updater, rule: Rule) -> Update:
+    """Return what becomes of the step's gradient: plain SGD, a rule, or a block of its own."""
+    if updater.kinds == 0:
+        rate = batches.rates[step] if batches.updates else 0.0
+        return Update(model.parameters, real(model.parameters, -rate), rule)
+    read_coefficients(rule, updater, step)
+    one = real(model.parameters, 1.0)
+    if updater.elements > 0:
+        return Update(updater.gradient, one, without_kinds(rule))
+    return Update(model.parameters, one, rule)
+
+
+@njit(inline=True)
+def _backward(model: Model, samples: int, change: Update, normalizer: Normalizer, worker: Worker) -> None:
+    """Carry the gradient back to the first layer's outputs, and update all other layers."""
+    lanes, space = width(model.parameters), worker.space
+    thread, threads = worker.thread, worker.threads
+    for back in range(model.layers - 1):
+        number = model.layers - 1 - back
+        backward_and_update(model, number, samples, change, normalizer, worker)
+        if space.keeps_slopes:
+            owned = owned_fours(layer_of(model.layout, number), samples, lanes, thread, threads)
+            multiply_slopes(model, number, samples, owned, worker)
+            if normalizer.is_on:
+                return_through_normalization(model, number - 1, samples, owned, normalizer, worker)
+        barrier(space.barrier, threads)
+
+
+@njit
+def _ask_for_next(data: Data, inputs: int, batches: Batches, step: int, shares: bool, worker: Worker) -> None:
+    """Prefetch the rows of the next batch that this thread will read: its share, or all.
+
+    Late in a step, so that they are still near when the next one reads them.
+    """
+    following = batches.bounds[step + 1]
+    some = 0, batches.bounds[min(step + 2, batches.steps)] - following
+    if shares:
+        some = share(some[1], worker.thread, worker.threads)
+    first, last = following + some[0], following + some[1]
+    ask_for(data.images, inputs, batches.order, first, last)
+
+
+@njit
+def _update_clipped(model: Model, updater: Updater, rule: Rule, step: int, worker: Worker) -> None:
+    """Make an update of the whole gradient, once every thread has written its own part."""
+    counter, thread, threads = worker.space.barrier, worker.thread, worker.threads
     barrier(counter, threads)
-    add_squares(gradient, len(updater.gradient), pointer(updater.squares), thread, threads)
+    add_squares(updater, updater.elements, thread, threads)
     barrier(counter, threads)
-    rule.row[SCALE] = clip_scale(updater.squares, updater.table[step, CLIP_NORM])
-    update_parameters(params, layout, gradient, rule, thread, threads)
+    most = updater.table[step * len(COLUMNS) + CLIP_NORM]
+    rule.row[SCALE] = clip_scale(updater.squares, parts_of(updater.elements, CHUNK), most)
+    update_parameters(model, updater.gradient, rule, thread, threads)
     barrier(counter, threads)
 
 
 @njit
-def _limit(params: Any, layout: Any, updater: Any, row: Any, thread: int, threads: int) -> None:
-    """Limit the norms of a thread's columns, and take the mean of what is left.
+def _limit(model: Model, updater: Updater, rule: Rule, worker: Worker) -> None:
+    """Limit the norms of a thread's columns, and average what is left.
 
-    Without a barrier: all rows of hidden layers are updated before the first layer is, and no thread reads
-    other columns before the next barrier.
+    Without a barrier: all rows of hidden layers are updated before the first layer is, and no thread
+    reads other columns before the next barrier.
     """
-    lanes = width(params)
-    for layer in range(len(layout)):
-        ldw, columns = layout[layer, 2], columns_of(layout, layer, lanes, thread, threads)
-        w_at, bias_at = layout[layer, 3], layout[layer, 4]
-        limit_columns(offset(params, w_at), ldw, layout[layer, 0], columns, row[MAX_NORM])
-        if updater.average.size > 0:
-            mean, gain = pointer(updater.average), row[AVERAGE_GAIN]
-            average(offset(mean, w_at), offset(params, w_at), ldw, layout[layer, 0], columns, gain)
-            average(offset(mean, bias_at), offset(params, bias_at), ldw, 1, columns, gain)
+    lanes, thread, threads = width(model.parameters), worker.thread, worker.threads
+    for number in range(model.layers):
+        layer = layer_of(model.layout, number)
+        columns = columns_of(layer, lanes, thread, threads)
+        w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
+        limit_columns(w, layer.fan_in, columns, rule.row[MAX_NORM])
+        if updater.averages:
+            bias = Matrix(offset(model.parameters, layer.bias_at), layer.row)
+            gain = rule.row[AVERAGE_GAIN]
+            average(offset(updater.mean, layer.weights_at), w, layer.fan_in, columns, gain)
+            average(offset(updater.mean, layer.bias_at), bias, 1, columns, gain)
+
+
+@njit(inline=True)
+def _update_first(
+    model: Model,
+    samples: int,
+    step: int,
+    change: Update,
+    rule: Rule,
+    updater: Updater,
+    normalizer: Normalizer,
+    worker: Worker,
+) -> None:
+    """Update the first layer, and what can only be updated when all gradients are there."""
+    columns = columns_of(layer_of(model.layout, 0), width(model.parameters), worker.thread, worker.threads)
+    update_first_layer(model, samples, columns, change, normalizer, worker)
+    if updater.elements > 0:
+        _update_clipped(model, updater, rule, step, worker)
+    if updater.limits:
+        _limit(model, updater, rule, worker)
+    if model.layers == 1:
+        # The next step goes through all columns and writes the gradients that others still read.
+        barrier(worker.space.barrier, worker.threads)
 
 
 @njit(kept=True)
 def run_batches(
-    params: Any,
-    layout: Any,
-    images: Any,
-    labels: Any,
-    order: Any,
-    bounds: Any,
-    rates: Any,
-    input_scale: float,
-    space: Any,
-    own: Any,
-    distorter: Any,
-    updater: Any,
-    regularizer: Any,
-    normalizer: Any,
-    objective: Any,
-    losses: Any,
-    right: Any,
-    logits: Any,
-    thread: int,
-    threads: int,
+    model: Model,
+    data: Data,
+    batches: Batches,
+    options: Options,
+    answers: Answers,
+    worker: Worker,
+    distorter: Distorter | None,
 ) -> None:
-    """Forward, and one update for each mini-batch.
+    """Pass every mini-batch forward, and update the model after each if the batches say so.
 
-    Every thread of a team calls this with the same arrays, but for its own ``own``.
+    Every thread of a team calls this with the same arrays, except for the worker's ``own``, its
+    number and its distorter. Nothing is checked: `fastbp.backends.kernel_arguments` makes the
+    groups, and proves that they fit each other.
 
     Parameters
     ----------
-    params : flat block, float32 or float64, IN OUT; layer l as ``layout[l]`` says
-    layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset
-    images : (N, D), uint8, float32 or float64
-    labels : (N,), int64; or empty: no classes, and where the objective has no targets either, no loss and
-        no update
-    order : (n,), int64: rows of ``images``
-    bounds : (steps + 1,), int64: batch s is ``order[bounds[s] : bounds[s + 1]]``, so that they may be of
-        several epochs, each of which ends in a smaller one
-    rates : (steps,), float64: learning rate of each SGD update; or empty: no update
-    input_scale : what an input is multiplied with
-    space, own : Workspace for the largest batch, and BatchBuffers of this thread
-    distorter : Distorter of this thread, images are uint8 then; or None, which Numba compiles for itself and
+    model : parameters, IN OUT
+    answers : OUT; by their place in the order
+    worker : its workspace and buffers have room for the largest batch
+    distorter : of this thread, for images of uint8; or None, which Numba compiles for itself and
         without what distorting takes: most runs need not wait for that
-    updater : Updater, empty for plain SGD; otherwise its table has a row for each step
-    regularizer : Regularizer, empty for no dropout
-    normalizer : Normalizer, empty for no batch normalisation; the workspace has slopes with it
-    objective : Objective, empty for classes without smoothing and weights
-    losses : (n,), of the parameters' type, OUT: each sample's loss before its batch's update
-    right : (n,), uint8, OUT: 1 where it was answered right
-    logits : (n, C), of the parameters' type, OUT; or empty
-    thread, threads : which of how many
 
     Notes
     -----
-    Training and prediction are one function so that they are compiled once. Cost: B * (6 * weights - 2 *
-    first layer's weights) FLOP a step with update, 2 * B * weights without, less what the lists leave out.
+    Training and prediction are one function so that they are compiled once. Cost: B * (6 * weights
+    - 2 * first layer's weights) FLOP a step with update, 2 * B * weights without, less what the
+    lists leave out.
     """
-    p, one = pointer(params), params.dtype.type
-    source, label, index, counter = pointer(images), pointer(labels), pointer(order), pointer(space.barrier)
-    layers, inputs, lanes, steps = len(layout), layout[0, 0], width(p), len(bounds) - 1
-    keeps_slopes = space.slopes.size > 0
-    drops_inputs, scale = regularizer.dropped.size > 0, one(input_scale)
-    if drops_inputs:
-        scale = one(input_scale * (65536.0 / (65536 - regularizer.thresholds[0])))
-    last, optimizes, clips = layers - 1, len(updater.table) > 0, updater.gradient.size > 0
-    limits = optimizes and updater.table[0, MAX_NORM] < np.inf
-    rule = rule_of(updater, own)
-    at_once = without_kinds(rule) if clips else rule
-    target = pointer(updater.gradient) if clips else p
-    shifts, normalizes = shifts_of(normalizer), normalizer.values.size > 0
-    z, z_row = offset(pointer(space.gradients), space.output_at[last]), layout[last, 2]
-    for step in range(steps):
-        first = bounds[step]
-        samples = bounds[step + 1] - first
-        fours = (samples + ROWS - 1) // ROWS
-        mine = share(fours, thread, threads)
+    model, data, batches, answers = pointers(model), pointers(data), pointers(batches), pointers(answers)
+    worker, options = pointers(worker), pointers(options)
+    updater, dropout, normalizer = options.updater, options.dropout, options.normalizer
+    inputs, own, thread, threads = layer_of(model.layout, 0).fan_in, worker.own, worker.thread, worker.threads
+    scale = _input_scale(model, data, dropout)
+    rule = rule_of(updater, own.coefficients, own.scratch, own.room)
+    for step in range(batches.steps):
+        batch = _batch_of(batches, step)
+        images: ImagePointer = data.images
+        is_copy = dropout.drops_inputs or distorter is not None
         if distorter is not None:
-            _distort_batch(source, label, index, first, samples, distorter, thread, threads)
-        if drops_inputs:
-            _drop_batch(source, inputs, index, first, samples, distorter, regularizer, thread, threads)
-        if drops_inputs or distorter is not None:
-            barrier(counter, threads)
-        dropped = regularizer.dropped
-        _gather_batch(
-            source,
-            layout,
-            index,
-            first,
-            samples,
-            scale,
-            own,
-            distorter,
-            dropped,
-            rates.size > 0,
-        )
-        for layer in range(layers):
-            # Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
-            hidden = layer < last
-            some = (0, fours) if hidden else mine
-            columns = columns_of(layout, layer, lanes, thread if hidden else 0, threads if hidden else 1)
-            forward_layer(p, layout, layer, some, columns, space, own)
-            if hidden:
-                if keeps_slopes:
-                    rows_of_batch = (some[0] * ROWS, some[1] * ROWS)
-                    if normalizes:
-                        normalize_layer(layout, p, layer, samples, columns, space, normalizer, step)
-                    activate_layer(layout, layer, rows_of_batch, columns, space)
-                if regularizer.thresholds.size > 0 and regularizer.thresholds[layer + 1] > 0:
-                    batch_rows = offset(index, first)
-                    _drop_hidden(layout, layer, (0, samples), columns, batch_rows, space, regularizer)
-                barrier(counter, threads)
-        rows = (mine[0] * ROWS, min(mine[1] * ROWS, samples))
-        if logits.size > 0:
-            for b in range(rows[0], rows[1]):
-                for c in range(layout[last, 1]):
-                    logits[first + b, c] = z[b * z_row + c]
-        if objective.targets.size > 0:
-            losses_of_targets(
-                z,
-                z_row,
-                layout[last, 1],
-                offset(index, first),
-                rows[0],
-                rows[1],
-                one(1.0 / samples),
-                offset(pointer(losses), first),
-                offset(pointer(right), first),
-                one(objective.smoothing),
-                objective,
-            )
-        elif labels.size > 0 and (objective.smoothing > 0 or objective.weights.size > 0):
-            weighted_cross_entropy(
-                z,
-                z_row,
-                layout[last, 1],
-                label,
-                offset(index, first),
-                rows[0],
-                rows[1],
-                one(1.0 / samples),
-                offset(pointer(losses), first),
-                offset(pointer(right), first),
-                one(objective.smoothing),
-                objective.weights,
-            )
-        elif labels.size > 0:
-            softmax_cross_entropy(
-                z,
-                z_row,
-                layout[last, 1],
-                label,
-                offset(index, first),
-                rows[0],
-                rows[1],
-                one(1.0 / samples),
-                offset(pointer(losses), first),
-                offset(pointer(right), first),
-            )
-        barrier(counter, threads)
-        if rates.size > 0:
-            alpha = one(1.0 if optimizes else -rates[step])
-            if optimizes:
-                table = offset(pointer(updater.table), step * updater.table.shape[1])
-                read_coefficients(rule.row, table)
-            unused = pointer(own.update_samples)
-            for back in range(last):
-                layer = last - back
-                backward_and_update(
-                    p,
-                    target,
-                    at_once,
-                    layout,
-                    layer,
-                    samples,
-                    alpha,
-                    space,
-                    unused,
-                    shifts,
-                    thread,
-                    threads,
-                )
-                if keeps_slopes:
-                    owned = owned_fours(layout, layer, lanes, samples, thread, threads)
-                    multiply_slopes(layout, layer, samples, space, owned)
-                    if normalizes:
-                        return_through_normalization(layout, layer - 1, samples, owned, space, normalizer)
-                barrier(counter, threads)
-        # Late, so that the rows are still near when the next step reads them.
-        following = first + samples
-        some = 0, bounds[min(step + 2, steps)] - following
-        if distorter is not None:  # of which this thread will read no others
-            some = share(some[1], thread, threads)
-        ask_for(source, inputs, images.itemsize, label, index, following + some[0], following + some[1])
-        if rates.size > 0:
-            columns = columns_of(layout, 0, lanes, thread, threads)
-            update_first_layer(p, target, at_once, layout, samples, columns, alpha, space, own, shifts)
-            if clips:
-                _update_clipped(p, layout, updater, rule, step, counter, thread, threads)
-            if limits:
-                _limit(p, layout, updater, rule.row, thread, threads)
-            if layers == 1:
-                # The next step goes through all columns and writes the gradients that others still read.
-                barrier(counter, threads)
+            _distort_batch(data, batch, distorter, thread, threads)
+        if dropout.drops_inputs:
+            _drop_batch(data, inputs, batch, dropout, distorter, thread, threads)
+        if is_copy:
+            images = _copy_of(dropout, distorter)
+            barrier(worker.space.barrier, threads)
+        _gather_batch(images, model, batch, is_copy, scale, batches.updates, worker)
+        _forward(model, batch, step, normalizer, dropout, worker)
+        _write_answers(model, batch, options.objective, answers, worker)
+        barrier(worker.space.barrier, threads)
+        change = _change_of(model, batches, step, updater, rule)
+        if batches.updates:
+            _backward(model, batch.samples, change, normalizer, worker)
+        _ask_for_next(data, inputs, batches, step, distorter is not None, worker)
+        if batches.updates:
+            _update_first(model, batch.samples, step, change, rule, updater, normalizer, worker)

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, TypeVar, cast, overload
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -132,12 +132,13 @@ class _KernelCache(NullCache):
 
 
 Function = Callable[..., Any]
+Kernel = TypeVar("Kernel", bound=Function)
 
 
 @overload
-def njit(function: Function) -> Function: ...
+def njit(function: Kernel) -> Kernel: ...
 @overload
-def njit(*, kept: bool = ..., inline: bool = ...) -> Callable[[Function], Function]: ...
+def njit(*, kept: bool = ..., inline: bool = ...) -> Callable[[Kernel], Kernel]: ...
 def njit(function: Function | None = None, *, kept: bool = False, inline: bool = False) -> Any:
     """Compile a function with this project's flags.
 

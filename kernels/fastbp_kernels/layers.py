@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from .activations import activate, multiply_rows
+from .annotations import FloatPointer, Range, Real
+from .batch_norm import Normalizer
 from .dense import (
     NARROW,
     NARROW_SAMPLES,
@@ -15,16 +17,20 @@ from .dense import (
     forward,
     forward_list,
     share,
+    transpose,
     update,
     update_bias,
     update_list,
 )
 from .jit import njit
-from .optimizers import apply_rule
-from .simd import offset, pointer, width
+from .layout import Layer, Matrix, Model, layer_of, parts_of
+from .optimizers import Rule, apply_rule
+from .simd import itemsize, offset, real, width
 from .tiles import ROWS
+from .workspace import Worker
 
 __all__ = [
+    "Update",
     "activate_layer",
     "backward_and_update",
     "columns_of",
@@ -38,175 +44,197 @@ ONE_PASS_BYTES = 65536
 """Backward and update pass over W together, this much of it at a time."""
 
 
+class Update(NamedTuple):
+    """What becomes of a gradient, as the tiles compute it."""
+
+    target: FloatPointer
+    """Laid out as the parameters: ``alpha`` times the gradient is added, if the rule applies nothing."""
+    alpha: Real
+    rule: Rule
+
+
 @njit
-def columns_of(layout: Any, layer: int, lanes: int, thread: int, threads: int) -> Any:
+def columns_of(layer: Layer, lanes: int, thread: int, threads: int) -> Range:
     """Share out the vectors of a layer's outputs."""
-    return share((layout[layer, 1] + lanes - 1) // lanes, thread, threads)
+    return share(parts_of(layer.fan_out, lanes), thread, threads)
 
 
 @njit
-def owned_fours(layout: Any, layer: int, lanes: int, samples: int, thread: int, threads: int) -> Any:
-    """Fours of rows of W that a thread owns in backward and update."""
-    inputs, vectors = layout[layer, 0], (layout[layer, 1] + lanes - 1) // lanes
-    all_fours = (inputs + ROWS - 1) // ROWS
-    if vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS:
+def _is_narrow(layer: Layer, samples: int, lanes: int) -> bool:
+    """Return whether the backward product transposes W."""
+    return parts_of(layer.fan_out, lanes) <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
+
+
+@njit
+def owned_fours(layer: Layer, samples: int, lanes: int, thread: int, threads: int) -> Range:
+    """Return the fours of rows of W that a thread owns in backward and update."""
+    all_fours = parts_of(layer.fan_in, ROWS)
+    if _is_narrow(layer, samples, lanes):
         # By whole vectors of dx, so that who writes them has transposed and updates them.
-        owned, a_vector = share((inputs + lanes - 1) // lanes, thread, threads), lanes // ROWS
+        owned, a_vector = share(parts_of(layer.fan_in, lanes), thread, threads), lanes // ROWS
         return owned[0] * a_vector, min(owned[1] * a_vector, all_fours)
     return share(all_fours, thread, threads)
 
 
+@njit
+def _inputs_of(model: Model, number: int, worker: Worker) -> Matrix:
+    """Return what a layer reads: the batch, gathered whole, or the outputs of the layer before."""
+    if number == 0:
+        return Matrix(worker.own.inputs, worker.own.input_row)
+    before, space = number - 1, worker.space
+    row = layer_of(model.layout, before).row
+    return Matrix(offset(space.outputs, space.output_at[before]), row)
+
+
 @njit(inline=True)
-def forward_layer(
-    params: Any, layout: Any, layer: int, fours: Any, columns: Any, space: Any, own: Any
-) -> None:
-    """One layer for some samples and columns.
+def forward_layer(model: Model, number: int, fours: Range, columns: Range, worker: Worker) -> None:
+    """Compute one layer for some samples and columns.
 
     Hidden layers write their outputs; the last writes where its gradient will be.
     """
-    ldw = layout[layer, 2]
-    w, bias = offset(params, layout[layer, 3]), offset(params, layout[layer, 4])
-    relu, linear = space.outputs.dtype.type(0.0), space.outputs.dtype.type(-np.inf)
-    is_last = layer == len(layout) - 1
-    is_relu = space.slopes.size == 0
-    floor = relu if is_relu and not is_last else linear
-    y = offset(pointer(space.gradients) if is_last else pointer(space.outputs), space.output_at[layer])
-    rows = pointer(own.forward_rows)
-    if layer == 0 and own.inputs.size == 0:
-        values, counts = pointer(own.forward_values), pointer(own.forward_counts)
-        forward_list(values, rows, counts, own.forward_capacity, w, ldw, bias, y, fours, columns, floor)
+    layer, space, own = layer_of(model.layout, number), worker.space, worker.own
+    w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
+    bias = offset(model.parameters, layer.bias_at)
+    is_last = number == model.layers - 1
+    has_relu = not is_last and not space.keeps_slopes
+    floor = real(bias, 0.0 if has_relu else -np.inf)
+    outputs = space.gradients if is_last else space.outputs
+    y = Matrix(offset(outputs, space.output_at[number]), layer.row)
+    if number == 0 and own.is_listed:
+        forward_list(own.forward, w, bias, y, fours, columns, floor)
     else:
-        if layer == 0:
-            x, ldx = pointer(own.inputs), own.input_row
-        else:
-            x, ldx = offset(pointer(space.outputs), space.output_at[layer - 1]), layout[layer - 1, 2]
-        forward(x, ldx, w, ldw, bias, y, layout[layer, 0], fours, columns, floor, rows)
+        x = _inputs_of(model, number, worker)
+        forward(x, w, bias, y, layer.fan_in, fours, columns, floor)
 
 
 @njit
-def activate_layer(layout: Any, layer: int, samples: Any, columns: Any, space: Any) -> None:
-    """Turn what the forward product of a hidden layer left into activations, and keep their slopes.
-
-    Apart from it: a branch at the end of a function that is inlined keeps Numba from seeing that the arrays
-    of its arguments need not be counted, at 5 % of a small step.
-    """
-    y = offset(pointer(space.outputs), space.output_at[layer])
-    slopes = offset(pointer(space.slopes), space.output_at[layer])
-    row, outputs = layout[layer, 2], layout[layer, 1]
-    activate(space.activation, y, slopes, row, outputs, samples[0], samples[1], columns)
+def activate_layer(model: Model, number: int, samples: Range, columns: Range, worker: Worker) -> None:
+    """Turn a hidden layer's sums into its outputs, and keep the slopes there."""
+    layer, space = layer_of(model.layout, number), worker.space
+    at = space.output_at[number]
+    y, slopes = Matrix(offset(space.outputs, at), layer.row), offset(space.slopes, at)
+    activate(space.activation, y, slopes, layer.fan_out, samples, columns)
 
 
 @njit
-def multiply_slopes(layout: Any, layer: int, samples: int, space: Any, fours: Any) -> None:
-    """Multiply the derivatives by a layer's inputs, in the columns of some fours, by the slopes there."""
-    dx = offset(pointer(space.gradients), space.output_at[layer - 1])
-    slopes = offset(pointer(space.slopes), space.output_at[layer - 1])
-    multiply_rows(dx, slopes, layout[layer - 1, 2], samples, fours[0] * ROWS, fours[1] * ROWS)
+def multiply_slopes(model: Model, number: int, samples: int, fours: Range, worker: Worker) -> None:
+    """Multiply the derivatives by a layer's inputs, in the columns of fours, by the slopes there."""
+    before, space = number - 1, worker.space
+    at, row = space.output_at[before], layer_of(model.layout, before).row
+    dx, slopes = Matrix(offset(space.gradients, at), row), offset(space.slopes, at)
+    multiply_rows(dx, slopes, samples, fours[0] * ROWS, fours[1] * ROWS)
 
 
 @njit
-def _fours_of_scratch(rule: Any, ldw: int) -> int:
-    """Fours of rows whose gradient a thread's scratch holds."""
-    fours: int = max(1, rule.room // (ROWS * ldw))
-    return fours
+def _fours_of_scratch(rule: Rule, row: int) -> int:
+    """Return the fours of rows whose gradient a thread's scratch holds."""
+    return max(1, rule.room // (ROWS * row))
+
+
+@njit
+def _target_of(layer: Layer, four: int, change: Update) -> Matrix:
+    """Return where the update of a layer's rows from ``four`` on goes, with the indices of W."""
+    if change.rule.kinds > 0:
+        return Matrix(offset(change.rule.scratch, -four * ROWS * layer.row), layer.row)
+    return Matrix(offset(change.target, layer.weights_at), layer.row)
+
+
+@njit
+def _apply_to_rows(
+    model: Model, layer: Layer, target: Matrix, fours: Range, columns: Range, rule: Rule
+) -> None:
+    """Update rows of W by the gradient in the scratch, if the rule applies anything."""
+    if rule.kinds > 0:
+        w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
+        rows = fours[0] * ROWS, fours[1] * ROWS
+        apply_rule(w, target.at, rule, layer.weights_at, rows, columns, False)
+
+
+@njit
+def _update_bias(
+    model: Model,
+    number: int,
+    samples: int,
+    columns: Range,
+    change: Update,
+    normalizer: Normalizer,
+    worker: Worker,
+) -> None:
+    """Add up a bias's derivatives over the samples, and update it, in some vectors."""
+    layer, space, rule = layer_of(model.layout, number), worker.space, change.rule
+    dz = Matrix(offset(space.gradients, space.output_at[number]), layer.row)
+    if normalizer.is_on and number < model.layers - 1:
+        # The sums over the samples of what was normalised are zero.
+        dz, samples = Matrix(offset(normalizer.shifts, normalizer.unit_at[number]), layer.row), 1
+    applies = rule.kinds > 0
+    target = rule.scratch if applies else offset(change.target, layer.bias_at)
+    update_bias(dz, target, samples, columns, change.alpha)
+    if applies:
+        bias = Matrix(offset(model.parameters, layer.bias_at), layer.row)
+        apply_rule(bias, target, rule, layer.bias_at, (0, 1), columns, True)
 
 
 @njit(inline=True)
 def update_first_layer(
-    params: Any,
-    target: Any,
-    rule: Any,
-    layout: Any,
+    model: Model,
     samples: int,
-    columns: Any,
-    alpha: Any,
-    space: Any,
-    own: Any,
-    shifts: Any,
+    columns: Range,
+    change: Update,
+    normalizer: Normalizer,
+    worker: Worker,
 ) -> None:
-    """Update some columns of layer 0 by ``rule``.
-
-    Where that has nothing to apply, add ``alpha`` times the gradient to ``target``, laid out as parameters.
-    """
-    ldw, w_at, bias_at = layout[0, 2], layout[0, 3], layout[0, 4]
-    applies = rule.kinds > 0
-    dz = offset(pointer(space.gradients), space.output_at[0])
-    all_fours = (layout[0, 0] + ROWS - 1) // ROWS
-    listed = pointer(own.update_samples)
-    step = _fours_of_scratch(rule, ldw) if applies else all_fours
+    """Update some columns of layer 0."""
+    layer, space, own = layer_of(model.layout, 0), worker.space, worker.own
+    dz = Matrix(offset(space.gradients, space.output_at[0]), layer.row)
+    all_fours = parts_of(layer.fan_in, ROWS)
+    step = _fours_of_scratch(change.rule, layer.row) if change.rule.kinds > 0 else all_fours
     for four in range(0, all_fours, step):
         some = (four, min(four + step, all_fours))
-        # Rows of the scratch have the numbers of those of W.
-        w = offset(rule.scratch, -four * ROWS * ldw) if applies else offset(target, w_at)
-        if own.inputs.size > 0:
-            update(pointer(own.inputs), own.input_row, dz, w, ldw, samples, some, columns, alpha, listed)
+        target = _target_of(layer, four, change)
+        if own.is_listed:
+            update_list(own.update, dz, target, some, columns, change.alpha)
         else:
-            values, counts = pointer(own.update_values), pointer(own.update_counts)
-            update_list(values, listed, counts, own.update_capacity, dz, w, ldw, some, columns, alpha)
-        if applies:
-            rows = some[0] * ROWS, some[1] * ROWS
-            apply_rule(params, w, rule, w_at, ldw, rows[0], rows[1], columns[0], columns[1], 0)
-    bias = rule.scratch if applies else offset(target, bias_at)
-    # Of what is normalised, the sums over the samples are zero.
-    normalizes = shifts.is_on and len(layout) > 1
-    update_bias(shifts.rows if normalizes else dz, ldw, bias, 1 if normalizes else samples, columns, alpha)
-    if applies:
-        apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)
+            x = Matrix(own.inputs, own.input_row)
+            update(x, dz, target, samples, some, columns, change.alpha)
+        _apply_to_rows(model, layer, target, some, columns, change.rule)
+    _update_bias(model, 0, samples, columns, change, normalizer, worker)
 
 
 @njit(inline=True)
 def backward_and_update(
-    params: Any,
-    target: Any,
-    rule: Any,
-    layout: Any,
-    layer: int,
+    model: Model,
+    number: int,
     samples: int,
-    alpha: Any,
-    space: Any,
-    unused: Any,
-    shifts: Any,
-    thread: int,
-    threads: int,
+    change: Update,
+    normalizer: Normalizer,
+    worker: Worker,
 ) -> None:
-    """Gradient of a layer's inputs, then its update by ``rule``; for the rows that a thread owns.
-
-    Where the rule has nothing to apply, add ``alpha`` times the gradient of the weights to ``target``.
-    """
-    inputs, outputs, ldw, ldx = layout[layer, 0], layout[layer, 1], layout[layer, 2], layout[layer - 1, 2]
-    w_at, bias_at, applies = layout[layer, 3], layout[layer, 4], rule.kinds > 0
-    w = offset(params, w_at)
-    dz = offset(pointer(space.gradients), space.output_at[layer])
-    x = offset(pointer(space.outputs), space.output_at[layer - 1])
-    dx = offset(pointer(space.gradients), space.output_at[layer - 1])
-    lanes = width(params)
-    vectors, fours = (
-        (outputs + lanes - 1) // lanes,
-        owned_fours(layout, layer, lanes, samples, thread, threads),
-    )
-    is_relu = space.slopes.size == 0
-    floor = space.outputs.dtype.type(0.0 if is_relu else -np.inf)
-    is_narrow = vectors <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
+    """Compute the gradient of a layer's inputs, then update it, in the rows that a thread owns."""
+    layer, space, lanes = layer_of(model.layout, number), worker.space, width(model.parameters)
+    thread, threads = worker.thread, worker.threads
+    w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
+    dz = Matrix(offset(space.gradients, space.output_at[number]), layer.row)
+    x = _inputs_of(model, number, worker)
+    dx = Matrix(offset(space.gradients, space.output_at[number - 1]), x.row)
+    vectors = parts_of(layer.fan_out, lanes)
+    fours = owned_fours(layer, samples, lanes, thread, threads)
+    floor = real(x.at, -np.inf if space.keeps_slopes else 0.0)
+    is_narrow = _is_narrow(layer, samples, lanes)
     if is_narrow:
-        owned = share((inputs + lanes - 1) // lanes, thread, threads)
-        transposed = pointer(space.transposed)
-        backward_narrow(dz, w, ldw, inputs, outputs, transposed, x, dx, ldx, samples, owned, floor, unused)
+        owned = share(parts_of(layer.fan_in, lanes), thread, threads)
+        rows, copy = (owned[0] * lanes, owned[1] * lanes), Matrix(space.transposed, x.row)
+        transpose(w, layer.fan_in, layer.fan_out, copy, rows)
+        backward_narrow(dz, space.transposed, layer.fan_out, x.at, dx, samples, owned, floor)
     # So many rows of W that they stay in the second level cache between their two uses.
-    step = max(1, ONE_PASS_BYTES // (ROWS * ldw * space.outputs.itemsize))
-    if applies:
-        step = _fours_of_scratch(rule, ldw)
+    step = max(1, ONE_PASS_BYTES // (ROWS * layer.row * itemsize(x.at)))
+    if change.rule.kinds > 0:
+        step = _fours_of_scratch(change.rule, layer.row)
     for four in range(fours[0], fours[1], step):
         some = (four, min(four + step, fours[1]))
         if not is_narrow:
-            backward(dz, w, ldw, vectors, x, dx, ldx, samples, some, floor)
-        to = offset(rule.scratch, -four * ROWS * ldw) if applies else offset(target, w_at)
-        update(x, ldx, dz, to, ldw, samples, some, (0, vectors), alpha, unused)
-        if applies:
-            rows = some[0] * ROWS, some[1] * ROWS
-            apply_rule(params, to, rule, w_at, ldw, rows[0], rows[1], 0, vectors, 0)
-    bias, columns = rule.scratch if applies else offset(target, bias_at), share(vectors, thread, threads)
-    normalizes = shifts.is_on and layer < len(layout) - 1
-    d_bias = offset(shifts.rows, shifts.unit_at[layer]) if normalizes else dz
-    update_bias(d_bias, ldw, bias, 1 if normalizes else samples, columns, alpha)
-    if applies:
-        apply_rule(params, bias, rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)
+            backward(dz, w, vectors, x.at, dx, samples, some, floor)
+        target = _target_of(layer, four, change)
+        update(x, dz, target, samples, some, (0, vectors), change.alpha)
+        _apply_to_rows(model, layer, target, some, (0, vectors), change.rule)
+    columns = share(vectors, thread, threads)
+    _update_bias(model, number, samples, columns, change, normalizer, worker)

@@ -1,4 +1,4 @@
-"""Losses: of each sample, its gradient, and whether the answer was right, in one pass.
+"""Losses: each sample's loss, its gradient, and whether it was classified correctly, in one pass.
 
 Softmax cross-entropy by log-sum-exp, for classes:
 
@@ -15,13 +15,16 @@ exp never sees a positive number, so nothing overflows: logits of 1e30 have a fi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .annotations import FloatArray, FloatPointer, Range, Real
+from .batch import Batch
 from .elementary import exp, log, log1p_exp, logistic
 from .jit import njit
+from .layout import Matrix, parts_of
 from .simd import (
     add,
     first_equal,
@@ -31,7 +34,7 @@ from .simd import (
     maximum,
     multiply,
     offset,
-    pointer,
+    real,
     splat,
     store,
     subtract,
@@ -41,53 +44,76 @@ from .simd import (
 
 __all__ = [
     "LOSSES",
+    "Answers",
     "Objective",
     "losses_of_targets",
     "make_objective",
     "softmax_cross_entropy",
     "weighted_cross_entropy",
+    "write_losses",
 ]
 
 LOSSES = {"softmax": 0, "logistic": 1, "identity": 2}
 """The number by which compiled code knows the output unit with its loss."""
-LOGISTIC = LOSSES["logistic"]
+SOFTMAX, LOGISTIC = LOSSES["softmax"], LOSSES["logistic"]
 FARTHEST = -1e30
 """A logit whose logistic function is 0, and its loss too; its square is never taken."""
 
 
 class Objective(NamedTuple):
-    """What a loss takes besides logits and classes; empty arrays and a smoothing of 0 mean plain classes."""
+    """Which loss, and what it takes besides logits and labels."""
 
     kind: int
     """A number of `LOSSES`."""
-    targets: NDArray[Any]
-    """(N, C), of the parameters' type, read-only; empty for softmax, which has classes."""
+    has_answers: bool
+    """Whether there are labels or targets; without them only logits are written, and no loss."""
+    is_plain: bool
+    """Labels without smoothing and weights."""
+    targets: FloatArray
+    """(N, C), read-only; empty for softmax, which has labels."""
     smoothing: float
-    weights: NDArray[Any]
-    """(N,), of the parameters' type: of each sample; empty for 1."""
+    has_weights: bool
+    weights: FloatArray
+    """(N,): factors of each sample's loss; empty for 1."""
+
+
+class Answers(NamedTuple):
+    """What is written about each sample, n in all."""
+
+    losses: FloatArray
+    """(n,), OUT: before the update of the sample's batch."""
+    correct: NDArray[np.uint8]
+    """(n,), OUT: 1 if it was classified correctly."""
+    writes_logits: bool
+    logits: FloatArray
+    """(n, C), OUT; empty unless they are asked for."""
 
 
 def make_objective(
     dtype: DTypeLike,
     kind: int = 0,
-    targets: NDArray[Any] | None = None,
+    targets: FloatArray | None = None,
     smoothing: float = 0.0,
-    weights: NDArray[Any] | None = None,
+    weights: FloatArray | None = None,
+    *,
+    has_answers: bool = True,
 ) -> Objective:
     """Return what the kernel takes, always of the same types."""
     rows = np.zeros((0, 0), dtype) if targets is None else np.ascontiguousarray(targets, dtype).view()
     rows.flags.writeable = False
-    weights = np.zeros(0, dtype) if weights is None else weights.astype(dtype)
-    return Objective(kind, rows, float(smoothing), weights)
+    factors = np.zeros(0, dtype) if weights is None else weights.astype(dtype)
+    is_plain = targets is None and smoothing == 0 and weights is None
+    return Objective(kind, has_answers, is_plain, rows, float(smoothing), weights is not None, factors)
 
 
 @njit
-def _row(z: Any, classes: int, label: int, scale: Any) -> Any:
-    """One row of logits becomes the gradient of ``scale * loss``; return the loss, and whether the label
-    was the answer.
+def _row(z: FloatPointer, classes: int, label: int, scale: Real) -> tuple[Real, bool]:
+    """Turn one row of logits into the gradient of ``scale * loss``.
+
+    Return the loss, and whether the label was the answer.
     """
     lanes = width(z)
-    row = (classes + lanes - 1) // lanes * lanes
+    row = parts_of(classes, lanes) * lanes
     for c in range(classes, row):
         z[c] = -np.inf
     top = load(z, 0)
@@ -115,71 +141,59 @@ def _row(z: Any, classes: int, label: int, scale: Any) -> Any:
 
 
 @njit
-def softmax_cross_entropy(
-    z: Any,
-    row: int,
-    classes: int,
-    labels: Any,
-    order: Any,
-    first: int,
-    last: int,
-    scale: Any,
-    losses: Any,
-    right: Any,
-) -> None:
-    """Loss and gradient of the samples ``first`` to ``last``.
+def softmax_cross_entropy(z: Matrix, classes: int, batch: Batch, rows: Range, answers: Answers) -> None:
+    """Write loss and gradient of some samples of a batch.
 
     Parameters
     ----------
-    z : pointer to (B, row), IN OUT: logits, padded to whole vectors; then d(scale * sum of losses)/dz,
-        padding zero
-    labels : pointer to int64, the classes of all data; sample b has ``labels[order[b]]``
-    scale : of z's type: 1 / batch size for the gradient of the mean
-    losses : pointer to (B,), of z's type, OUT: nats
-    right : pointer to (B,), uint8, OUT: 1 where the first largest logit is the label's
+    z : (B, row), IN OUT: logits, padded to whole vectors; then the gradient of the batch's mean
+        loss, padding zero
+    batch : sample b has the label ``batch.labels[b]``, and the answer ``batch.first + b``
+    rows : first sample, and the one after the last
+    answers : OUT: loss in nats; correct if the first largest logit is the label's
 
     Notes
     -----
-    Cost: four passes over a row in the first level cache, one exp a class (about 12 instructions a vector),
-    one log a row.
+    Cost: four passes over a row in the first level cache, one exp a class (about 12 instructions a
+    vector), one log a row.
     """
-    for b in range(first, last):
-        losses[b], right[b] = _row(offset(z, b * row), classes, labels[order[b]], scale)
+    scale = real(z.at, 1.0 / batch.samples)
+    losses = offset(answers.losses, batch.first)
+    correct = offset(answers.correct, batch.first)
+    for b in range(rows[0], rows[1]):
+        losses[b], correct[b] = _row(offset(z.at, b * z.row), classes, batch.labels[b], scale)
 
 
 @njit
 def weighted_cross_entropy(
-    z: Any,
-    row: int,
+    z: Matrix,
     classes: int,
-    labels: Any,
-    order: Any,
-    first: int,
-    last: int,
-    scale: Any,
-    losses: Any,
-    right: Any,
-    smoothing: Any,
-    weights: Any,
+    batch: Batch,
+    rows: Range,
+    answers: Answers,
+    objective: Objective,
 ) -> None:
-    """`softmax_cross_entropy` with smoothed labels, and a weight for each sample.
+    """Compute `softmax_cross_entropy` with smoothed labels, and a weight for each sample.
 
-    ``weights`` is a (N,) array, or empty; loss and gradient of a sample are multiplied by its weight. The
-    label has the probability 1 - smoothing, and smoothing is spread over all classes. With z_y the label's
-    logit, that adds ``smoothing * (z_y - mean z)`` to the loss, and smoothing times (onehot - 1 / classes) to
-    its gradient.
+    Loss and gradient of a sample are multiplied by its weight. The label has the probability
+    1 - smoothing, and smoothing is spread over all classes. With z_y the label's logit, that adds
+    ``smoothing * (z_y - mean z)`` to the loss, and smoothing times (onehot - 1 / classes) to its
+    gradient.
     """
-    for b in range(first, last):
-        sample = order[b]
-        label, logits = labels[sample], offset(z, b * row)
-        factor = weights[sample] if weights.size > 0 else scale / scale
+    scale, smoothing = real(z.at, 1.0 / batch.samples), real(z.at, objective.smoothing)
+    losses = offset(answers.losses, batch.first)
+    correct = offset(answers.correct, batch.first)
+    for b in range(rows[0], rows[1]):
+        sample = batch.order[b]
+        label, logits = batch.labels[b], offset(z.at, b * z.row)
+        factor = objective.weights[sample] if objective.has_weights else scale / scale
         ahead = scale - scale
         if smoothing > 0:
             for c in range(classes):
                 ahead += logits[label] - logits[c]
             ahead *= smoothing / classes
         weighted = scale * factor
-        loss, right[b] = _row(logits, classes, label, weighted)
+        loss, correct[b] = _row(logits, classes, label, weighted)
         losses[b] = factor * (loss + ahead)
         if smoothing > 0:
             for c in range(classes):
@@ -188,15 +202,17 @@ def weighted_cross_entropy(
 
 
 @njit
-def _logistic_row(z: Any, targets: Any, classes: int, scale: Any, smoothing: Any) -> Any:
-    """Logits become the gradient of ``scale * loss``; return the loss, and whether all labels are right."""
-    lanes, right, half = width(z), True, smoothing / 2
+def _logistic_row(
+    z: FloatPointer, targets: FloatPointer, classes: int, scale: Real, smoothing: Real
+) -> tuple[Real, bool]:
+    """Turn logits into the gradient of ``scale * loss``; return the loss, and if all labels are right."""
+    lanes, correct, half = width(z), True, smoothing / 2
     loss = scale - scale
     for c in range(classes):
         # What is wrong of the logit itself: exactly nothing where it is on the target's side.
         loss += z[c] * ((z[c] > 0) - (targets[c] * (1 - smoothing) + half))
-        right = right and (z[c] > 0) == (targets[c] > 0.5)
-    row = (classes + lanes - 1) // lanes * lanes
+        correct = correct and (z[c] > 0) == (targets[c] > 0.5)
+    row = parts_of(classes, lanes) * lanes
     for c in range(classes, row):
         z[c] = FARTHEST
     sums = subtract(load(z, 0), load(z, 0))
@@ -206,12 +222,12 @@ def _logistic_row(z: Any, targets: Any, classes: int, scale: Any, smoothing: Any
         store(z, c, logistic(logits))
     for c in range(classes):
         z[c] = scale * (z[c] - (targets[c] * (1 - smoothing) + half))
-    return loss + total(sums), right and loss == loss
+    return loss + total(sums), correct and loss == loss
 
 
 @njit
-def _squared_row(z: Any, targets: Any, classes: int, scale: Any) -> Any:
-    """Outputs become the gradient of ``scale * loss``; return the loss."""
+def _squared_row(z: FloatPointer, targets: FloatPointer, classes: int, scale: Real) -> Real:
+    """Turn outputs into the gradient of ``scale * loss``; return the loss."""
     loss = scale - scale
     for c in range(classes):
         apart = z[c] - targets[c]
@@ -222,34 +238,48 @@ def _squared_row(z: Any, targets: Any, classes: int, scale: Any) -> Any:
 
 @njit
 def losses_of_targets(
-    z: Any,
-    row: int,
-    classes: int,
-    order: Any,
-    first: int,
-    last: int,
-    scale: Any,
-    losses: Any,
-    right: Any,
-    smoothing: Any,
-    objective: Any,
+    z: Matrix, classes: int, batch: Batch, rows: Range, answers: Answers, objective: Objective
 ) -> None:
-    """Logistic loss or squared error, and gradient, of the samples ``first`` to ``last``.
+    """Write logistic loss or squared error, and gradient, of some samples of a batch.
 
-    Parameters as those of `softmax_cross_entropy`. ``smoothing`` has z's type: a logistic target y is
-    (1 - smoothing) y + smoothing / 2. ``right`` is 1 where all of a sample's labels are right, 0 for values.
+    Parameters as those of `softmax_cross_entropy`. A logistic target y is smoothed to
+    (1 - smoothing) y + smoothing / 2. ``correct`` is 1 if all of a sample's labels are right, and
+    0 if outputs are values.
 
     Notes
     -----
-    Cost: logistic loss two exp and a logarithm's series a vector, about 50 instructions; squared error four.
+    Cost: logistic loss two exp and a logarithm's series a vector, about 50 instructions; squared
+    error four.
     """
-    targets, weights = pointer(objective.targets), objective.weights
-    for b in range(first, last):
-        sample = order[b]
-        factor = weights[sample] if weights.size > 0 else scale / scale
-        logits, wanted = offset(z, b * row), offset(targets, sample * classes)
+    scale, smoothing = real(z.at, 1.0 / batch.samples), real(z.at, objective.smoothing)
+    losses = offset(answers.losses, batch.first)
+    correct = offset(answers.correct, batch.first)
+    for b in range(rows[0], rows[1]):
+        sample = batch.order[b]
+        factor = objective.weights[sample] if objective.has_weights else scale / scale
+        logits, wanted = offset(z.at, b * z.row), offset(objective.targets, sample * classes)
         if objective.kind == LOGISTIC:
-            loss, right[b] = _logistic_row(logits, wanted, classes, scale * factor, smoothing)
+            loss, correct[b] = _logistic_row(logits, wanted, classes, scale * factor, smoothing)
         else:
-            loss, right[b] = _squared_row(logits, wanted, classes, scale * factor), False
+            loss, correct[b] = _squared_row(logits, wanted, classes, scale * factor), False
         losses[b] = factor * loss
+
+
+@njit
+def write_losses(
+    z: Matrix,
+    classes: int,
+    batch: Batch,
+    rows: Range,
+    answers: Answers,
+    objective: Objective,
+) -> None:
+    """Write the objective's loss and gradient of some samples of a batch, if there is anything to learn."""
+    if not objective.has_answers:
+        return
+    if objective.kind != SOFTMAX:
+        losses_of_targets(z, classes, batch, rows, answers, objective)
+    elif objective.is_plain:
+        softmax_cross_entropy(z, classes, batch, rows, answers)
+    else:
+        weighted_cross_entropy(z, classes, batch, rows, answers, objective)

@@ -25,8 +25,10 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import DTypeLike, NDArray
 
+from .annotations import FloatArray, FloatPointer, NumbaType, Pointer, Range, Real, Value
 from .dense import share
 from .jit import intrinsic, njit
+from .layout import ROW, Matrix, Model, layer_of, parts, parts_of
 from .simd import (
     Emitter,
     Vector,
@@ -38,7 +40,6 @@ from .simd import (
     multiply,
     offset,
     operation,
-    pointer,
     splat,
     square_root,
     store,
@@ -119,51 +120,68 @@ CHUNK = 4096
 
 
 class Updater(NamedTuple):
-    """What an update takes; an empty ``table`` means plain SGD. Blocks are as long as the parameters."""
+    """What an update beyond plain SGD takes. Blocks are as long as the parameters."""
 
+    kinds: int
+    """What is there: bits `APPLIES`, `HAS_FIRST`, `HAS_SECOND`, `HAS_MEAN`; 0 is plain SGD."""
+    elements: int
+    """Of the gradient, which is kept whole to be clipped by its norm; 0 unless it is."""
+    limits: bool
+    """The norms of columns."""
+    averages: bool
+    """Parameters, once the norms are limited."""
     table: NDArray[np.float64]
-    """(steps, len(COLUMNS))."""
-    gradient: NDArray[Any]
+    """(steps, len(COLUMNS)); empty for plain SGD."""
+    gradient: FloatArray
     """Zero before and after each step; empty unless gradients are clipped by norm."""
-    first: NDArray[Any]
-    """m; empty for rules without, as the next ones."""
-    second: NDArray[Any]
-    average: NDArray[Any]
-    """Running mean of the parameters."""
+    first: FloatArray
+    """m; empty for rules without it, as the next ones."""
+    second: FloatArray
+    mean: FloatArray
+    """Exponential moving average of the parameters."""
     squares: NDArray[np.float64]
     """(P / CHUNK,): sums of squares of the gradient."""
 
 
 class Rule(NamedTuple):
-    """An update as kernels pass it on: pointers, which Numba need not count as it does arrays."""
+    """An update for one thread, once the coefficients of a step are read."""
 
     kinds: int
-    """What is there; 0 for plain SGD, and where the gradient must be whole first."""
-    row: Any
+    """As the updater's; 0 also where the gradient must be whole first."""
+    row: FloatPointer
     """COEFFICIENTS numbers of this step, in the parameters' type."""
-    first: Any
-    second: Any
-    mean: Any
-    scratch: Any
+    first: FloatPointer
+    second: FloatPointer
+    mean: FloatPointer
+    scratch: FloatPointer
     """This thread's, zero before and after."""
     room: int
     """Elements of it."""
 
 
 def scratch_size(layout: NDArray[np.int64], dtype: DTypeLike) -> int:
-    """Elements of a thread's scratch: at least four rows of the widest layer."""
-    return max(SCRATCH_BYTES // np.dtype(dtype).itemsize, ROWS * int(layout[:, 2].max()))
+    """Return the elements of a thread's scratch: at least four rows of the widest layer."""
+    return max(SCRATCH_BYTES // np.dtype(dtype).itemsize, ROWS * int(layout[:, ROW].max()))
 
 
 def make_updater(
     table: NDArray[np.float64],
-    gradient: NDArray[Any],
-    first: NDArray[Any],
-    second: NDArray[Any],
-    average: NDArray[Any],
+    gradient: FloatArray,
+    first: FloatArray,
+    second: FloatArray,
+    mean: FloatArray,
 ) -> Updater:
-    """Allocate what an update takes besides its state."""
-    return Updater(table, gradient, first, second, average, np.zeros(-(-len(gradient) // CHUNK)))
+    """Return what an update takes, with room for the squares of its gradient."""
+    limits = bool(table[0, MAX_NORM] < math.inf) if len(table) else False
+    kinds = APPLIES if len(table) else 0
+    kinds |= HAS_FIRST if first.size else 0
+    kinds |= HAS_SECOND if second.size else 0
+    # With a limit of norms, the mean is that of what it leaves.
+    kinds |= HAS_MEAN if mean.size and not limits else 0
+    squares = np.zeros(parts(len(gradient), CHUNK))
+    averages = limits and mean.size > 0
+    blocks = table, gradient, first, second, mean, squares
+    return Updater(kinds, len(gradient), limits, averages, *blocks)
 
 
 def no_updater(dtype: DTypeLike) -> Updater:
@@ -173,42 +191,26 @@ def no_updater(dtype: DTypeLike) -> Updater:
 
 
 @njit
-def rule_of(updater: Any, own: Any) -> Any:
-    """Return the Rule of a thread, once its coefficients are read."""
-    kinds = 0
-    if len(updater.table) > 0:
-        # With a limit of norms, the mean is of what it leaves.
-        kinds = APPLIES
-        kinds |= HAS_FIRST if updater.first.size > 0 else 0
-        kinds |= HAS_SECOND if updater.second.size > 0 else 0
-        limited = updater.table[0, MAX_NORM] < math.inf
-        kinds |= HAS_MEAN if updater.average.size > 0 and not limited else 0
-    return Rule(
-        kinds,
-        pointer(own.coefficients),
-        pointer(updater.first),
-        pointer(updater.second),
-        pointer(updater.average),
-        pointer(own.scratch),
-        own.scratch.size,
-    )
+def rule_of(updater: Updater, coefficients: FloatPointer, scratch: FloatPointer, room: int) -> Rule:
+    """Return the Rule of a thread, by its scratch and place for coefficients."""
+    return Rule(updater.kinds, coefficients, updater.first, updater.second, updater.mean, scratch, room)
 
 
 @njit
-def without_kinds(rule: Any) -> Any:
+def without_kinds(rule: Rule) -> Rule:
     """Return a Rule that applies nothing."""
     return Rule(0, rule.row, rule.first, rule.second, rule.mean, rule.scratch, rule.room)
 
 
 @njit
-def read_coefficients(row: Any, table: Any) -> None:
+def read_coefficients(rule: Rule, updater: Updater, step: int) -> None:
     """Convert a step's row of the table to the parameters' type."""
     for k in range(len(COLUMNS)):
-        row[k] = table[k]
-    row[SCALE] = 1
+        rule.row[k] = updater.table[step * len(COLUMNS) + k]
+    rule.row[SCALE] = 1
 
 
-def _write_flushed(e: Emitter, value: Any) -> Any:
+def _write_flushed(e: Emitter, value: Value) -> Value:
     smallest = e.constant(2.0**-126 if e.size == 4 else 2.0**-1022)
     size = e.call(f"llvm.fabs.{e.suffix}", e.vector, value)
     return e.builder.select(e.builder.fcmp_ordered("<", size, smallest), e.constant(0.0), value)
@@ -221,7 +223,7 @@ there, and roots and quotients of them take ten times as long. NaN stays NaN.
 
 
 @intrinsic
-def _add_square(typing: Any, sums: Any, vector: Any) -> Any:
+def _add_square(typing: Any, sums: NumbaType, vector: NumbaType) -> Any:
     """``sums + vector**2``, in float64, pieces of the vector one after the other."""
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
@@ -247,48 +249,43 @@ def _no_squares(typing: Any) -> Any:
 
 
 @njit
-def add_squares(gradient: Any, elements: int, squares: Any, thread: int, threads: int) -> None:
-    """Sum the squares of each of a thread's chunks of the gradient."""
+def add_squares(updater: Updater, elements: int, thread: int, threads: int) -> None:
+    """Sum the squares of each of a thread's chunks of the gradient, of so many elements in all."""
+    gradient = updater.gradient
     lanes = width(gradient)
-    mine = share((elements + CHUNK - 1) // CHUNK, thread, threads)
+    mine = share(parts_of(elements, CHUNK), thread, threads)
     for chunk in range(mine[0], mine[1]):
         sums = _no_squares()
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, elements), lanes):
             sums = _add_square(sums, load(gradient, i))
-        squares[chunk] = total(sums)
+        updater.squares[chunk] = total(sums)
 
 
 @njit
 def apply_rule(
-    params: Any,
-    gradient: Any,
-    rule: Any,
+    w: Matrix,
+    gradient: FloatPointer,
+    rule: Rule,
     at: int,
-    ldw: int,
-    first_row: int,
-    last_row: int,
-    first_vector: int,
-    last_vector: int,
-    is_bias: int,
+    rows: Range,
+    columns: Range,
+    is_bias: bool,
 ) -> None:
-    """Update some rows and vectors of what begins at ``params[at]``, and clear their gradient.
+    """Update some rows and vectors of a matrix of parameters, and clear their gradient.
 
     Parameters
     ----------
-    params : pointer to the block, IN OUT
-    gradient : pointer, IN OUT; indexed by row and column as what begins at ``params[at]``
-    rule : Rule
-    ldw : length of a row
-    first_row, last_row, first_vector, last_vector : the last ones exclusive
-    is_bias : 0 or 1: neither l2 nor decay
+    w : part of the block of parameters, IN OUT
+    gradient : pointer, IN OUT; indexed by row and column as ``w``
+    at : where ``w`` begins in the block, and its state in the blocks of the rule
+    is_bias : neither l2 nor decay
 
     Notes
     -----
     Cost: reads and writes parameters, gradient and each state once.
     """
-    lanes, row, kinds = width(params), rule.row, rule.kinds
-    w, first, second = offset(params, at), offset(rule.first, at), offset(rule.second, at)
-    mean = offset(rule.mean, at)
+    lanes, row, kinds = width(gradient), rule.row, rule.kinds
+    first, second, mean = offset(rule.first, at), offset(rule.second, at), offset(rule.mean, at)
     zeros = subtract(splat(row[SCALE]), splat(row[SCALE]))
     l2s = zeros if is_bias else splat(row[L2])
     decays = zeros if is_bias else splat(row[DECAY])
@@ -299,14 +296,14 @@ def apply_rule(
     second_decay, second_gain = splat(row[SECOND_DECAY]), splat(row[SECOND_GAIN])
     m_share, g_share = splat(row[M_SHARE]), splat(row[G_SHARE])
     root, epsilon, average_gain = splat(row[ROOT]), splat(row[EPSILON]), splat(row[AVERAGE_GAIN])
-    for r in range(first_row, last_row):
-        for c in range(first_vector, last_vector):
-            i = r * ldw + c * lanes
+    for r in range(rows[0], rows[1]):
+        for c in range(columns[0], columns[1]):
+            i = r * w.row + c * lanes
             g = multiply(scales, load(gradient, i))
             store(gradient, i, zeros)
             # In this order NaN stays NaN.
             g = minimum(limits, maximum(below, g))
-            old = load(w, i)
+            old = load(w.at, i)
             g = fma(l2s, old, g)
             direction = multiply(g_share, g)
             if kinds & HAS_FIRST:
@@ -318,57 +315,63 @@ def apply_rule(
                 store(second, i, s)
                 direction = divide(direction, fma(root, square_root(s), epsilon))
             new = fma(minus_rate, direction, fma(minus_decay, old, old))
-            store(w, i, new)
+            store(w.at, i, new)
             if kinds & HAS_MEAN:
                 a = load(mean, i)
                 store(mean, i, fma(average_gain, subtract(new, a), a))
 
 
 @njit
-def clip_scale(squares: Any, most: float) -> float:
-    """What shrinks a gradient with these sums of squares to a norm of ``most``: 1 for a smaller one."""
+def clip_scale(squares: Pointer[float], chunks: int, most: float) -> float:
+    """Return what shrinks a gradient with these sums of squares to a norm of ``most``.
+
+    1 if its norm is not larger.
+    """
     total_squares = 0.0
-    for chunk in range(len(squares)):
+    for chunk in range(chunks):
         total_squares += squares[chunk]
     norm = math.sqrt(total_squares)
     return 1.0 if norm <= most else most / norm
 
 
 @njit
-def update_parameters(params: Any, layout: Any, gradient: Any, rule: Any, thread: int, threads: int) -> None:
+def update_parameters(model: Model, gradient: FloatPointer, rule: Rule, thread: int, threads: int) -> None:
     """Apply a whole gradient, laid out as the parameters, and clear it, in a thread's rows of each layer."""
-    lanes = width(params)
-    for layer in range(len(layout)):
-        ldw, w_at, bias_at = layout[layer, 2], layout[layer, 3], layout[layer, 4]
-        vectors = (layout[layer, 1] + lanes - 1) // lanes
-        rows, columns = share(layout[layer, 0], thread, threads), share(vectors, thread, threads)
-        apply_rule(params, offset(gradient, w_at), rule, w_at, ldw, rows[0], rows[1], 0, vectors, 0)
-        apply_rule(params, offset(gradient, bias_at), rule, bias_at, ldw, 0, 1, columns[0], columns[1], 1)
+    lanes = width(gradient)
+    for number in range(model.layers):
+        layer = layer_of(model.layout, number)
+        w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
+        bias = Matrix(offset(model.parameters, layer.bias_at), layer.row)
+        dw, d_bias = offset(gradient, layer.weights_at), offset(gradient, layer.bias_at)
+        vectors = parts_of(layer.fan_out, lanes)
+        rows, columns = share(layer.fan_in, thread, threads), share(vectors, thread, threads)
+        apply_rule(w, dw, rule, layer.weights_at, rows, (0, vectors), False)
+        apply_rule(bias, d_bias, rule, layer.bias_at, (0, 1), columns, True)
 
 
 @njit
-def limit_columns(w: Any, row: int, inputs: int, columns: Any, most: Any) -> None:
+def limit_columns(w: Matrix, inputs: int, columns: Range, most: Real) -> None:
     """Shrink the columns of w (inputs, row) whose norm is above ``most`` to that norm."""
-    lanes, limits = width(w), splat(most)
+    lanes, limits = width(w.at), splat(most)
     ones = divide(limits, limits)
     for v in range(columns[0], columns[1]):
-        at = offset(w, v * lanes)
+        at = offset(w.at, v * lanes)
         sums = subtract(ones, ones)
         for k in range(inputs):
-            x = load(at, k * row)
+            x = load(at, k * w.row)
             sums = fma(x, x, sums)
         # Where the norm is 0 the quotient is infinite, and 1 is less.
         factor = minimum(ones, divide(limits, square_root(sums)))
         for k in range(inputs):
-            store(at, k * row, multiply(factor, load(at, k * row)))
+            store(at, k * w.row, multiply(factor, load(at, k * w.row)))
 
 
 @njit
-def average(mean: Any, params: Any, row: int, rows: int, columns: Any, gain: Any) -> None:
-    """``mean += gain * (params - mean)`` in some vectors of columns of ``rows`` rows."""
-    lanes, gains = width(params), splat(gain)
+def average(mean: FloatPointer, w: Matrix, rows: int, columns: Range, gain: Real) -> None:
+    """``mean += gain * (w - mean)`` in some vectors of columns of ``rows`` rows; they lie alike."""
+    lanes, gains = width(mean), splat(gain)
     for r in range(rows):
         for c in range(columns[0], columns[1]):
-            i = r * row + c * lanes
+            i = r * w.row + c * lanes
             old = load(mean, i)
-            store(mean, i, fma(gains, subtract(load(params, i), old), old))
+            store(mean, i, fma(gains, subtract(load(w.at, i), old), old))

@@ -30,6 +30,7 @@ __all__ = [
     "first_equal",
     "first_lane",
     "fma",
+    "itemsize",
     "lanes",
     "largest",
     "load",
@@ -39,7 +40,9 @@ __all__ = [
     "offset",
     "operation",
     "pointer",
+    "pointers",
     "prefetch",
+    "real",
     "splat",
     "square_root",
     "store",
@@ -239,6 +242,64 @@ def pointer(typing: Any, array: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, args[0]).data
 
     return _pointer_to(array.dtype)(array), emit
+
+
+def _kind_of_pointers(kind: Any) -> Any:
+    """Numba type of a group whose arrays are pointers."""
+    if isinstance(kind, types.Array):
+        return _pointer_to(kind.dtype)
+    if isinstance(kind, types.BaseTuple):
+        make: Any = types.BaseTuple.from_types
+        members: Any = kind
+        return make([_kind_of_pointers(member) for member in members], getattr(kind, "instance_class", None))
+    return kind
+
+
+def _write_pointers(context: Any, builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
+    if isinstance(kind, types.Array):
+        return context.make_array(kind)(context, builder, value).data
+    if isinstance(kind, types.BaseTuple):
+        members: Any = kind
+        parts = [
+            _write_pointers(context, builder, member, builder.extract_value(value, number))
+            for number, member in enumerate(members)
+        ]
+        return context.make_tuple(builder, _kind_of_pointers(kind), parts)
+    return value
+
+
+@intrinsic
+def pointers(typing: Any, group: Any) -> Any:
+    """Return the same named tuple with a pointer in place of each array, also in tuples within it.
+
+    Numba counts references to arrays wherever a tuple that holds them goes, and never to pointers.
+    The arrays must be C-contiguous and stay alive.
+    """
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return _write_pointers(context, builder, signature.args[0], args[0])
+
+    return _kind_of_pointers(group)(group), emit
+
+
+@intrinsic
+def real(typing: Any, base: Any, number: Any) -> Any:
+    """Return a number in the type that ``base`` points to."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return context.cast(builder, args[1], signature.args[1], signature.return_type)
+
+    return base.dtype(base, number), emit
+
+
+@intrinsic
+def itemsize(typing: Any, base: Any) -> Any:
+    """Bytes of an element of what ``base`` points to, as a compile-time constant."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        return ir.Constant(I64, int(signature.args[0].dtype.bitwidth) // 8)
+
+    return types.int64(base), emit
 
 
 @intrinsic

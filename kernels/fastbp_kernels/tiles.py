@@ -1,39 +1,33 @@
-"""Register tiles: the inner loops of the three products of a dense layer, emitted as vector instructions.
+"""Register tiles: the inner loops of a dense layer's three products, in vector instructions.
 
-``X`` (B, D) inputs, ``W`` (D, H) weights, ``Z`` (B, H) outputs, ``dZ`` their gradient; every row is padded
-with zeros to whole
-vectors and row counts to multiples of 4, so a tile has no remainder in rows; in columns it comes with every
-number of
-vectors from 1 to ``VECTORS``.
+``X`` (B, D) inputs, ``W`` (D, H) weights, ``Z`` (B, H) outputs, ``dZ`` (B, H) their gradient.
+Every row is padded with zeros to whole vectors, and row counts to multiples of 4. So a tile has
+no remainder in rows, and in columns it exists for every number of vectors from 1 to `VECTORS`.
 
-=========  ==========================================  ===================================
-=======================
-tile       computes                                    in registers                         loads per FMA
-(widest)
-=========  ==========================================  ===================================
-=======================
-forward    Z[4, v] = f(bias + sum_k X[4, k] W[k, v])   4 v sums, v of W, 1 splat            (v + 4) / 4v =
-10/24
-update     W[4, v] += alpha sum_n X[n, 4] dZ[n, v]     4 v sums, v of dZ, 1 splat           (v + 4) / 4v =
-10/24
-backward   dX[r, 4] = (dZ[r, :] . W[4, :]) (X > 0)     4 r sums, r of dZ, 1 of W            (r + 4) / 4r =
-8/16
-=========  ==========================================  ===================================
-=======================
+========  ==========================================  ========================  ===============
+tile      computes                                    in registers              loads per FMA
+========  ==========================================  ========================  ===============
+forward   Z[4, v] = f(bias + sum_k X[4, k] W[k, v])   4v sums, v of W, 1 splat  (v + 4) / 4v
+update    W[4, v] += alpha sum_n X[n, 4] dZ[n, v]     4v sums, v of dZ, 1 splat (v + 4) / 4v
+backward  dX[r, 4] = (dZ[r, :] . W[4, :]) (X > 0)     4r sums, r of dZ, 1 of W  (r + 4) / 4r
+========  ==========================================  ========================  ===============
 
-``forward`` and ``update`` exist twice: for rows of ``X`` as they are, and for lists of what is not zero (see
-batch.py). A list
-names the same terms in the same order and leaves out exact zeros, so both give the same bits.
+The widest tiles, v = 6 and r = 4, load 10 / 24 and 8 / 16 vectors for each FMA.
+
+``forward`` and ``update`` exist twice: for whole rows of ``X``, and for lists of the inputs that
+are not zero (`fastbp_kernels.batch`). A list names the same terms in the same order and leaves out
+exact zeros, so both give the same bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from llvmlite import ir
 from numba import types
 
+from .annotations import NumbaType, Value
 from .jit import intrinsic
 from .simd import REGISTERS, Emitter
 
@@ -61,6 +55,7 @@ looks.
 """
 
 INT = types.int64
+Find: TypeAlias = Callable[[Value], Value]
 
 
 def _each_width(builder: ir.IRBuilder, vectors: Any, emit: Callable[[int], None]) -> None:
@@ -78,92 +73,108 @@ def _each_width(builder: ir.IRBuilder, vectors: Any, emit: Callable[[int], None]
     builder.position_at_end(done)
 
 
+def _unpack(builder: ir.IRBuilder, group: Value) -> tuple[Value, Value]:
+    """Split a `Matrix` into pointer and row length, or a list into values and places."""
+    return builder.extract_value(group, 0), builder.extract_value(group, 1)
+
+
+def _find_row(e: Emitter, matrix: tuple[Value, Value], places: Value | None) -> Find:
+    """Return what finds the k-th row of a matrix, or the one whose start stands k-th in a list."""
+    b, (at, row) = e.builder, matrix
+    if places is None:
+        return lambda k: e.at(at, b.mul(k, row))
+    return lambda k: e.at(at, b.sext(b.load(b.gep(places, [k])), row.type))
+
+
 def _forward(*, listed: bool = False, masked: bool = False) -> Any:
-    """``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows and some vectors; ``floor`` 0 is
-    ReLU, -inf none. ``masked``: ``y[i, :] = (sum_k x[i, k] * w[k, :]) * (bias[i, :] > 0)``, where ``bias``
-    lies as ``y``, and ``floor`` stands for the 0 there.
+    """Return a tile of ``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows.
+
+    A ``floor`` of 0 is ReLU, -inf none. ``masked``: ``y[i, :] = (sum_k x[i, k] * w[k, :]) *
+    (bias[i, :] > floor)``, where ``bias`` lies as ``y``. ``listed``: ``x`` holds values, 4 side by
+    side for each k, and where their rows of w begin.
     """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
-        builder = e.builder
-        x, ldx, rows_of_w, w, ldw, bias, y, ldy, count, floor = args
+        b, (x, w, bias, y, count, floor) = e.builder, args
         steps = [e.int64(e.lanes * j) for j in range(vectors)]
         start = [e.constant(0.0) if masked else e.load(e.at(bias, s)) for s in steps]
-        x_rows = [e.at(x, builder.mul(ldx, e.int64(i))) for i in range(ROWS)]
+        x_rows = [] if listed else [e.at(x[0], b.mul(x[1], e.int64(i))) for i in range(ROWS)]
+        find_row = _find_row(e, w, x[1] if listed else None)
 
-        def w_row(k: Any) -> Any:
-            if listed:
-                return e.at(w, builder.sext(builder.load(builder.gep(rows_of_w, [k])), ldw.type))
-            return e.at(w, builder.mul(k, ldw))
-
-        def body(k: Any, sums: Any) -> list[Any]:
-            row, coming = w_row(k), w_row(builder.add(k, e.int64(AHEAD)))
+        def body(k: Value, sums: Any) -> list[Value]:
+            row, coming = find_row(k), find_row(b.add(k, e.int64(AHEAD)))
             for s in steps:
                 e.prefetch(e.at(coming, s))
             weights = [e.load(e.at(row, s)) for s in steps]
             out = []
             for i in range(ROWS):
-                # A list keeps the 4 values of one k side by side, [k][4].
-                at = e.at(x, builder.mul(k, e.int64(ROWS)), e.int64(i)) if listed else e.at(x_rows[i], k)
+                at = e.at(x[0], b.mul(k, e.int64(ROWS)), e.int64(i)) if listed else e.at(x_rows[i], k)
                 value = e.splat(e.scalar(at))
                 out += [e.fma(value, weights[j], sums[i * vectors + j]) for j in range(vectors)]
             return out
 
         sums = e.loop(count, start * ROWS, body)
-        floors, zeros = e.splat(floor), e.constant(0.0)
-        for i in range(ROWS):
-            for j in range(vectors):
-                z, at = sums[i * vectors + j], builder.add(builder.mul(ldy, e.int64(i)), steps[j])
-                if masked:
-                    active = builder.fcmp_ordered(">", e.load(e.at(bias, at)), floors)
-                    value = builder.select(active, z, zeros)
-                else:
-                    # In this form NaN stays NaN, so that a run that diverges is seen.
-                    value = builder.select(builder.fcmp_ordered("<", z, floors), floors, z)
-                e.store(value, e.at(y, at))
+        _store_outputs(e, sums, steps, y, floor, bias if masked else None)
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        e = Emitter.of(signature.args[1], builder)
-        _each_width(builder, args[0], lambda vectors: emit_width(e, args[1:], vectors))
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
+        vectors, x, w, bias, y, count, floor = args
+        e = Emitter.of(signature.args[3], builder)
+        given = _unpack(builder, x), _unpack(builder, w), bias, _unpack(builder, y), count, floor
+        _each_width(builder, vectors, lambda v: emit_width(e, given, v))
         return context.get_dummy_value()
 
     @intrinsic
     def tile(
         typing: Any,
-        vectors: Any,
-        x: Any,
-        ldx: Any,
-        rows_of_w: Any,
-        w: Any,
-        ldw: Any,
-        bias: Any,
-        y: Any,
-        ldy: Any,
-        count: Any,
-        floor: Any,
+        vectors: NumbaType,
+        x: NumbaType,
+        w: NumbaType,
+        bias: NumbaType,
+        y: NumbaType,
+        count: NumbaType,
+        floor: NumbaType,
     ) -> Any:
-        return types.void(INT, x, INT, rows_of_w, x, INT, x, x, INT, INT, x.dtype), emit
+        return types.void(INT, x, w, bias, y, INT, bias.dtype), emit
 
     return tile
 
 
-def _update(listed: bool) -> Any:
-    """``w[0:4, :] += alpha * sum_n x[n, 0:4]^T * dz[n, :]`` for some vectors."""
+def _store_outputs(
+    e: Emitter, sums: list[Value], steps: list[Value], y: Any, floor: Value, mask: Value | None
+) -> None:
+    """Write the sums of 4 rows, raised to the floor; or 0 where the mask is not above it."""
+    b, floors, zeros = e.builder, e.splat(floor), e.constant(0.0)
+    for i in range(ROWS):
+        for j, step in enumerate(steps):
+            z, at = sums[i * len(steps) + j], b.add(b.mul(y[1], e.int64(i)), step)
+            if mask is not None:
+                value = b.select(b.fcmp_ordered(">", e.load(e.at(mask, at)), floors), z, zeros)
+            else:
+                # In this form NaN stays NaN, so that a run that diverges is seen.
+                value = b.select(b.fcmp_ordered("<", z, floors), floors, z)
+            e.store(value, e.at(y[0], at))
+
+
+def _update(*, listed: bool) -> Any:
+    """Return a tile of ``w[0:4, :] += alpha * sum_n x[n, 0:4]^T * dz[n, :]`` for some vectors.
+
+    ``listed``: ``x`` holds values, 4 side by side for each term, and the samples they are of.
+    """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
-        builder = e.builder
-        x, ldx, samples, dz, ldz, w, ldw, count, alpha = args
+        b, (x, dz, w, count, alpha) = e.builder, args
         steps = [e.int64(e.lanes * j) for j in range(vectors)]
-        w_rows = [e.at(w, builder.mul(ldw, e.int64(i))) for i in range(ROWS)]
+        w_rows = [e.at(w[0], b.mul(w[1], e.int64(i))) for i in range(ROWS)]
         for row in w_rows:
             for s in steps:
                 e.prefetch(e.at(row, s))
+        x_row = e.int64(ROWS) if listed else x[1]
 
-        def body(n: Any, sums: Any) -> list[Any]:
-            sample = builder.sext(builder.load(builder.gep(samples, [n])), ldz.type) if listed else n
-            row = e.at(dz, builder.mul(sample, ldz))
+        def body(n: Value, sums: Any) -> list[Value]:
+            sample = b.sext(b.load(b.gep(x[1], [n])), dz[1].type) if listed else n
+            row = e.at(dz[0], b.mul(sample, dz[1]))
             gradients = [e.load(e.at(row, s)) for s in steps]
-            values = e.at(x, builder.mul(n, ldx))
+            values = e.at(x[0], b.mul(n, x_row))
             out = []
             for i in range(ROWS):
                 value = e.splat(e.scalar(e.at(values, e.int64(i))))
@@ -177,45 +188,51 @@ def _update(listed: bool) -> Any:
                 at = e.at(w_rows[i], steps[j])
                 e.store(e.fma(alphas, sums[i * vectors + j], e.load(at)), at)
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        e = Emitter.of(signature.args[1], builder)
-        _each_width(builder, args[0], lambda vectors: emit_width(e, args[1:], vectors))
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
+        vectors, x, dz, w, count, alpha = args
+        e = Emitter.of(signature.args[5], builder)
+        given = *(_unpack(builder, group) for group in (x, dz, w)), count, alpha
+        _each_width(builder, vectors, lambda v: emit_width(e, given, v))
         return context.get_dummy_value()
 
     @intrinsic
     def tile(
         typing: Any,
-        vectors: Any,
-        x: Any,
-        ldx: Any,
-        samples: Any,
-        dz: Any,
-        ldz: Any,
-        w: Any,
-        ldw: Any,
-        count: Any,
-        alpha: Any,
+        vectors: NumbaType,
+        x: NumbaType,
+        dz: NumbaType,
+        w: NumbaType,
+        count: NumbaType,
+        alpha: NumbaType,
     ) -> Any:
-        return types.void(INT, x, INT, samples, x, INT, x, INT, INT, x.dtype), emit
+        return types.void(INT, x, dz, w, INT, w.types[0].dtype), emit
 
     return tile
 
 
 @intrinsic
 def backward_tile(
-    typing: Any, dz: Any, ldz: Any, w: Any, ldw: Any, x: Any, dx: Any, ldx: Any, vectors: Any, floor: Any
+    typing: Any,
+    dz: NumbaType,
+    w: NumbaType,
+    x: NumbaType,
+    dx: NumbaType,
+    vectors: NumbaType,
+    floor: NumbaType,
 ) -> Any:
-    """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > floor)`` for ``BACKWARD_ROWS`` samples and 4 rows of w,
-    ``vectors`` long.
+    """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > floor)``, for 4 rows of w.
+
+    Of `BACKWARD_ROWS` samples; the dot products are ``vectors`` long; ``x`` lies as ``dx``.
     """
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        e = Emitter.of(signature.args[0], builder)
-        dz, ldz, w, ldw, x, dx, ldx, vectors, floor = args
-        dz_rows = [e.at(dz, builder.mul(ldz, e.int64(i))) for i in range(BACKWARD_ROWS)]
-        w_rows = [e.at(w, builder.mul(ldw, e.int64(j))) for j in range(ROWS)]
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
+        e = Emitter.of(signature.args[2], builder)
+        dz, w, x, dx, vectors, floor = args
+        (dz_at, dz_row), (w_at, w_row) = _unpack(builder, dz), _unpack(builder, w)
+        dz_rows = [e.at(dz_at, builder.mul(dz_row, e.int64(i))) for i in range(BACKWARD_ROWS)]
+        w_rows = [e.at(w_at, builder.mul(w_row, e.int64(j))) for j in range(ROWS)]
 
-        def body(k: Any, sums: Any) -> list[Any]:
+        def body(k: Value, sums: Any) -> list[Value]:
             at = builder.mul(k, e.int64(e.lanes))
             gradients = [e.load(e.at(row, at)) for row in dz_rows]
             weights = [e.load(e.at(row, at)) for row in w_rows]
@@ -226,22 +243,27 @@ def backward_tile(
             ]
 
         sums = e.loop(vectors, [e.constant(0.0)] * (BACKWARD_ROWS * ROWS), body)
-        piece = min(ROWS, e.lanes)
-        short = ir.VectorType(e.element, piece)
-        zeros = ir.Constant(short, [0.0] * piece)
-        whole = e.splat(floor)
-        floors = e.shuffle(whole, whole, range(piece))
-        for first in range(0, len(sums), e.lanes):
-            totals = e.fold(sums[first : first + e.lanes])
-            for part in range(0, min(e.lanes, len(sums)), piece):
-                i, j = divmod(first + part, ROWS)
-                at = builder.add(builder.mul(ldx, e.int64(i)), e.int64(j))
-                active = builder.fcmp_ordered(">", e.load(e.at(x, at), short), floors)
-                total = e.shuffle(totals, totals, range(part, part + piece))
-                e.store(builder.select(active, total, zeros), e.at(dx, at))
+        _store_inputs(e, sums, x, _unpack(builder, dx), floor)
         return context.get_dummy_value()
 
-    return types.void(dz, INT, dz, INT, dz, dz, INT, INT, dz.dtype), emit
+    return types.void(dz, w, x, dx, INT, x.dtype), emit
+
+
+def _store_inputs(e: Emitter, sums: list[Value], x: Value, dx: tuple[Value, Value], floor: Value) -> None:
+    """Add up the lanes of each sum, and write it, or 0 where x is not above the floor."""
+    b, piece = e.builder, min(ROWS, e.lanes)
+    short = ir.VectorType(e.element, piece)
+    zeros = ir.Constant(short, [0.0] * piece)
+    whole = e.splat(floor)
+    floors = e.shuffle(whole, whole, range(piece))
+    for first in range(0, len(sums), e.lanes):
+        totals = e.fold(sums[first : first + e.lanes])
+        for part in range(0, min(e.lanes, len(sums)), piece):
+            i, j = divmod(first + part, ROWS)
+            at = b.add(b.mul(dx[1], e.int64(i)), e.int64(j))
+            active = b.fcmp_ordered(">", e.load(e.at(x, at), short), floors)
+            total = e.shuffle(totals, totals, range(part, part + piece))
+            e.store(b.select(active, total, zeros), e.at(dx[0], at))
 
 
 forward_tile = _forward()

@@ -13,6 +13,7 @@ from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.network import Network
 from fastbp.reference.activations import ACTIVATIONS
 from fastbp_kernels import activations as kernels
+from fastbp_kernels.layout import Matrix
 from fastbp_kernels.simd import pointer, width
 from gradients import check_gradients, gradients_by_step
 from steps import PAIRS, bits, draw_images, draw_network, forced, name_of, parameters_of, run
@@ -23,9 +24,8 @@ names = pytest.mark.parametrize("name", ACTIVATIONS)
 
 @numba.njit(error_model="numpy")
 def vectors(kind, z, slopes):
-    kernels.activate(
-        kind, pointer(z), pointer(slopes), len(z), len(z), 0, 1, (0, len(z) // width(pointer(z)))
-    )
+    columns = (0, len(z) // width(pointer(z)))
+    kernels.activate(kind, Matrix(pointer(z), len(z)), pointer(slopes), len(z), (0, 1), columns)
 
 
 def compiled(name, z):

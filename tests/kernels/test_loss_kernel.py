@@ -7,27 +7,21 @@ import numba
 import numpy as np
 import pytest
 
+from fastbp_kernels import Answers
+from fastbp_kernels.batch import Batch
+from fastbp_kernels.layout import Matrix
 from fastbp_kernels.loss import softmax_cross_entropy
-from fastbp_kernels.simd import pointer
+from fastbp_kernels.simd import pointer, pointers
 
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 classes_ = pytest.mark.parametrize("classes", [2, 3, 10, 16, 17, 100])
 
 
 @numba.njit(error_model="numpy")
-def compiled(z, classes, labels, order, first, last, scale, losses, right):
-    softmax_cross_entropy(
-        pointer(z),
-        z.shape[1],
-        classes,
-        pointer(labels),
-        pointer(order),
-        first,
-        last,
-        scale,
-        pointer(losses),
-        pointer(right),
-    )
+def compiled(z, classes, labels, samples, rows, answers):
+    nobody = pointer(labels)  # the order: labels already stand in it
+    batch = Batch(0, samples, nobody, pointer(labels))
+    softmax_cross_entropy(Matrix(pointer(z), z.shape[1]), classes, batch, rows, pointers(answers))
 
 
 class Result(NamedTuple):
@@ -47,8 +41,9 @@ def cross_entropy(logits, labels, scale=1.0):
     z = np.full((samples, row + lanes), BESIDE, logits.dtype)
     z[:, :classes], z[:, classes:row] = logits, 0
     losses, right = np.full(samples, np.nan, z.dtype), np.full(samples, 255, np.uint8)
-    labels, order = np.asarray(labels, np.int64), np.arange(samples)[::-1].copy()
-    compiled(z, classes, labels[::-1].copy(), order, 0, samples, z.dtype.type(scale), losses, right)
+    answers = Answers(losses, right, False, np.zeros((0, 0), z.dtype))
+    # The kernel's scale is 1 / samples of the batch.
+    compiled(z, classes, np.asarray(labels, np.int64), round(1 / scale), (0, samples), answers)
     assert (z[:, row:] == BESIDE).all()
     if np.isfinite(losses).all():
         assert not z[:, classes:row].any()
@@ -237,12 +232,11 @@ def test_gradients_of_a_sample_sum_to_zero(classes, dtype):
 @dtypes
 def test_only_the_samples_asked_for_are_touched(dtype):
     logits = np.zeros((5, 16), dtype)
-    labels, order = np.array([7, 3, 0, 15], np.int64), np.array([3, 1, 1, 2, 0])
+    labels = np.array([15, 3, 3, 0, 7], np.int64)
     losses, right = np.full(5, -1, dtype), np.full(5, 9, np.uint8)
-    compiled(logits, 16, labels, order, 1, 4, logits.dtype.type(0.25), losses, right)
+    compiled(logits, 16, labels, 4, (1, 4), Answers(losses, right, False, np.zeros((0, 0), dtype)))
     assert right.tolist() == [9, 0, 0, 1, 9]
     assert losses[[0, 4]].tolist() == [-1, -1]
     assert not logits[[0, 4]].any()
-    # Sample b has the label of row order[b].
     assert logits[1:4].argmin(axis=1).tolist() == [3, 3, 0]
     np.testing.assert_allclose(logits[1:4].min(axis=1), 0.25 * (1 / 16 - 1), rtol=1e-6)

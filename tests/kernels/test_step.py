@@ -249,6 +249,7 @@ def test_padding_stays_zero_and_nothing_is_written_beside_the_block(sizes, batch
         trained = network.copy()
         guarded[beside:-beside] = network.parameters
         trained.parameters = guarded[beside:-beside]
+        trained.weights, trained.biases = trained.views(trained.parameters)
         rates = np.full(3, 0.1)
         run(trained, images, labels, order[: 2 * batch + 1], batch, rates, listed=listed)
         assert (guarded[:beside] == 7).all()

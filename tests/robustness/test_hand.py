@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from fastbp.backends.numba_backend import draw_discs
 from fastbp.data.dataset import load_test, load_training
 from fastbp.digits.preprocess import downscale, normalize
 from fastbp.robustness import hand
 from fastbp.robustness.measure import _cut_out
+from fastbp.robustness.raster import draw_discs
 from fastbp.robustness.skeleton import enlarge, thin
 from fastbp_kernels import stamp_discs
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import fastbp
 import fastbp_kernels
-from fastbp.backends import numba_backend
+from fastbp.backends import kernel_arguments
 from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.network import Network
@@ -139,7 +139,7 @@ def batches_of(problem):
 
 def forced(listed):
     """Within, the backend works on lists of what is not zero, or on whole rows, whatever the data."""
-    return mock.patch.object(numba_backend, "is_sparse", return_value=listed)
+    return mock.patch.object(kernel_arguments, "is_sparse", return_value=listed)
 
 
 def run(network, images, labels, order, batch, rates, *, listed, threads=1):

@@ -6,61 +6,80 @@ hash, four inputs a word. So the bits do not depend on threads, batches, or how 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .annotations import FloatPointer, ImageArray, ImagePointer, Range, Word
+from .batch import Batch
 from .hashing import GOLDEN, ONE, mix
 from .jit import njit
-from .simd import offset
+from .layout import Matrix
+from .simd import offset, real
 
-__all__ = ["Regularizer", "drop_inputs", "drop_outputs", "make_regularizer"]
+__all__ = ["STEPS", "Dropout", "drop_inputs", "drop_outputs", "keep_scale", "make_dropout"]
+
+STEPS = 65536
+"""A rate is a multiple of 1 / STEPS: 16 bits decide."""
 
 S16, S4 = np.uint64(16), np.uint64(4)
 LOW16 = np.uint64(0xFFFF)
 FOUR = 4
 
 
-class Regularizer(NamedTuple):
-    """What dropout takes; empty arrays mean that nothing is left out."""
+class Dropout(NamedTuple):
+    """What dropout takes."""
 
+    drops_inputs: bool
+    drops_outputs: bool
     thresholds: NDArray[np.int64]
-    """(L,): an input of layer l is dropped where its 16 bits are below."""
+    """(L,): an input of layer l is dropped where its 16 bits are below; empty for no dropout."""
     keys: NDArray[np.uint64]
-    """(L,), of seed, epoch and layer."""
-    dropped: NDArray[Any]
-    """(B, D) of the images' type, shared by the threads: the batch without dropped inputs."""
+    """(L,): a key of seed, epoch and layer."""
+    dropped: ImageArray
+    """(B, D), shared by the threads: the batch without dropped inputs; empty if none are."""
 
 
-def make_regularizer(
+def make_dropout(
     image_dtype: DTypeLike,
     thresholds: NDArray[np.int64] | None = None,
     keys: NDArray[np.uint64] | None = None,
     inputs: int = 0,
-) -> Regularizer:
-    """Allocate for ``inputs`` = B * D inputs of a batch, where any are dropped."""
-    drops = thresholds is not None and thresholds[0] > 0
-    return Regularizer(
-        thresholds=np.zeros(0, np.int64) if thresholds is None else thresholds,
-        keys=np.zeros(0, np.uint64) if keys is None else keys,
-        dropped=np.zeros(inputs if drops else 0, image_dtype),
-    )
+) -> Dropout:
+    """Return what the kernel takes, with room for ``inputs`` = B * D inputs of a batch.
+
+    Without thresholds and keys, nothing is dropped.
+    """
+    if thresholds is None or keys is None:
+        nothing = np.zeros(0, image_dtype)
+        return Dropout(False, False, np.zeros(0, np.int64), np.zeros(0, np.uint64), nothing)
+    drops = bool(thresholds[0] > 0)
+    dropped = np.zeros(inputs if drops else 0, image_dtype)
+    return Dropout(drops, bool(thresholds[1:].any()), thresholds, keys, dropped)
 
 
 @njit
-def _state(key: Any, sample: int) -> Any:
+def keep_scale(threshold: int) -> float:
+    """Return the factor of what is kept, so that its expectation stays as it was."""
+    return STEPS / (STEPS - threshold)
+
+
+@njit
+def _state(key: Word, sample: int) -> Word:
     return mix(key + (np.uint64(sample) + ONE) * GOLDEN)
 
 
 @njit
-def _is_kept(word: Any, place: int, threshold: int) -> Any:
+def _is_kept(word: Word, place: int, threshold: int) -> np.bool:
     """Whether the 16 bits at a place of a word, 0 to 3, are not below the threshold."""
     return np.int64((word >> (S16 * np.uint64(place))) & LOW16) >= threshold
 
 
 @njit
-def drop_inputs(source: Any, out: Any, inputs: int, sample: int, key: Any, threshold: int) -> None:
+def drop_inputs(
+    source: ImagePointer, out: ImagePointer, inputs: int, sample: int, key: Word, threshold: int
+) -> None:
     """Copy the inputs of one sample, or set them to zero; ``out`` may be ``source``."""
     state = _state(key, sample)
     for quad in range((inputs + FOUR - 1) // FOUR):
@@ -77,31 +96,29 @@ def drop_inputs(source: Any, out: Any, inputs: int, sample: int, key: Any, thres
 
 @njit
 def drop_outputs(
-    y: Any,
-    slopes: Any,
-    row: int,
-    first: int,
-    last: int,
-    order: Any,
-    samples: Any,
-    key: Any,
+    y: Matrix,
+    slopes: FloatPointer,
+    columns: Range,
+    batch: Batch,
+    key: Word,
     threshold: int,
-    scale: Any,
 ) -> None:
-    """Multiply outputs and slopes by ``scale`` or 0: columns ``first`` to ``last`` of ``samples``.
+    """Multiply outputs and slopes by 0, or by what keeps their expectation, in some columns.
 
     Parameters
     ----------
-    y, slopes : pointers to (B, row), IN OUT
-    order : pointer to the rows of the data that the samples are
-    samples : first, and the one after the last
+    y : (B, row), IN OUT
+    slopes : pointer to the same, IN OUT
 
     Notes
     -----
     Cost: one hash of about 8 instructions for 4 outputs, and reads and writes both.
     """
-    for b in range(samples[0], samples[1]):
-        state, z, slope = _state(key, order[b]), offset(y, b * row), offset(slopes, b * row)
+    first, last = columns
+    scale = real(slopes, keep_scale(threshold))
+    for b in range(batch.samples):
+        state = _state(key, batch.order[b])
+        z, slope = offset(y.at, b * y.row), offset(slopes, b * y.row)
         for quad in range(first // FOUR, (last + FOUR - 1) // FOUR):
             word = mix(state + (np.uint64(quad) + ONE) * GOLDEN)
             for c in range(max(first, FOUR * quad), min(last, FOUR * quad + FOUR)):
