@@ -43,15 +43,12 @@ def robustness(
         from ..data.arrays import test_data
         from ..data.source import printable
         from ..plots import figure_format
-        from ..plots.style import styled
         from ..robustness import check_images, measure_robustness
         from ..runs.folder import data_of_runs, load_classifier
         from ..terminal.tables import print_robustness
 
         if out is not None:
             figure_format(out, "a figure", FIGURE_FORMATS)
-            with styled():  # fail before the work if matplotlib is missing
-                pass
         networks = {printable(path): load_classifier(path) for path in weights}
         testing = test_data(data_of_runs(weights, data))
         check_images(testing)

@@ -11,7 +11,7 @@ from rich.console import Console
 from ..files import replace_file
 from ..terminal.numbers import duration, percent
 from . import robustness
-from .figures import MISSING, draw, has_matplotlib
+from .figures import draw
 from .plan import Study
 from .results import read_results
 from .runner import Progress, StudyInterruptedError, planned, run_study
@@ -77,11 +77,7 @@ def show_study(
         measured = robustness.measure_runs(study, runs, seeds, out, samples=samples, announce=console.print)
         text += f"\n{robustness.markdown(study, runs, measured, seeds)}"
     replace_file(out / TABLE, text)
-    written = [TABLE]
-    if has_matplotlib():
-        written += draw(study, runs, seeds, out, partial=bool(note))
-    else:
-        console.print(MISSING, markup=False, soft_wrap=True)
+    written = [TABLE, *draw(study, runs, seeds, out, partial=bool(note))]
     console.print(text, markup=False, soft_wrap=True)
     places = ", ".join(os.fspath(out / name) for name in written)
     console.print(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -26,16 +25,10 @@ from .summary import runs_of
 if TYPE_CHECKING:
     import matplotlib.figure
 
-__all__ = ["MISSING", "draw", "has_matplotlib"]
+__all__ = ["draw"]
 
-MISSING = "figures are left out, they need matplotlib: pip install 'fastbp[plot]'"
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 LEARNT = 0.5  # accuracy; rows below would squeeze all others into one point, and get a number instead
-
-
-def has_matplotlib() -> bool:
-    """Tell whether figures can be drawn."""
-    return find_spec("matplotlib") is not None
 
 
 def draw(study: Study, runs: Mapping[str, Run], seeds: int, out: Path, *, partial: bool = False) -> list[str]:

@@ -373,10 +373,14 @@ def test_version():
     )
 
 
-def test_help_loads_nothing_heavy():
-    code = "import sys\nfrom fastbp import cli\ntry: cli.app(['--help'])\nfinally: print(sorted(sys.modules))"
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [("import fastbp", "'fastbp'"), ("from fastbp import cli; cli.app(['--help'])", "export")],
+)
+def test_import_and_help_load_nothing_heavy(code, shown):
+    code = f"import sys\ntry:\n    {code}\nfinally: print(sorted(sys.modules))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
-    assert "export" in printed
+    assert shown in printed
     for heavy in (
         "numba",
         "llvmlite",
@@ -384,6 +388,7 @@ def test_help_loads_nothing_heavy():
         "safetensors",
         "onnx",
         "matplotlib",
+        "PIL",
         "fastbp.training.trainer",
     ):
         assert f"'{heavy}'" not in printed

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import fastbp
 from fastbp.data.arrays import test_data as data_to_test
@@ -38,7 +39,6 @@ class Table:
 
 
 def pictures():
-    Image = pytest.importorskip("PIL.Image")
     return [Image.fromarray(image) for image in IMAGES]
 
 

@@ -3,7 +3,6 @@
 import io
 import re
 import struct
-import sys
 import zlib
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 from drawn_seven import seven
 from fastbp.digits.photos import LONGEST, read_digit, read_grey
 from fastbp.digits.preprocess import normalize
-from fastbp.errors import DataError, FastbpError
+from fastbp.errors import DataError
 
 ORIENTATION = 0x0112
 
@@ -189,9 +188,3 @@ def test_damage_anywhere_is_an_error_or_a_digit(here, suffix):
         (here / "x").write_bytes(bytes(damaged))
         found = outcome(here / "x")
         assert found == (28, 28) or (isinstance(found, str) and "\n" not in found)
-
-
-def test_without_pillow(here, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(FastbpError, match=r"pip install 'fastbp\[images\]'"):
-        read_digit(here / "x.png")

@@ -22,10 +22,9 @@ README, GUIDE = ROOT / "README.md", ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXTRAS = {
-    "draw": ("PIL",),
     "estimators": ("sklearn",),
     "export": ("onnx", "onnxruntime"),
-}  # beside matplotlib
+}
 
 pytestmark = pytest.mark.skipif(not GUIDE.is_dir(), reason="the guide is not beside the tests")
 
@@ -61,7 +60,7 @@ def run_python(text, names):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page(page, tmp_path, monkeypatch):
-    for module in ("matplotlib", *EXTRAS.get(page.stem, ())):
+    for module in EXTRAS.get(page.stem, ()):
         pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))

@@ -13,14 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 import clusters
-import naive
-
-pytest.importorskip("matplotlib")
-
 import fastbp
+import naive
 from fastbp import cli
 from fastbp.callbacks import EpochRecord
-from fastbp.errors import ConfigError, FastbpError, WeightsError
+from fastbp.errors import ConfigError, WeightsError
 from fastbp.evaluation.metrics import calibration
 from fastbp.network import Network
 from fastbp.plots import (
@@ -33,7 +30,6 @@ from fastbp.plots import (
     plot,
     reliability_figure,
     signals_figure,
-    style,
     weights_figure,
 )
 from fastbp.plots.labels import labels_of
@@ -331,14 +327,6 @@ def test_mistakes_are_one_line(here, monkeypatch, arguments, message):
     text = fastbp_plot(*arguments, code=2)
     assert re.fullmatch(r"fastbp: error: [^\n]+\n", text), text
     assert message in text
-
-
-def test_without_matplotlib_it_says_what_to_install(monkeypatch):
-    make_run("run")
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "plots need matplotlib: pip install 'fastbp[plot]'" in fastbp_plot("run", code=2)
-    with pytest.raises(FastbpError, match="plots need matplotlib"):
-        style.new_figure and confusion_figure(np.eye(3, dtype=np.int64))
 
 
 def test_pyplot_stays_out_unless_a_window_is_asked_for():

@@ -167,7 +167,6 @@ def test_json_of_several():
 
 
 def test_the_table_and_the_figure(here):
-    pytest.importorskip("matplotlib")
     arguments = ["robustness", "a.safetensors", "b.safetensors", "--data", "data.npz"]
     result = fastbp(*arguments, "--out", "curves.svg")
     assert result.exit_code == 0, result.output
@@ -227,14 +226,11 @@ def test_mistakes_are_one_line(arguments, message):
 
 
 def test_a_figure_of_nothing():
-    pytest.importorskip("matplotlib")
     with pytest.raises(ConfigError, match="no network is measured"):
         robustness_figure({})
 
 
 def test_a_figure_shows_the_mean_and_the_range():
-    pytest.importorskip("matplotlib")
-
     def flat(value):
         return Robustness(
             clean=value,

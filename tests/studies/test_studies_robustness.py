@@ -166,7 +166,6 @@ def test_the_table_has_means_over_seeds(here):
 
 
 def test_the_command_measures_and_draws(here):
-    pytest.importorskip("matplotlib")
     result = CliRunner().invoke(cli.app, ["study", "small.toml", "--out", "out", "--seeds", "1"])
     assert result.exit_code == 0, result.output
     table = (here / "out" / "table.md").read_text()

@@ -192,8 +192,8 @@ def expect(problem, rows):
     passes through up to six layers, with errors of random sign; 1e-12 of the array's largest derivative
     covers that, in the reference path too.
 
-    float32: fastbp/verify/rounding.py follows the variance that rounding gives to every number of the step, from the
-    pixels on; found must be within 8 standard deviations of what float64 gives, the exact values.
+    float32: fastbp/verify/rounding.py follows the variance that rounding gives to every number of the step,
+    from the pixels on; found must be within 8 standard deviations of what float64 gives, the exact values.
     """
     if problem.network.dtype == np.float64:
         exact = reference_outcome(problem, rows)

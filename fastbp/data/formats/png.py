@@ -2,8 +2,8 @@
 
 With parts, the folders are ``train/LABEL/*.png`` and ``test/LABEL/*.png``.
 
-Pixels are grey levels; colour becomes its luma (ITU-R BT.601). Needs Pillow, the extra
-``images``.
+Pixels are grey levels; colour becomes its luma (ITU-R BT.601). Pillow decodes
+them.
 """
 
 from __future__ import annotations
@@ -111,12 +111,10 @@ def decode(sources: Sequence[Callable[[], IO[bytes]]], place: Callable[[int], st
     ------
     DataError
         An image is damaged, transparent, too large, of another size than the first, or
-        has more than 8 bits; or Pillow is not installed.
+        has more than 8 bits.
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise DataError("images need Pillow: pip install 'fastbp[images]'") from error
+    from PIL import Image, UnidentifiedImageError
+
     values = np.empty((len(sources), 0, 0), np.uint8)
     with warnings.catch_warnings():
         # Pillow only warns if a header claims far too many pixels.

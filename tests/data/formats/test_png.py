@@ -1,6 +1,5 @@
 """Folders of PNG images: labels, grey levels, and what is said about images that do not fit."""
 
-import builtins
 import os
 import struct
 import zlib
@@ -105,19 +104,6 @@ def test_labels_out_of_range(tmp_path, rng):
 def test_a_folder_of_nothing(tmp_path):
     (tmp_path / "0").mkdir()
     assert "found no images in this folder" in message(tmp_path)
-
-
-def test_without_pillow(tmp_path, rng, monkeypatch):
-    fill(tmp_path, rng, ["0", "1"])
-    real = builtins.__import__
-
-    def missing(name, *rest):
-        if name == "PIL":
-            raise ImportError
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
-    assert "pip install 'fastbp[images]'" in message(tmp_path)
 
 
 @pytest.mark.parametrize("side", [10_000, 30_000])  # Pillow warns of the one, and raises at the other
