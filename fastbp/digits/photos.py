@@ -1,6 +1,4 @@
-"""Image files to digits: a drawing, a scan, or a photograph of paper. Pillow, an extra,
-reads them.
-"""
+"""Digits from image files: a drawing, a scan, or a photograph of paper."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.source import printable, reading
-from ..errors import DataError, FastbpError
+from ..errors import DataError
 from .preprocess import normalize, remove_paper
 
 if TYPE_CHECKING:
@@ -41,8 +39,6 @@ def read_digit(path: Path) -> NDArray[np.uint8]:
     ------
     DataError
         The file is missing, too large or not a readable image, or it shows no ink.
-    FastbpError
-        Pillow is not installed.
     """
     grey = read_grey(path)
     try:
@@ -64,13 +60,9 @@ def read_grey(path: Path) -> NDArray[np.float64]:
     ------
     DataError
         The file is missing, too large or not a readable image.
-    FastbpError
-        Pillow is not installed.
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise FastbpError("pictures need Pillow: pip install 'fastbp[images]'") from error
+    from PIL import Image, UnidentifiedImageError
+
     with reading(path):
         if not path.is_file():
             found = "is a folder" if path.is_dir() else "not a regular file" if path.exists() else "not found"

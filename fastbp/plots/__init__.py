@@ -1,7 +1,7 @@
 """Figures of runs, a module for each kind, in a common style; see ``fastbp plot``.
 
-matplotlib is an extra and is imported where a figure is made. Figures are objects of
-their own: pyplot, which keeps figures in a global list, comes in only to open a window.
+matplotlib is imported only when a figure is drawn. Figures are independent objects:
+pyplot, which keeps figures in a global list, is imported only to open a window.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from .mistakes import mistakes_figure
 from .page import before_and_after, initial_network, page_html
 from .reliability import reliability_figure
 from .signals import signals_figure
-from .style import FORMATS, render, styled
+from .style import FORMATS, render
 from .weights import weights_figure
 
 if TYPE_CHECKING:
@@ -68,13 +68,10 @@ def plot(
     Raises
     ------
     FastbpError
-        A file is missing, damaged or cannot be written, matplotlib is not installed, or
-        there is no screen.
+        A file is missing, damaged or cannot be written, or there is no screen.
     """
     _check_request(runs, kind)
     target = None if show and out is None else _target(runs, kind, out)
-    with styled():  # is there a matplotlib, before work is put in?
-        pass
     if show:
         _check_screen(kind)
     if kind == "page":

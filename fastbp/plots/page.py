@@ -66,8 +66,7 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     Raises
     ------
     FastbpError
-        A file of the run or the data is missing or damaged, or matplotlib is not
-        installed.
+        A file of the run or the data is missing or damaged.
     """
     folder = Path(folder)
     run = read_run(folder)

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FastbpError
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -56,17 +54,9 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Apply the style over matplotlib's defaults, as context manager or decorator.
+    """Apply the style over matplotlib's defaults, as context manager or decorator."""
+    from matplotlib import rc_context, rcParamsDefault
 
-    Raises
-    ------
-    FastbpError
-        matplotlib is not installed.
-    """
-    try:
-        from matplotlib import rc_context, rcParamsDefault
-    except ImportError as error:
-        raise FastbpError("plots need matplotlib: pip install 'fastbp[plot]'") from error
     # The backend stays: setting it would import pyplot, or close open figures.
     defaults = {key: value for key, value in rcParamsDefault.items() if not key.startswith("backend")}
     with rc_context({**defaults, **STYLE}):  # type: ignore[dict-item, unused-ignore]
