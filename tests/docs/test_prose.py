@@ -143,3 +143,13 @@ def test_the_architecture_lists_the_package_in_import_order():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = page.partition("| in `fastbp/`")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [r for r in order if not r.startswith("__")]
+
+
+def test_the_ledger_names_kernels_that_exist():
+    kernels = ROOT / "kernels" / "fastbp_kernels"
+    table = (ROOT / "kernels" / "README.md").read_text(encoding="utf-8").partition("## Kernels")[2]
+    named = re.findall(r"^\| `(\w+)\.(\w+)`", table.partition("\n## ")[0], re.MULTILINE)
+    assert len(named) > 20
+    for module, name in named:
+        text = (kernels / f"{module}.py").read_text(encoding="utf-8")
+        assert re.search(rf"^def {name}\(", text, re.MULTILINE), f"{module}.{name}"
