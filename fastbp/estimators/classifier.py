@@ -27,57 +27,99 @@ __all__ = ["MLPClassifier"]
 
 
 class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
-    """Multilayer perceptron that tells classes apart, trained by the compiled kernels.
+    """Multilayer perceptron for classification, trained by the compiled kernels.
 
-    Parameters have scikit-learn's names and defaults where they mean the same. Two classes have one logistic
-    output, more of them softmax; y may be (N, C) of 0 and 1 too, labels of which any number may apply.
+    Parameters have scikit-learn's names and defaults where they mean the same. Two
+    classes have one logistic output, more classes softmax outputs. y may also have the
+    shape (N, C) and hold 0 and 1: labels of which any number may apply.
 
     Parameters
     ----------
-    hidden_layer_sizes : units of each hidden layer, each >= 1; none is a softmax regression
-    activation : of hidden units: ``"relu"``, ``"tanh"``, ``"logistic"``, ``"identity"``, and the other
-        names in `fastbp.reference.activations.ACTIVATIONS`
-    solver : ``"adam"``, ``"sgd"`` or ``"rmsprop"``; ``"lbfgs"`` for a few hundred samples, by SciPy
-    alpha : L2 penalty, >= 0; a mini-batch of B samples adds ``alpha / (2 B) sum(w**2)`` to its mean loss
-    init : how weights start, a name in `fastbp.recipe.initializers.SCHEMES`
-    batch_size : samples of a mini-batch, >= 1; ``"auto"`` is min(200, samples)
-    learning_rate : of ``"sgd"``: ``"constant"``; ``"invscaling"``, by ``(updates + 1)**-power_t``; or
-        ``"adaptive"``: divided by 5 whenever the fit would otherwise have converged, until it is 1e-6
-    learning_rate_init : rate of the first update, > 0
-    power_t : of ``"invscaling"``, >= 0
-    schedule : how the rate goes on with any solver, as in `fastbp.recipe.schedules.learning_rates`; None for
-        ``learning_rate``
-    max_iter : epochs, >= 1
-    shuffle : visit the samples in another order each epoch
-    random_state : seed of weights, split and shuffles
-    tol : by how much the loss (the score, with ``early_stopping``) must improve to count, >= 0
-    verbose : print a line an epoch
-    warm_start : go on from the weights of the last fit
-    momentum, nesterovs_momentum : of ``"sgd"``, 0 <= momentum < 1
-    early_stopping : keep samples back, or take those given to ``fit``; keep the weights that are best on them
-    validation_fraction : part of the samples that is kept back, the same of each class, 0 < part < 1
-    beta_1, beta_2, epsilon : of ``"adam"``
-    n_iter_no_change : epochs without such an improvement that are borne, >= 1; falls on plateaus restart it
-    max_fun : of ``"lbfgs"``: most evaluations of the loss
-    dropout : part of the hidden units that each step leaves out, 0 <= dropout < 1
-    label_smoothing : part of each label's probability that is spread over all classes, below 1
-    class_weight : weights by class, ``"balanced"``, or None for 1
-    n_threads : of the kernels, or ``"auto"``; the weights have the same bits for any number
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer, each >= 1; empty for softmax regression.
+    activation : str, default="relu"
+        Activation function of the hidden layers: ``"relu"``, ``"tanh"``,
+        ``"logistic"``, ``"identity"`` or another name in
+        `fastbp.reference.activations.ACTIVATIONS`.
+    solver : {"adam", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer. ``"lbfgs"``, by SciPy, suits a few hundred samples.
+    alpha : float, default=0.0001
+        L2 penalty, >= 0: a mini-batch of B samples adds ``alpha / (2 B) sum(w**2)`` to
+        its mean loss.
+    init : str, default="xavier-uniform"
+        Weight initialisation, a name in `fastbp.recipe.initializers.SCHEMES`.
+    batch_size : int or "auto", default="auto"
+        Samples of a mini-batch, >= 1; ``"auto"`` is ``min(200, samples)``.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        Learning-rate schedule of ``"sgd"``. ``"invscaling"`` multiplies by
+        ``(updates + 1)**-power_t``. ``"adaptive"`` divides by 5 whenever the fit would
+        otherwise have converged, until the learning rate is 1e-6.
+    learning_rate_init : float, default=0.001
+        Initial learning rate, > 0.
+    power_t : float, default=0.5
+        Exponent of ``"invscaling"``, >= 0.
+    schedule : str or None, default=None
+        Learning-rate schedule for any solver except ``"lbfgs"``, a name in
+        `fastbp.recipe.schedules` with its numbers; None for ``learning_rate``.
+    max_iter : int, default=200
+        Largest number of epochs, >= 1.
+    shuffle : bool, default=True
+        Visit the samples in another order in each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Random seed of weights, validation split, shuffles and dropout.
+    tol : float, default=0.0001
+        Smallest improvement that counts, >= 0: of the training loss, or with
+        ``early_stopping`` of the validation score.
+    verbose : bool, default=False
+        Print one line per epoch.
+    warm_start : bool, default=False
+        Start from the weights of the previous fit.
+    momentum : float, default=0.9
+        Momentum of ``"sgd"``, 0 <= momentum < 1.
+    nesterovs_momentum : bool, default=True
+        Use Nesterov's momentum.
+    early_stopping : bool, default=False
+        Hold out validation samples, or use those given to ``fit``; stop when their
+        score no longer improves, and keep the best weights.
+    validation_fraction : float, default=0.1
+        Fraction of the samples that is held out, 0 < fraction < 1; the
+        split is stratified.
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+        Decay rates of the moments and numerical constant of ``"adam"``.
+    n_iter_no_change : int, default=10
+        Patience: epochs in a row without such an improvement, >= 1.
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by ``"lbfgs"``.
+    dropout : float, default=0.0
+        Dropout rate of the hidden layers, 0 <= dropout < 1.
+    label_smoothing : float, default=0.0
+        Part of each label's probability that is spread over all classes, below 1.
+    class_weight : mapping, "balanced" or None, default=None
+        Class weights; ``"balanced"`` makes all classes count the same.
+    n_threads : int or "auto", default="auto"
+        Threads of the kernels; ``"auto"`` measures which number is fastest. The weights
+        have the same bits for any number.
 
     Attributes
     ----------
-    classes_ : (C,)
-    coefs_, intercepts_ : views of the weights, (D, H) and (H,) for each layer
-    network_ : `fastbp.Network`
-    loss_, best_loss_, loss_curve_ : training loss, in nats, without the penalty: of the last epoch, the
-        best, all
-    validation_scores_, best_validation_score_ : accuracies, with ``early_stopping``
-    n_iter_, n_layers_, n_outputs_, out_activation_, t_ : as scikit-learn's
+    classes_ : array of shape (C,)
+        The classes, in the order of the outputs.
+    coefs_, intercepts_ : list of arrays
+        Views of the weights, (D, H), and biases, (H,), of each layer.
+    network_ : Network
+        The trained network, a `fastbp.Network`.
+    loss_, best_loss_, loss_curve_ : float, float, list of float
+        Training loss in nats per sample, without the penalty: of the last
+        epoch, the best, of each epoch.
+    validation_scores_, best_validation_score_ : list of float, float
+        Accuracies on the validation samples, with ``early_stopping``.
+    n_iter_, n_layers_, n_outputs_, out_activation_, t_
+        As in scikit-learn.
 
     Notes
     -----
-    float32 data are trained in float32, all others in float64. Sparse matrices are taken; their zeros cost
-    nothing in the first layer, but they are made dense in memory.
+    float32 data are trained in float32, all others in float64. Sparse matrices are
+    converted to dense ones in memory; their zeros cost nothing in the first layer.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -162,15 +204,25 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         y_val: ArrayLike | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> MLPClassifier:
-        """Train.
+        """Fit the network to samples and labels.
 
         Parameters
         ----------
-        X : (N, D), dense or sparse
-        y : (N,), labels of any kind; or (N, C), 1 for each label that applies
-        sample_weight : (N,), factors of each sample's loss; only their proportions count
-        X_val, y_val : samples for validation, with ``early_stopping``, in place of a part of X
-        callbacks : `fastbp.Callback`, told about every epoch
+        X : array or sparse matrix of shape (N, D)
+            Samples.
+        y : array of shape (N,) or (N, C)
+            Labels of any kind; or 1 for each label that applies, otherwise 0.
+        sample_weight : array of shape (N,), optional
+            Factor of the loss of each sample; only the proportions count.
+        X_val, y_val : arrays, optional
+            Validation samples for ``early_stopping``, instead of a fraction of X.
+        callbacks : sequence of Callback
+            Called after each epoch and about ten times a second.
+
+        Returns
+        -------
+        MLPClassifier
+            The fitted estimator.
         """
         samples, labels = self._check(X, y, reset=True)
         if not self.warm_start or not hasattr(self, "network_"):
@@ -201,11 +253,23 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> MLPClassifier:
-        """Train one epoch on these samples, and go on from where the last call left the weights.
+        """Train one epoch on these samples, starting from the current weights.
 
         Parameters
         ----------
-        classes : all classes there will be; needed in the first call only
+        X : array or sparse matrix of shape (N, D)
+            Samples.
+        y : array of shape (N,) or (N, C)
+            Labels.
+        classes : array of shape (C,)
+            All classes that will occur; needed in the first call only.
+        sample_weight : array of shape (N,), optional
+            Factor of the loss of each sample.
+
+        Returns
+        -------
+        MLPClassifier
+            The estimator.
         """
         self._check_partial()
         first = not hasattr(self, "network_")
@@ -228,7 +292,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return self
 
     def predict(self, X: ArrayLike) -> Any:
-        """Return the likeliest class of each sample, (N,); or which labels are likelier than not, (N, C)."""
+        """Return the most probable class of each sample, (N,).
+
+        Of several labels per sample, return 1 for those with a probability above one
+        half, (N, C).
+        """
         logits = self._logits(X)
         if self.out_activation_ == "softmax":
             return np.asarray(self.classes_[np.argmax(logits, axis=1)])
@@ -241,7 +309,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return self._both(logits, answers) if self._is_binary else np.asarray(answers(logits))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Return logarithms of probabilities, (N, C), also of those that are 0 when rounded."""
+        """Return logarithms of probabilities, (N, C), finite where a probability rounds to 0."""
         logits = self._logits(X)
         if self.out_activation_ == "softmax":
             shifted = logits - logits.max(axis=1, keepdims=True)

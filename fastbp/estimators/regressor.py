@@ -24,54 +24,92 @@ __all__ = ["MLPRegressor"]
 
 
 class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
-    """Multilayer perceptron that fits values by least squares, trained by the compiled kernels.
+    """Multilayer perceptron for regression by least squares, trained by the kernels.
 
     Parameters have scikit-learn's names and defaults where they mean the same.
 
     Parameters
     ----------
-    hidden_layer_sizes : units of each hidden layer, each >= 1; none is a linear regression
-    activation : of hidden units: ``"relu"``, ``"tanh"``, ``"logistic"``, ``"identity"``, and the other
-        names in `fastbp.reference.activations.ACTIVATIONS`
-    loss : ``"squared_error"``, the only one
-    solver : ``"adam"``, ``"sgd"`` or ``"rmsprop"``; ``"lbfgs"`` for a few hundred samples, by SciPy
-    alpha : L2 penalty, >= 0; a mini-batch of B samples adds ``alpha / (2 B) sum(w**2)`` to its mean loss
-    init : how weights start, a name in `fastbp.recipe.initializers.SCHEMES`
-    batch_size : samples of a mini-batch, >= 1; ``"auto"`` is min(200, samples)
-    learning_rate : of ``"sgd"``: ``"constant"``; ``"invscaling"``, by ``(updates + 1)**-power_t``; or
-        ``"adaptive"``: divided by 5 whenever the fit would otherwise have converged, until it is 1e-6
-    learning_rate_init : rate of the first update, > 0
-    power_t : of ``"invscaling"``, >= 0
-    schedule : how the rate goes on with any solver, as in `fastbp.recipe.schedules.learning_rates`; None for
-        ``learning_rate``
-    max_iter : epochs, >= 1
-    shuffle : visit the samples in another order each epoch
-    random_state : seed of weights, split and shuffles
-    tol : by how much the loss (the score, with ``early_stopping``) must improve to count, >= 0
-    verbose : print a line an epoch
-    warm_start : go on from the weights of the last fit
-    momentum, nesterovs_momentum : of ``"sgd"``, 0 <= momentum < 1
-    early_stopping : keep samples back, or take those given to ``fit``; keep the weights that are best on them
-    validation_fraction : part of the samples that is kept back, 0 < part < 1
-    beta_1, beta_2, epsilon : of ``"adam"``
-    n_iter_no_change : epochs without such an improvement that are borne, >= 1; falls on plateaus restart it
-    max_fun : of ``"lbfgs"``: most evaluations of the loss
-    dropout : part of the hidden units that each step leaves out, 0 <= dropout < 1
-    n_threads : of the kernels, or ``"auto"``; the weights have the same bits for any number
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer, each >= 1; empty for linear regression.
+    activation : str, default="relu"
+        Activation function of the hidden layers: ``"relu"``, ``"tanh"``,
+        ``"logistic"``, ``"identity"`` or another name in
+        `fastbp.reference.activations.ACTIVATIONS`.
+    loss : {"squared_error"}, default="squared_error"
+        The only loss.
+    solver : {"adam", "sgd", "rmsprop", "lbfgs"}, default="adam"
+        Optimizer. ``"lbfgs"``, by SciPy, suits a few hundred samples.
+    alpha : float, default=0.0001
+        L2 penalty, >= 0: a mini-batch of B samples adds ``alpha / (2 B) sum(w**2)`` to
+        its mean loss.
+    init : str, default="xavier-uniform"
+        Weight initialisation, a name in `fastbp.recipe.initializers.SCHEMES`.
+    batch_size : int or "auto", default="auto"
+        Samples of a mini-batch, >= 1; ``"auto"`` is ``min(200, samples)``.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        Learning-rate schedule of ``"sgd"``. ``"invscaling"`` multiplies by
+        ``(updates + 1)**-power_t``. ``"adaptive"`` divides by 5 whenever the fit would
+        otherwise have converged, until the learning rate is 1e-6.
+    learning_rate_init : float, default=0.001
+        Initial learning rate, > 0.
+    power_t : float, default=0.5
+        Exponent of ``"invscaling"``, >= 0.
+    schedule : str or None, default=None
+        Learning-rate schedule for any solver except ``"lbfgs"``, a name in
+        `fastbp.recipe.schedules` with its numbers; None for ``learning_rate``.
+    max_iter : int, default=200
+        Largest number of epochs, >= 1.
+    shuffle : bool, default=True
+        Visit the samples in another order in each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Random seed of weights, validation split, shuffles and dropout.
+    tol : float, default=0.0001
+        Smallest improvement that counts, >= 0: of the training loss, or with
+        ``early_stopping`` of the validation score.
+    verbose : bool, default=False
+        Print one line per epoch.
+    warm_start : bool, default=False
+        Start from the weights of the previous fit.
+    momentum : float, default=0.9
+        Momentum of ``"sgd"``, 0 <= momentum < 1.
+    nesterovs_momentum : bool, default=True
+        Use Nesterov's momentum.
+    early_stopping : bool, default=False
+        Hold out validation samples, or use those given to ``fit``; stop when their
+        score no longer improves, and keep the best weights.
+    validation_fraction : float, default=0.1
+        Fraction of the samples that is held out, 0 < fraction < 1.
+    beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+        Decay rates of the moments and numerical constant of ``"adam"``.
+    n_iter_no_change : int, default=10
+        Patience: epochs in a row without such an improvement, >= 1.
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by ``"lbfgs"``.
+    dropout : float, default=0.0
+        Dropout rate of the hidden layers, 0 <= dropout < 1.
+    n_threads : int or "auto", default="auto"
+        Threads of the kernels; ``"auto"`` measures which number is fastest. The weights
+        have the same bits for any number.
 
     Attributes
     ----------
-    coefs_, intercepts_ : views of the weights, (D, H) and (H,) for each layer
-    network_ : `fastbp.Network`
-    loss_, best_loss_, loss_curve_ : training loss, half the mean squared error, without the penalty: of the
-        last epoch, the best, all
-    validation_scores_, best_validation_score_ : coefficients of determination, with ``early_stopping``
-    n_iter_, n_layers_, n_outputs_, out_activation_, t_ : as scikit-learn's
+    coefs_, intercepts_ : list of arrays
+        Views of the weights, (D, H), and biases, (H,), of each layer.
+    network_ : Network
+        The trained network, a `fastbp.Network`.
+    loss_, best_loss_, loss_curve_ : float, float, list of float
+        Training loss, half the mean squared error, without the penalty: of the last
+        epoch, the best, of each epoch.
+    validation_scores_, best_validation_score_ : list of float, float
+        Coefficients of determination on the validation samples, with ``early_stopping``.
+    n_iter_, n_layers_, n_outputs_, out_activation_, t_
+        As in scikit-learn.
 
     Notes
     -----
-    float32 data are trained in float32, all others in float64. Sparse matrices are taken; their zeros cost
-    nothing in the first layer, but they are made dense in memory.
+    float32 data are trained in float32, all others in float64. Sparse matrices are
+    converted to dense ones in memory; their zeros cost nothing in the first layer.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -153,15 +191,26 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         y_val: ArrayLike | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> MLPRegressor:
-        """Train.
+        """Fit the network to samples and values.
 
         Parameters
         ----------
-        X : (N, D), dense or sparse
-        y : (N,), or (N, K) for K values at once
-        sample_weight : (N,), factors of each sample's loss; only their proportions count
-        X_val, y_val : samples for validation, with ``early_stopping``, in place of a part of X
-        callbacks : `fastbp.Callback`, told about every epoch; their losses are sums over the K values
+        X : array or sparse matrix of shape (N, D)
+            Samples.
+        y : array of shape (N,) or (N, K)
+            Values, K of them per sample.
+        sample_weight : array of shape (N,), optional
+            Factor of the loss of each sample; only the proportions count.
+        X_val, y_val : arrays, optional
+            Validation samples for ``early_stopping``, instead of a fraction of X.
+        callbacks : sequence of Callback
+            Called after each epoch and about ten times a second. Losses are sums
+            over the K values.
+
+        Returns
+        -------
+        MLPRegressor
+            The fitted estimator.
         """
         samples, values = self._check(X, y, reset=True)
         if not self.warm_start or not hasattr(self, "network_"):
@@ -181,7 +230,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     @available_if(lambda self: self._check_solver())  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> MLPRegressor:
-        """Train one epoch on these samples, and go on from where the last call left the weights."""
+        """Train one epoch on these samples, starting from the current weights."""
         self._check_partial()
         first = not hasattr(self, "network_")
         samples, values = self._check(X, y, reset=first)
