@@ -1,9 +1,10 @@
-"""Studies: grids of runs over seeds, described by a TOML file, restartable, with a table and figures.
+"""Studies: grids of runs over random seeds, with a table and figures; can be resumed.
 
-``plan.py`` reads the file, ``runner.py`` makes the runs that are missing, ``results.py`` keeps one line a
-run, ``summary.py`` holds the runs against the report's figures, ``figures.py`` draws them,
-``robustness.py`` measures their weights where a figure asks for it. The studies that ship are the ``.toml``
-files beside this one: another one is another file.
+A TOML file describes a study; those of the package are in this folder. ``plan.py``
+reads the file, ``runner.py`` runs what is missing, ``results.py`` stores a line per
+run, ``summary.py`` compares the results with those of the report, ``figures.py`` draws
+them, ``robustness.py`` measures robustness if a figure needs it, and ``command.py``
+prints and writes all of it.
 """
 
 from __future__ import annotations

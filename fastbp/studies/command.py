@@ -1,8 +1,9 @@
-"""A study on the screen and on the disk: a line a run, then the table and the figures."""
+"""``fastbp study``: run a study, print progress, write its table and figures."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -13,7 +14,7 @@ from ..terminal.numbers import duration, percent
 from . import robustness
 from .figures import draw
 from .plan import Study
-from .results import read_results
+from .results import RESULTS, Run, read_results
 from .runner import Progress, StudyInterruptedError, planned, run_study
 from .summary import markdown
 
@@ -25,22 +26,49 @@ TABLE = "table.md"
 def show_study(
     console: Console, study: Study, out: Path, *, seeds: int | None, epochs: int | None, quick: bool
 ) -> None:
-    """Run what is missing, and write ``table.md`` and the figures into ``out``."""
-    note = ""
+    """Run what is missing of a study, and write ``table.md`` and figures into ``out``.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    study
+        The study.
+    out
+        Folder of the study.
+    seeds, epochs
+        Number of random seeds and epochs of a usual run; None for those of the study.
+    quick
+        Use the few seeds and epochs of a first look.
+    """
     seeds = seeds or (study.quick_seeds if quick else study.seeds)
     wanted = study.quick_epochs if quick else epochs
+    note = ""
     if wanted is not None and wanted != study.epochs:
         note = (
             f"{'Quick look' if quick else 'Not the full study'}: {wanted} of {study.epochs} epochs, seeds: "
-            f"{seeds}. Its figures are not those of the full study, and the report's are beside them for "
-            "their place only."
+            f"{seeds}. The results differ from those of the full study: do not compare them with the report."
         )
         study = study.scaled(wanted)
-    console.print(
-        f"{study.title}: {len(planned(study, seeds))} runs, into {out}", markup=False, soft_wrap=True
-    )
+    _print(console, f"{study.title}: {len(planned(study, seeds))} runs, into {out}")
     if note:
-        console.print(note, markup=False, soft_wrap=True)
+        _print(console, note)
+    began = perf_counter()
+    runs = _run(console, study, out, seeds)
+    text = markdown(study, runs, seeds, note=note)
+    if any(figure.kind == robustness.KIND for figure in study.figures):
+        samples = robustness.QUICK_SAMPLES if quick else None
+        measured = robustness.measure_runs(study, runs, seeds, out, samples=samples, announce=console.print)
+        text += f"\n{robustness.markdown(study, runs, measured, seeds)}"
+    replace_file(out / TABLE, text)
+    written = [RESULTS, TABLE, *draw(study, runs, seeds, out, partial=bool(note))]
+    _print(console, text)
+    places = ", ".join(os.fspath(out / name) for name in written)
+    _print(console, f"done in {duration(perf_counter() - began)}; written: {places}")
+
+
+def _run(console: Console, study: Study, out: Path, seeds: int) -> Mapping[str, Run]:
+    """Run what is missing, with a line for each run and the time left."""
     began, first = perf_counter(), 0
 
     def announce(progress: Progress) -> None:
@@ -48,38 +76,22 @@ def show_study(
         first = first or progress.done - 1
         spent = perf_counter() - began
         left = spent / (progress.done - first) * (progress.total - progress.done)
-        console.print(
+        _print(
+            console,
             f"[{progress.done}/{progress.total}] {progress.name}: {percent(progress.run.test_accuracy)}, "
             f"{progress.run.epochs} epochs, {progress.run.wall_seconds:.1f} s; {duration(left)} left",
-            markup=False,
-            soft_wrap=True,
         )
 
     try:
         runs = run_study(study, out, seeds=seeds, announce=announce)
     except StudyInterruptedError:
-        console.print(
-            f"interrupted; what is done is kept in {out}, the same command goes on",
-            markup=False,
-            soft_wrap=True,
-        )
+        _print(console, f"interrupted; completed runs are kept in {out}: the same command continues")
         raise
     others = len(read_results(out)) - len(runs)
     if others > 0:
-        console.print(
-            f"results.csv also holds {others} runs of other cells or seeds; they are in no table",
-            markup=False,
-            soft_wrap=True,
-        )
-    text = markdown(study, runs, seeds, note=note)
-    if any(figure.kind == robustness.KIND for figure in study.figures):
-        samples = robustness.QUICK_SAMPLES if quick else None
-        measured = robustness.measure_runs(study, runs, seeds, out, samples=samples, announce=console.print)
-        text += f"\n{robustness.markdown(study, runs, measured, seeds)}"
-    replace_file(out / TABLE, text)
-    written = [TABLE, *draw(study, runs, seeds, out, partial=bool(note))]
+        _print(console, f"{RESULTS} also holds {others} runs of other cells or seeds; no table shows them")
+    return runs
+
+
+def _print(console: Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
-    places = ", ".join(os.fspath(out / name) for name in written)
-    console.print(
-        f"done in {duration(perf_counter() - began)}; written: {places}", markup=False, soft_wrap=True
-    )

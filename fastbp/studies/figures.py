@@ -1,4 +1,4 @@
-"""The figures of a study: SVG, readable in grey print and without telling red from green."""
+"""The figures of a study, as SVG, for grey print and colour-blind readers too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import load_training
-from ..errors import DataError
 from ..files import replace_file
 from ..plots.robustness import robustness_figure
 from ..plots.signals import measure_signals
@@ -28,13 +27,32 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-LEARNT = 0.5  # accuracy; rows below would squeeze all others into one point, and get a number instead
+# Accuracy. Rows below would squeeze the others into one point; they get a number
+# instead.
+LEARNT = 0.5
 
 
 def draw(study: Study, runs: Mapping[str, Run], seeds: int, out: Path, *, partial: bool = False) -> list[str]:
-    """Draw every figure of the study into ``out``; return the names of the files.
+    """Draw all figures of a study into a folder.
 
-    The report's figures are left out of a study that is ``partial``: they come from many more epochs.
+    Parameters
+    ----------
+    study
+        The study.
+    runs
+        Its completed runs, by key.
+    seeds
+        Number of random seeds.
+    out
+        Folder for the figures.
+    partial
+        The study is not complete: leave out the results of the report, which come from
+        many more epochs.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
     """
     written = []
     for figure in study.figures:
@@ -57,7 +75,7 @@ def draw(study: Study, runs: Mapping[str, Run], seeds: int, out: Path, *, partia
 
 
 def _look(number: int) -> dict[str, Any]:
-    """Return colour, dashes and marker; no two of the first 35 share all three, nor two of them in grey."""
+    """Return colour, dashes and marker: 35 combinations that also differ in grey."""
     return {
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": DASHES[number % len(DASHES)],
@@ -68,7 +86,7 @@ def _look(number: int) -> dict[str, Any]:
 def _cells(
     _figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
-    """A row for each cell: every seed, their mean, and the report's mean."""
+    """Draw a row for each cell: every seed, their mean, and the mean of the report."""
     rows = sum(len(table.cells) for table in tables)
     picture = new_figure(7.2, 1.4 + 0.28 * rows + 0.5 * len(tables))
     heights = [len(table.cells) + 1 for table in tables]
@@ -101,7 +119,7 @@ def _cells_of(axis: Any, table: Table, found: list[list[Run]]) -> None:
             axis.plot([mean], [row], "|", color=COLOURS[0], markersize=13, markeredgewidth=2, label="mean")
         if isinstance(cell.report, tuple):
             place = [100 * fmean(cell.report)]
-            axis.plot(place, [row], "D", color=COLOURS[1], fillstyle="none", label="the report's mean")
+            axis.plot(place, [row], "D", color=COLOURS[1], fillstyle="none", label="mean of the report")
     axis.set_yticks(
         range(len(values)),
         [
@@ -115,7 +133,9 @@ def _cells_of(axis: Any, table: Table, found: list[list[Run]]) -> None:
 def _curve(
     figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
-    """A line for each table over a setting, its seeds as dots; the report's figures as crosses."""
+    """Draw accuracy over a setting: tables as lines, seeds as dots, the report as
+    crosses.
+    """
     picture = new_figure(7.2, 4.8)
     axis = picture.subplots()
     for number, table in enumerate(tables):
@@ -155,7 +175,7 @@ def _x(cell: Cell, figure: Figure) -> float:
 def _history(
     _figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, out: Path
 ) -> matplotlib.figure.Figure | None:
-    """Training and validation loss of the longest cell, first seed; where the other cells' runs ended."""
+    """Draw the loss of the longest cell, for seed 0, and where other cells stopped."""
     cells = [cell for table in tables for cell in table.cells]
     longest = max(cells, key=lambda cell: max((run.epochs for run in runs_of(cell, runs, seeds)), default=0))
     folder = find_folder(out, key_of(longest.for_seed(0)))
@@ -185,7 +205,7 @@ def _history(
 def _signals(
     _figure: Figure, tables: list[Table], _runs: Mapping[str, Run], _seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
-    """Root mean square of activations and gradients at the start, layer by layer."""
+    """Draw the rms of activations and gradients before training, layer by layer."""
     from matplotlib.ticker import MaxNLocator
 
     cells = [cell for table in tables for cell in table.cells]
@@ -210,11 +230,12 @@ def _signals(
 
 
 def _measure(cell: Cell) -> tuple[list[float], list[float]]:
-    """Return root mean squares at the start, layer by layer; NaN for 0, which no logarithmic axis shows."""
+    """Return the rms before training, layer by layer; NaN for 0 on a
+    logarithmic axis.
+    """
     training, _ = load_training(cell.settings.data)
-    if training.labels is None:
-        raise DataError(f"{training.name}: has no labels, which signals needs")
-    passing, back = measure_signals(new_network(cell.settings, training), training.images, training.labels)
+    labels = training.labels_for("a figure of signals")
+    passing, back = measure_signals(new_network(cell.settings, training), training.images, labels)
     activations, gradients = ([spread.rms or float("nan") for spread in side] for side in (passing, back))
     return activations, gradients
 
@@ -222,7 +243,7 @@ def _measure(cell: Cell) -> tuple[list[float], list[float]]:
 def _robustness(
     _figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, out: Path
 ) -> matplotlib.figure.Figure | None:
-    """Accuracy over each distortion, a line a cell, in a band from its lowest to its highest run."""
+    """Draw accuracy over each distortion: a line per cell, a band over its runs."""
     measured = read_measured(out)
     lines = {
         cell.name: [measured[run.key].robustness for run in runs_of(cell, runs, seeds) if run.key in measured]

@@ -1,4 +1,6 @@
-"""What a study consists of: tables of cells, each a `Settings` without its seed, and the report's figures."""
+"""The plan of a study: tables of cells, which are `Settings` with results of the
+report.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +36,12 @@ _FIGURE = {"name", "kind", "title", "tables", "x"}
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One row of a table: a configuration that is run once a seed."""
+    """A row of a table: a configuration that runs once per seed."""
 
     name: str
-    settings: Settings  # of seed 0, one thread
-    report: tuple[float, ...] | str | None  # the report's accuracies, or what stands there instead
-    report_epoch: int | None  # at which the report's run ended early
+    settings: Settings  # with seed 0 and one thread
+    report: tuple[float, ...] | str | None  # accuracies of the report, or a text
+    report_epoch: int | None  # epoch at which the run of the report stopped early
 
     def for_seed(self, seed: int) -> Settings:
         """Return the settings of one run."""
@@ -48,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Cells that belong side by side."""
+    """Cells to compare."""
 
     title: str
     note: str
@@ -57,7 +59,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """What to draw: a kind of `FIGURES`, of the tables with these numbers (from 1)."""
+    """A figure: a kind of `FIGURES`, of the tables with these numbers (from 1)."""
 
     name: str
     kind: str
@@ -68,23 +70,23 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A grid of runs, and what they are to answer."""
+    """A grid of runs, and the question that it answers."""
 
     name: str
     title: str
-    section: str  # of the report, empty for none
+    section: str  # section of the report; may be empty
     question: str
     seeds: int
     quick_epochs: int
     quick_seeds: int
-    epochs: int  # of the shared settings; what ``scaled`` measures by
+    epochs: int  # epochs of the shared settings, the measure of ``scaled``
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...]
 
     def scaled(self, epochs: int) -> Study:
-        """Return the study with every cell's epochs multiplied by epochs / `Study.epochs`, at least 1 each.
+        """Return the study with the epochs of each cell scaled, at least 1.
 
-        Cells that have more epochs than others keep their proportion to them.
+        The factor is ``epochs / Study.epochs``: longer cells stay longer in proportion.
         """
         if epochs < 1:
             raise ConfigError(f"epochs is {epochs}; expected 1 or more")
@@ -98,16 +100,17 @@ class Study:
 
 
 def available() -> dict[str, Path]:
-    """Return the studies that ship, by name."""
+    """Return the studies of the package, by name."""
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
 def read_study(name: str) -> Study:
-    """Read a study that ships, or a TOML file of one's own.
+    """Read a study of the package, or a TOML file.
 
     Raises
     ------
-    ConfigError : there is none of this name, or the file is not a study's
+    ConfigError
+        There is no study of this name, or the file is not a valid study.
     """
     shipped = available()
     path = shipped.get(name) or Path(name)
@@ -133,13 +136,13 @@ def _study(name: str, values: Mapping[str, Any], folder: Path | None) -> Study:
         for n, table in enumerate(_tables("tables", values), start=1)
     )
     if not tables:
-        raise ConfigError("has no tables; expected [[tables]], each with [[tables.cells]]")
+        raise ConfigError("has no tables; expected [[tables]] with [[tables.cells]]")
     epochs = Settings.from_mapping(shared).epochs
     if epochs < 1:
         raise ConfigError(f"epochs is {epochs}; expected 1 or more for a study")
     figures = tuple(_figure(figure, len(tables)) for figure in _tables("figures", values))
     if len({figure.name for figure in figures}) < len(figures):
-        raise ConfigError("two figures have the same name")
+        raise ConfigError("two figures have the same name; expected different names")
     return Study(
         name=name,
         title=_text("title", values.get("title", name)),
@@ -159,11 +162,11 @@ def _table(place: str, values: Mapping[str, Any], shared: Mapping[str, Any], fol
     settings = {**shared, **_mapping(f"settings of {place}", values.get("settings", {}))}
     cells = tuple(_cell(place, cell, settings, folder) for cell in _tables("cells", values))
     if not cells:
-        raise ConfigError(f"{place} has no cells")
+        raise ConfigError(f"{place} has no cells; expected [[tables.cells]]")
     names = [cell.name for cell in cells]
     for cell in names:
         if names.count(cell) > 1:
-            raise ConfigError(f"{place} has two cells {cell!r}")
+            raise ConfigError(f"{place} has two cells {cell!r}; expected different names")
     return Table(
         title=_text("title", values.get("title", place)),
         note=_text("note", values.get("note", "")),
@@ -174,15 +177,15 @@ def _table(place: str, values: Mapping[str, Any], shared: Mapping[str, Any], fol
 def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any], folder: Path | None) -> Cell:
     name = _text("name", values.get("name", ""))
     if not name:
-        raise ConfigError(f"a cell of {place} has no name")
+        raise ConfigError(f'a cell of {place} has no name; expected name = "..."')
     place = f"cell {name!r} of {place}"
     _check_keys(place, values, _CELL)
     own = _mapping(f"settings of {place}", values.get("settings", {}))
     for key in ("seed", "threads"):
         if key in own or key in settings:
-            raise ConfigError(f"{place}: {key} is decided by the study, leave it out")
+            raise ConfigError(f"{place}: the study sets {key} itself; remove it")
     try:
-        # One thread: runs go side by side, and the weights have the same bits for any number.
+        # One thread each: several runs train at the same time, with the same weights.
         merged = Settings.from_mapping({**settings, **own, "threads": 1})
         if folder is not None:
             merged = _placed(merged, folder)
@@ -197,7 +200,7 @@ def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any], fo
 
 
 def _placed(settings: Settings, folder: Path) -> Settings:
-    """Take files that a study names from the folder of its own file, wherever it is started."""
+    """Resolve paths relative to the folder of the study file."""
     if settings.data not in NAMES:
         settings = replace(settings, data=os.path.abspath(folder / settings.data))
     if settings.augment.endswith(".toml"):
@@ -211,7 +214,7 @@ def _report(place: str, value: Any) -> tuple[float, ...] | str | None:
     numbers = value if isinstance(value, list) else [value]
     good = all(isinstance(n, float | int) and not isinstance(n, bool) and 0 <= n <= 1 for n in numbers)
     if not numbers or not good:
-        raise ConfigError(f"{place}: report is {value!r}; expected accuracies from 0 to 1, or a word")
+        raise ConfigError(f"{place}: report is {value!r}; expected accuracies from 0 to 1, or a text")
     return tuple(map(float, numbers))
 
 

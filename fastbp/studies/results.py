@@ -1,4 +1,4 @@
-"""results.csv: one line a run, found again by the run's configuration."""
+"""``results.csv``: one line per run, identified by its configuration."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ RESULTS = "results.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run gave, and how near its numbers came to where plain formulas break."""
+    """The result of a run, and how close its numbers came to overflow and underflow."""
 
     key: str
-    cells: str  # names of the cells that it serves, joined by " | "
+    cells: str  # names of its cells, joined by " | "
     seed: int
     status: str
     test_accuracy: float
@@ -34,13 +34,13 @@ class Run:
     validation_accuracy: float
     train_loss: float
     epochs: int  # completed
-    stopped_by: str  # criterion, empty for none
-    best_epoch: int  # of the lowest validation loss, 0 for none
+    stopped_by: str  # stopping criterion, may be empty
+    best_epoch: int  # epoch with the lowest validation loss; 0 without validation
     training_seconds: float
     wall_seconds: float  # training, validation, test
-    start_logit: float  # largest absolute logit over the training images, which exp would meet
-    end_logit: float
-    margin: float  # largest over them at the end: highest logit less log-sum-exp of the others
+    start_logit: float  # largest absolute logit of the training images before training
+    end_logit: float  # the same after training
+    margin: float  # largest margin after training, see `extremes`
     cpu: str
     settings: str  # JSON
 
@@ -49,10 +49,11 @@ _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for
 
 
 def key_of(settings: Settings) -> str:
-    """Return what the run is known by: a hash of everything that decides its weights.
+    """Return the key of a run: a hash of everything that decides its weights.
 
-    Threads are no part of it: the weights have the same bits for any number. Settings that came after the
-    first results were kept are part of it only where they change something.
+    The number of threads does not change the weights and is not part of the key.
+    Settings that are newer than stored results are part of it only if they differ from
+    their default.
     """
     files = _contents(settings)
     text = _decisive(settings) + (json.dumps(files, sort_keys=True) if files else "")
@@ -60,7 +61,7 @@ def key_of(settings: Settings) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """Return a hash of what a file, or the files of a folder, hold; empty for what is not there."""
+    """Return a hash of the contents of a file or folder; empty if it does not exist."""
     if path.is_dir():
         parts = [f"{entry.name} {fingerprint(entry)}" for entry in sorted(path.iterdir()) if entry.is_file()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -73,7 +74,7 @@ def fingerprint(path: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _hash_of(path: Path, _changed: int, _size: int) -> str:
-    """Read a file once, as long as it stays as it is: every cell of a study asks."""
+    """Hash a file; the cache avoids reading it for every cell of a study."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -82,7 +83,9 @@ def _hash_of(path: Path, _changed: int, _size: int) -> str:
 
 
 def _contents(settings: Settings) -> dict[str, str]:
-    """Return what stands in the files that settings name: a path says nothing about it."""
+    """Return hashes of the files that settings name: a path does not identify
+    contents.
+    """
     named = {}
     if settings.data not in NAMES:
         named["data_sha256"] = fingerprint(Path(settings.data))
@@ -102,12 +105,12 @@ def _decisive(settings: Settings) -> str:
 
 
 def settings_text(settings: Settings) -> str:
-    """Return the settings as one line of JSON, for a person who reads the file."""
+    """Return the settings as one line of JSON, for readers of the file."""
     return _decisive(settings)
 
 
 def write_results(folder: Path, runs: Mapping[str, Run]) -> None:
-    """Write all runs, sorted by configuration and seed; the file is the old or the new one, never a part."""
+    """Write all runs, sorted by cells and seed, and replace the file as a whole."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(_TYPES)
@@ -117,11 +120,12 @@ def write_results(folder: Path, runs: Mapping[str, Run]) -> None:
 
 
 def read_results(folder: Path) -> dict[str, Run]:
-    """Read the runs that are done, by key; none if there is no file.
+    """Read the completed runs, by key; empty without the file.
 
     Raises
     ------
-    ConfigError : the file is not one that `write_results` made
+    ConfigError
+        The file is not a valid ``results.csv``.
     """
     path = folder / RESULTS
     try:
@@ -133,7 +137,7 @@ def read_results(folder: Path) -> dict[str, Run]:
             f"{path}: cannot be read ({error}); move it away, or choose another --out"
         ) from error
     if not rows or rows[0] != list(_TYPES):
-        raise ConfigError(f"{path}: is not a study's results; move it away, or choose another --out")
+        raise ConfigError(f"{path}: not the results of a study; move it away, or choose another --out")
     runs = {}
     for line, row in enumerate(rows[1:], start=2):
         try:
@@ -143,7 +147,7 @@ def read_results(folder: Path) -> dict[str, Run]:
         except ValueError as error:
             found = f"{len(row)} of {len(_TYPES)} columns" if len(row) != len(_TYPES) else str(error)
             raise ConfigError(
-                f"{path}: line {line} is damaged ({found}); delete the line, its run is then made again"
+                f"{path}: line {line} is damaged ({found}); delete the line to repeat its run"
             ) from error
         runs[run.key] = run
     return runs

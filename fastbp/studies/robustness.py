@@ -1,4 +1,4 @@
-"""robustness.csv: how robust the network of each run is, measured from the weights that its folder holds."""
+"""``robustness.csv``: the robustness of the networks of a study."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ LEVELS = tuple(f"{curve.name} {level:g}" for curve in CURVES for level in curve.
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One line of the file."""
+    """The robustness of one run, a line of the file."""
 
     cells: str
     seed: int
-    samples: int  # of the test part, the first ones
+    samples: int  # number of test samples, the first of the test part
     robustness: Robustness
 
 
@@ -49,22 +49,35 @@ def measure_runs(
     samples: int | None = None,
     announce: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Measured]:
-    """Measure the runs that ``out/robustness.csv`` lacks, seed by seed; the file is written after each.
+    """Measure the runs that ``out/robustness.csv`` lacks; it is written after each
+    seed.
 
     Parameters
     ----------
-    runs : of the study, by key
-    samples : of the test part, the first ones; None for all
-    announce : told before each seed
+    study
+        The study.
+    runs
+        Its completed runs, by key.
+    seeds
+        Number of random seeds.
+    out
+        Folder of the study.
+    samples
+        Use only the first samples of the test part; None for all.
+    announce
+        Called with a line of text before each seed.
 
     Returns
     -------
-    by key of the run; those of the study and others that the file had
+    dict of Measured
+        All measurements in the file, by key of the run.
 
     Raises
     ------
-    ConfigError : the file is not one that this function made, or a run's weights are gone
-    DataError : the data have no labels or are no grey pictures
+    ConfigError
+        The file is damaged, or the weights of a run are missing.
+    DataError
+        The data have no labels, or are not grey images.
     """
     known = read_measured(out)
     numbers = {number for figure in study.figures if figure.kind == KIND for number in figure.tables}
@@ -99,8 +112,8 @@ def _weights(out: Path, run: Run) -> Network:
     folder = find_folder(out, run.key)
     if folder is None:
         raise ConfigError(
-            f"{out}: the weights of {run.cells}, seed {run.seed} are gone; delete the line of {run.key} in "
-            "results.csv, the run is then made again"
+            f"{out}: the weights of {run.cells}, seed {run.seed} are missing; delete the line of {run.key} "
+            "in results.csv to repeat the run"
         )
     return load_network(folder)
 
@@ -118,11 +131,12 @@ def _write(out: Path, measured: Mapping[str, Measured]) -> None:
 
 
 def read_measured(out: Path) -> dict[str, Measured]:
-    """Read what has been measured, by key of the run; nothing if there is no file.
+    """Read the measurements, by key of the run; empty without the file.
 
     Raises
     ------
-    ConfigError : the file is not one that `measure_runs` made
+    ConfigError
+        The file is not a valid ``robustness.csv``.
     """
     path = out / FILE
     try:
@@ -130,13 +144,13 @@ def read_measured(out: Path) -> dict[str, Measured]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        raise ConfigError(f"{path}: cannot be read ({error}); move it away to measure again") from error
     if not rows or rows[0] != [*HEAD, *SINGLES, *LEVELS]:
-        raise ConfigError(f"{path}: is not a study's robustness; move it away, it is then measured again")
+        raise ConfigError(f"{path}: not the robustness of a study; move it away to measure again")
     try:
         return {row[0]: _measured(row) for row in rows[1:]}
     except ValueError as error:
-        raise ConfigError(f"{path}: is damaged ({error}); move it away, it is then measured again") from error
+        raise ConfigError(f"{path}: damaged ({error}); move it away to measure again") from error
 
 
 def _measured(row: list[str]) -> Measured:
@@ -156,7 +170,7 @@ def _measured(row: list[str]) -> Measured:
 
 
 def markdown(study: Study, runs: Mapping[str, Run], measured: Mapping[str, Measured], seeds: int) -> str:
-    """Return the tables of robustness as Markdown, a line for each cell that was measured."""
+    """Return Markdown tables of the robustness, with a row for each measured cell."""
     lines = []
     samples = set()
     for table in study.tables:

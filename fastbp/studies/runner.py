@@ -1,4 +1,4 @@
-"""Make the runs of a study that are missing, side by side, one thread each."""
+"""Run what is missing of a study: several runs in parallel, each on one thread."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ RUNS = "runs"
 
 
 class StudyInterruptedError(KeyboardInterrupt):
-    """Ctrl-C: the runs that were done are kept, those under way are not."""
+    """Ctrl-C: completed runs are kept, unfinished ones are not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One more run is done."""
+    """Progress of a study after a completed run."""
 
     done: int
     total: int
@@ -53,8 +53,10 @@ class _Job:
     settings: Settings
 
 
-class _Attention(Callback):
-    """Lets one run after the other compile, and ends a run when the study is interrupted."""
+class _Guard(Callback):
+    """Lets only one run compile at a time, and ends runs if the study is
+    interrupted.
+    """
 
     def __init__(self, stop: threading.Event, compiling: threading.Lock) -> None:
         self._stop, self._compiling = stop, compiling
@@ -71,10 +73,10 @@ class _Attention(Callback):
 
 
 def planned(study: Study, seeds: int) -> dict[str, tuple[str, Settings]]:
-    """Return the runs of a study by key: names of their cells, and settings.
+    """Return the runs of a study, by key: names of their cells, and settings.
 
-    Cells of several tables may share a run. Seed 0 of every cell comes first, then seed 1 of every cell, so
-    that an unfinished study has something in every row.
+    Cells of several tables may share a run. Seed 0 of all cells comes first, then seed
+    1, so that an unfinished study has results in every row.
     """
     runs: dict[str, tuple[list[str], Settings]] = {}
     for seed in range(seeds):
@@ -95,34 +97,43 @@ def run_study(
     workers: int | None = None,
     announce: Callable[[Progress], None] = lambda _: None,
 ) -> dict[str, Run]:
-    """Make the runs that ``out/results.csv`` lacks; keep each as a run folder in ``out/runs`` and as a line.
+    """Run what ``out/results.csv`` lacks; save run folders in ``out/runs``.
 
     Parameters
     ----------
-    out : folder, made if it is missing
-    seeds : 0 to seeds - 1 are run; the study's own number by default
-    workers : runs side by side, by default one a core
-    announce : told about every run when it is done, by the thread that did it
+    study
+        The study.
+    out
+        Folder of the study; it is created if it does not exist.
+    seeds
+        Number of random seeds, 0 to seeds - 1; by default that of the study.
+    workers
+        Number of parallel runs; by default one per core.
+    announce
+        Called after each run, in the thread of the run.
 
     Returns
     -------
-    all runs of the study, by key
+    dict of Run
+        All runs of the study, by key.
 
     Raises
     ------
-    ConfigError, DataError : as of a single run; those that were done are kept. ConfigError too while another
-        process writes into the folder
-    StudyInterruptedError : Ctrl-C
+    ConfigError, DataError
+        As for a single run; completed runs are kept. ConfigError also if another
+        process uses the folder.
+    StudyInterruptedError
+        Ctrl-C.
     """
     plan = planned(study, study.seeds if seeds is None else seeds)
     try:
         (out / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{out}: cannot be a study's folder ({error.strerror or error})") from error
+        raise ConfigError(f"{out}: cannot create the folder ({error.strerror or error})") from error
     with locked(out):
         known = read_results(out)
         for key, (cells, _) in plan.items():
-            if key in known:  # the cells may have got other names since
+            if key in known:  # cells may have been renamed
                 known[key] = replace(known[key], cells=cells)
         jobs = deque(_Job(key, cells, entry) for key, (cells, entry) in plan.items() if key not in known)
         data = {name: load_training(name) for name in {job.settings.data for job in jobs}}
@@ -133,7 +144,7 @@ def run_study(
 
 
 class _Pool:
-    """Threads that take jobs from one queue. The kernels release the GIL, and the data are there once."""
+    """Threads with a queue of jobs. Kernels release the GIL; threads share the data."""
 
     def __init__(
         self,
@@ -184,7 +195,7 @@ class _Pool:
     def _make(self, job: _Job) -> tuple[Result, Run]:
         training, testing = self._data[job.settings.data]
         began = perf_counter()
-        result = run(job.settings, training, testing, [_Attention(self._stop, self._compiling)])
+        result = run(job.settings, training, testing, [_Guard(self._stop, self._compiling)])
         wall = perf_counter() - began - result.compile_seconds
         start, _ = extremes(new_network(job.settings, training), training.images)
         end, margin = extremes(result.network, training.images)
@@ -205,14 +216,15 @@ def _folder_name(job: _Job) -> str:
 
 
 def find_folder(out: Path, key: str) -> Path | None:
-    """Return the folder of a run, None if it is not there (any more)."""
+    """Return the folder of a run, or None if it does not exist."""
     return next((out / RUNS).glob(f"*-{key}"), None)
 
 
 def extremes(network: Network, images: Images) -> tuple[float, float]:
-    """Return the largest absolute logit over the images, and the largest margin.
+    """Return the largest absolute logit of the images, and the largest margin.
 
-    A margin is the highest logit less log-sum-exp of the others: log(p / (1 - p)) of the likeliest class.
+    A margin is the highest logit minus the log-sum-exp of the others: log(p / (1 - p))
+    of the most probable class.
     """
     backend = make_backend("numba", 1)
     try:

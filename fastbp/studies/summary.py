@@ -1,4 +1,4 @@
-"""A study's table: ours over seeds, the report's, and whether they differ by more than noise."""
+"""The table of a study: our results, those of the report, and whether they differ."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .results import Run, key_of
 __all__ = ["WelchTest", "markdown", "mean_and_deviation", "runs_of", "t_quantile", "welch_test"]
 
 LEVEL = 0.975  # two-sided 95 %
-LEAST_SPREAD = 0.0003  # of accuracies on 10,000 images: less, from so few seeds, is luck
+LEAST_SPREAD = 0.0003  # standard deviation of accuracies on 10,000 images, at least
 
 
 @dataclass(frozen=True, slots=True)
 class WelchTest:
-    """Two means, and the largest difference that chance explains at 95 %."""
+    """Difference of two means, and the largest one that chance explains at 95 %."""
 
     difference: float
     noise: float
@@ -31,9 +31,10 @@ class WelchTest:
 
 
 def t_quantile(level: float, freedom: float) -> float:
-    """Return the quantile of Student's t, by its expansion around the normal one.
+    """Return a quantile of Student's t, by expansion around the normal distribution.
 
-    Abramowitz & Stegun (1964), 26.7.5, to the fourth term: within 2 % from 3 degrees of freedom on.
+    Abramowitz & Stegun (1964), 26.7.5, to the fourth term: within 2 % from 3 degrees of
+    freedom on.
     """
     z = NormalDist().inv_cdf(level)
     terms = (
@@ -46,11 +47,11 @@ def t_quantile(level: float, freedom: float) -> float:
 
 
 def welch_test(ours: Sequence[float], report: Sequence[float]) -> WelchTest | None:
-    """Hold our accuracies against the report's by Welch's t-test; None for less than two runs of ours.
+    """Compare our accuracies with the report's by Welch's t-test; None below two runs.
 
-    Welch, "The generalization of 'Student's' problem when several different population variances are
-    involved", Biometrika 34 (1947). A single figure of the report is taken to spread like ours. Both spread
-    at least as much as `LEAST_SPREAD`.
+    Welch, "The generalization of 'Student's' problem when several different population
+    variances are involved", Biometrika 34 (1947). A single value of the report is
+    assumed to have our standard deviation. Both deviations are at least `LEAST_SPREAD`.
     """
     if len(ours) < 2:
         return None
@@ -63,13 +64,17 @@ def welch_test(ours: Sequence[float], report: Sequence[float]) -> WelchTest | No
 
 
 def runs_of(cell: Cell, runs: Mapping[str, Run], seeds: int) -> list[Run]:
-    """Return the runs of a cell that are done, by seed."""
+    """Return the completed runs of a cell, by seed."""
     keys = [key_of(cell.for_seed(seed)) for seed in range(seeds)]
     return [runs[key] for key in keys if key in runs]
 
 
 def markdown(study: Study, runs: Mapping[str, Run], seeds: int, *, note: str = "") -> str:
-    """Return the study as Markdown: the question, a table each, and what the columns mean."""
+    """Return the study as Markdown: the question, its tables, and their columns.
+
+    A ``note`` says that the study is not complete; then its results are not compared
+    with those of the report.
+    """
     used = [run for table in study.tables for cell in table.cells for run in runs_of(cell, runs, seeds)]
     section = f" (section {study.section} of the report)" if study.section else ""
     seconds = sum(run.wall_seconds for run in {run.key: run for run in used}.values())
@@ -78,22 +83,23 @@ def markdown(study: Study, runs: Mapping[str, Run], seeds: int, *, note: str = "
     if note:
         lines += [f"**{note}**", ""]
     for table in study.tables:
-        lines += [f"## {table.title}", "", table.note, "", *_table(table, runs, seeds), ""]
+        lines += [f"## {table.title}", "", table.note, "", *_table(table, runs, seeds, compared=not note), ""]
     lines += [
-        f"{len({run.key for run in used})} runs on one thread each, {seconds:,.0f} s in sum; {machines}. "
+        f"{len({run.key for run in used})} runs on one thread each, {seconds:,.0f} s in total; {machines}. "
         "Accuracy on the test part, mean ± standard deviation over seeds, in per cent. Difference: ours "
-        "less the report's, in points; within noise: Welch's t-test at 95 %, the noise in brackets. Largest "
-        "logit: of all training images, before and after training, mean over seeds; exp overflows float32 "
-        "above 88.7 and float64 above 709.7. Margin: the largest, at the end, of highest logit less "
-        "log-sum-exp of the others, lowest to highest over seeds; above 36.7 a probability is 1 in float64, "
-        "and log(1 - p) is infinite. Seconds: mean of training, validation and test, of one run.",
+        "minus that of the report, in percentage points; within noise: Welch's t-test at 95 %, the noise in "
+        "brackets. Largest logit: largest absolute logit of all training images, before → after training, "
+        "mean over seeds; exp overflows in float32 above 88.7 and in float64 above 709.7. Margin: largest "
+        "difference of the highest logit and the log-sum-exp of the others after training, range over "
+        "seeds; above 36.7 a probability is 1 in float64, and log(1 - p) is infinite. Seconds: training, "
+        "validation and test of one run, mean over seeds.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _table(table: Table, runs: Mapping[str, Run], seeds: int) -> list[str]:
-    rows = [_row(cell, runs_of(cell, runs, seeds)) for cell in table.cells]
+def _table(table: Table, runs: Mapping[str, Run], seeds: int, *, compared: bool) -> list[str]:
+    rows = [_row(cell, runs_of(cell, runs, seeds), compared=compared) for cell in table.cells]
     head = [
         "",
         "report",
@@ -102,7 +108,7 @@ def _table(table: Table, runs: Mapping[str, Run], seeds: int) -> list[str]:
         "difference",
         "within noise",
         "epochs",
-        "ended by",
+        "stopped by",
         "largest logit",
         "margin",
         "s",
@@ -114,13 +120,11 @@ def _table(table: Table, runs: Mapping[str, Run], seeds: int) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def _row(cell: Cell, runs: list[Run]) -> list[str]:
+def _row(cell: Cell, runs: list[Run], *, compared: bool) -> list[str]:
     if not runs:
         return [cell.name, _report(cell), "not run", "0", "", "", "", "", "", "", ""]
     accuracies = [run.test_accuracy for run in runs]
-    found = (
-        None if cell.report is None or isinstance(cell.report, str) else welch_test(accuracies, cell.report)
-    )
+    found = welch_test(accuracies, cell.report) if compared and isinstance(cell.report, tuple) else None
     ended = Counter(run.stopped_by for run in runs if run.stopped_by)
     diverged = sum(run.status == "diverged" for run in runs)
     return [
@@ -132,7 +136,7 @@ def _row(cell: Cell, runs: list[Run]) -> list[str]:
         "" if found is None else f"{'yes' if found.within else 'no'} ({100 * found.noise:.2f})",
         _range([run.epochs for run in runs]),
         ", ".join(f"{name} {count}" for name, count in ended.most_common()),
-        f"{_short(fmean(run.start_logit for run in runs))}, {_short(fmean(run.end_logit for run in runs))}",
+        f"{_short(fmean(run.start_logit for run in runs))} → {_short(fmean(run.end_logit for run in runs))}",
         f"{min(run.margin for run in runs):.1f} to {max(run.margin for run in runs):.1f}",
         f"{fmean(run.wall_seconds for run in runs):.1f}",
     ]
@@ -146,7 +150,9 @@ def _report(cell: Cell) -> str:
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:
-    """Return shares as per cent: their mean, and the standard deviation if there are several."""
+    """Return mean ± standard deviation, in per cent; only the mean of a
+    single value.
+    """
     mean = f"{100 * fmean(values):.2f}"
     return f"{mean} ± {100 * stdev(values):.2f}" if len(values) > 1 else mean
 

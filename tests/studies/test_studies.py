@@ -155,8 +155,8 @@ def test_cells_take_settings_from_study_and_table():
     [
         ("hidden = [3]", "hidden = [0]", "cell 'three' of table 1: hidden"),
         ("hidden = [3]", "hiden = [3]", "cell 'three' of table 1: .*hiden"),
-        ("hidden = [3]", "seed = 3", "seed is decided by the study"),
-        ("hidden = [3]", "threads = 3", "threads is decided by the study"),
+        ("hidden = [3]", "seed = 3", "the study sets seed itself"),
+        ("hidden = [3]", "threads = 3", "the study sets threads itself"),
         ('name = "three"', 'name = "seven"', "two cells 'seven'"),
         ('name = "three"', "", "a cell of table 1 has no name"),
         ('report = "overflow"', "report = 97.5", "report is 97.5; expected accuracies from 0 to 1"),
@@ -300,7 +300,7 @@ def test_damaged_results_are_named(here):
     with pytest.raises(ConfigError, match=r"results\.csv: line 2 is damaged"):
         read_results(here / "out")
     path.write_text("a,b\n")
-    with pytest.raises(ConfigError, match="is not a study's results"):
+    with pytest.raises(ConfigError, match="not the results of a study"):
         run_study(small(), here / "out")
 
 
@@ -356,7 +356,7 @@ def test_interrupted_it_says_how_to_go_on(here):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, (out, err)
-    assert "interrupted; what is done is kept in out, the same command goes on" in out
+    assert "interrupted; completed runs are kept in out: the same command continues" in out
     assert "Traceback" not in err
 
 
@@ -412,7 +412,12 @@ def test_the_table_holds_ours_against_the_reports(here):
     assert rows["three"][:3] == ["overflow", "12.35 ± 1.41", "2"]
     assert rows["longer"][:2] == ["91.00 ± 1.41", "2"]  # no column for a report that has none
     assert rows["seven"][-1] == "2.0"
-    assert "6 runs on one thread each, 12 s in sum" in text
+    assert "6 runs on one thread each, 12 s in total" in text
+    assert re.search(r"\| \d[\d.,]* → \d[\d.,]* \| 3.0 to 3.0 \|", text)  # commas separate thousands only
+    incomplete = markdown(study, changed, 2, note="Quick look")
+    assert "yes (" in text
+    assert "yes (" not in incomplete
+    assert "62.50 ± 17.68" in incomplete  # the report's stand there, but nothing is compared with them
     half = {key: run for key, run in changed.items() if run.seed == 0 and run.cells != "longer"}
     text = markdown(study, half, 2)
     assert "| longer | not run |" in text
@@ -466,6 +471,7 @@ def test_quick_says_so_and_goes_elsewhere(here):
     text = fastbp("study", "small.toml", "--quick").stdout
     assert "Quick look: 1 of 4 epochs, seeds: 1." in text
     assert "**Quick look" in (here / "studies/small-quick/table.md").read_text()
+    assert "written: studies/small-quick/results.csv, studies/small-quick/table.md, " in text
     assert len(read_results(here / "studies/small-quick")) == 3
     text = fastbp("study", "small.toml", "--epochs", 2, "--seeds", 1, "--out", "two").stdout
     assert "Not the full study: 2 of 4 epochs, seeds: 1." in text
@@ -476,7 +482,7 @@ def test_mistakes_are_one_line():
     for arguments, message in (
         (("study", "nothing"), "study is 'nothing'; expected one of: architecture"),
         (("study", "small.toml", "--quick", "--epochs", 2), "--quick and --epochs exclude each other"),
-        (("study", "small.toml", "--out", "data.npz"), "data.npz: cannot be a study's folder"),
+        (("study", "small.toml", "--out", "data.npz"), "data.npz: cannot create the folder"),
     ):
         result = fastbp(*arguments, code=2)
         assert re.fullmatch(r"fastbp: error: [^\n]+\n", result.stderr), result.stderr

@@ -120,16 +120,18 @@ def test_weights_that_are_gone(here):
     study, runs = made(here)
     (key,) = (key for key, run in runs.items() if (run.cells, run.seed) == ("plain", 0))
     find_folder(here / "out", key).rename("elsewhere")
-    with pytest.raises(ConfigError, match=f"weights of plain, seed 0 are gone; delete the line of {key} in"):
+    with pytest.raises(
+        ConfigError, match=f"weights of plain, seed 0 are missing; delete the line of {key} in"
+    ):
         robustness.measure_runs(study, runs, 1, here / "out")
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda _: "something else", "is not a study's robustness; move it away"),
-        (lambda text: text.rstrip()[:-3].rpartition(",")[0], "is damaged"),
-        (lambda text: text.replace(",0.", ",zero."), "is damaged"),
+        (lambda _: "something else", "not the robustness of a study; move it away"),
+        (lambda text: text.rstrip()[:-3].rpartition(",")[0], "damaged"),
+        (lambda text: text.replace(",0.", ",zero."), "damaged"),
     ],
 )
 def test_a_damaged_file(here, damage, message):
