@@ -32,29 +32,40 @@ _TENSOR = re.compile(r"layers\.(0|[1-9][0-9]{0,8})\.(weight|bias)")
 
 
 class Network:
-    """A multilayer perceptron's sizes and parameters.
+    """The layer sizes and parameters of a multilayer perceptron.
 
     Parameters
     ----------
-    sizes : inputs, units of each hidden layer, outputs; each >= 1, with softmax outputs >= 2
-    dtype : float32 or float64, of all parameters
-    activation : of the hidden layers, a name in `fastbp.reference.activations.ACTIVATIONS`; the last layer is
-        linear (its outputs are logits)
-    output : what logits are turned into, and with which loss they are trained, a name in
-        `fastbp.reference.losses.OUTPUTS`: ``"softmax"``, classes that exclude each other; ``"logistic"``,
-        labels of which any number may apply; ``"identity"``, values
-    input_scale : finite, > 0: what each pixel is multiplied by before the first layer
+    sizes : iterable of int
+        Inputs, units of each hidden layer, outputs; each >= 1, softmax outputs >= 2.
+    dtype : float32 or float64
+        Type of all parameters.
+    activation : str
+        Activation function of the hidden layers, a name in
+        `fastbp.reference.activations.ACTIVATIONS`. The last layer is linear: its
+        outputs are logits.
+    output : {"softmax", "logistic", "identity"}
+        What becomes of the logits, and with which loss they are trained:
+        ``"softmax"`` for classes of which one applies, ``"logistic"`` for labels of
+        which any number may apply, ``"identity"`` for values.
+    input_scale : float
+        Factor of each input before the first layer, finite and > 0.
 
     Attributes
     ----------
-    parameters : (P,), all layers in one 64-byte-aligned block, zero at first. Write through it or through the
-        views; its padding must stay zero.
-    layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset of each layer, in elements
-    weights, biases : views of ``parameters``, (D, H) and (H,) for each layer
+    parameters : array of shape (P,)
+        All layers in one block, aligned to 64 bytes, zero at first. Write through it or
+        through the views; its padding must stay zero.
+    layout : int64 array of shape (L, 5)
+        Fan-in, fan-out, row, weight offset and bias offset of each layer, in elements.
+    weights, biases : tuple of arrays
+        Views of ``parameters``, (D, H) and (H,) for each layer.
 
     Raises
     ------
-    ConfigError : a size, dtype, activation, output or scale is out of its range, or memory is too small
+    ConfigError
+        A size, dtype, activation, output or scale is out of its range, or memory is
+        too small.
 
     Examples
     --------
@@ -110,7 +121,7 @@ class Network:
         return sum(array.size for array in (*self.weights, *self.biases))
 
     def views(self, block: FloatArray) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
-        """Return views of a block laid out as ``parameters``: those of the weights, and of the biases."""
+        """Return views of the weights and of the biases in a block like ``parameters``."""
         weights = tuple(
             block[start:end].reshape(-1, row)[:fan_in, :fan_out]
             for fan_in, fan_out, row, start, end in self.layout.tolist()
@@ -119,10 +130,15 @@ class Network:
         return weights, biases
 
     def check_parameters(self) -> None:
-        """Raise `WeightsError` unless ``parameters`` is the block that this network was made with.
+        """Check that ``parameters`` is still the block that the network was made with.
 
-        Code that reads the block by ``layout`` calls it first: any other array may be too short, and
-        ``weights`` and ``biases`` would not see what is written to it.
+        Code that reads the block by ``layout`` calls it first: another array may be too
+        short, and ``weights`` and ``biases`` would not see what is written to it.
+
+        Raises
+        ------
+        WeightsError
+            ``parameters`` was replaced by another array.
         """
         block, first = self.parameters, self.weights[0]
         if not isinstance(block, np.ndarray) or block.base is None or block.base is not first.base:
@@ -136,11 +152,11 @@ class Network:
         return bool(np.isfinite(self.parameters).all())
 
     def copy(self) -> Network:
-        """Return the same network in memory of its own."""
+        """Return a copy with its own memory."""
         return self.astype(self.dtype)
 
     def astype(self, dtype: DTypeLike) -> Network:
-        """Return a copy of another type, laid out for it; what is too large for it becomes infinite."""
+        """Return a copy of another dtype; values too large for it become infinite."""
         other = Network(self.sizes, dtype=dtype, **self._options)
         with np.errstate(over="ignore"):
             for (_, target), (_, source) in zip(other.named_arrays(), self.named_arrays(), strict=True):
@@ -148,24 +164,28 @@ class Network:
         return other
 
     def named_arrays(self) -> Iterator[tuple[str, FloatArray]]:
-        """Yield ``("layers.0.weight", view)``, ``("layers.0.bias", view)``, ... in the order of the block."""
+        """Yield names and views in order: ``("layers.0.weight", view)``, ..."""
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             yield f"layers.{index}.weight", weight
             yield f"layers.{index}.bias", bias
 
     def save(self, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
-        """Write a safetensors file, whole or not at all; an existing file is replaced.
+        """Write a safetensors file, complete or not at all; replace an existing file.
 
         Parameters
         ----------
-        path : file to write, in an existing folder
-        metadata : strings to store beside the network's own (``format``, ``fastbp_version``, ``sizes``,
-            ``activation``, ``output``, ``input_scale``, ``classes``)
+        path : str or Path
+            File to write, in an existing folder.
+        metadata : mapping of str to str, optional
+            Stored beside the network's own (``format``, ``fastbp_version``, ``sizes``,
+            ``activation``, ``output``, ``input_scale``, ``classes``).
 
         Raises
         ------
-        WeightsError : a parameter is not finite, or the file cannot be written
-        ConfigError : metadata are not strings, or use a name of the network's own
+        WeightsError
+            A parameter is not finite, or the file cannot be written.
+        ConfigError
+            The metadata are not strings, or use a name of the network's own.
         """
         from safetensors.numpy import save
 
@@ -195,16 +215,17 @@ class Network:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Read a file that `save` or anyone else wrote, and check all of it.
+        """Read a file that `save` or another program wrote, and check all of it.
 
-        A file without metadata will do: sizes come from the tensors, hidden layers are taken for ReLU, the
-        output for softmax, and ``input_scale`` for 1/255 (set the attribute if the network was trained on
-        numbers as they are).
+        Without metadata, the sizes come from the tensors, the hidden layers are ReLU,
+        the output is softmax, and ``input_scale`` is 1/255 (set the attribute if the
+        network was trained on inputs that were not scaled).
 
         Raises
         ------
-        WeightsError : the file is missing, damaged, of another layout or type, holds NaN or infinity, or
-            disagrees with its own metadata
+        WeightsError
+            The file is missing, damaged, of another layout or type, holds NaN or
+            infinity, or contradicts its own metadata.
         """
         from safetensors import SafetensorError, safe_open
 

@@ -53,15 +53,16 @@ def _names(registry: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What to train, and how. The defaults are the recipe for MNIST that the README states.
+    """The settings of a training run; the defaults are those of ``fastbp train``.
 
-    ``docs/guide/settings.md`` has a table of all settings with their ranges. ``fastbp train --help`` shows
-    the same text.
+    ``docs/guide/settings.md`` has a table of all settings with their ranges, and
+    ``fastbp train --help`` shows the same text.
 
     Raises
     ------
-    ConfigError : a value is out of its range, and the message begins with the setting's name; or two
-        settings do not fit together
+    ConfigError
+        A value is out of its range, or two settings contradict each other. The message
+        begins with the name of the setting.
     """
 
     data: str = setting(
@@ -309,7 +310,13 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
-        """Make settings of a mapping that may lack some; ConfigError for a key that is not a setting."""
+        """Return settings from a mapping; those that it lacks have their defaults.
+
+        Raises
+        ------
+        ConfigError
+            A key is not a setting, or a value is out of its range.
+        """
         known = declarations(cls)
         for key in values:
             if key not in known:
@@ -318,14 +325,14 @@ class Settings:
         return cls(**values)
 
     def to_toml(self) -> str:
-        """Return the settings as a TOML file that `read_settings` and ``fastbp train --config`` read back."""
+        """Return the settings as TOML, which ``fastbp train --config`` reads."""
         import tomli_w
 
         return tomli_w.dumps(asdict(self))
 
 
 def declarations(settings: type[Settings] = Settings) -> Mapping[str, Setting]:
-    """Return what is declared of each setting, by name, in the order of ``fastbp train --help``."""
+    """Return the declaration of each setting by name, in the order of the help."""
     return MappingProxyType({field.name: field.metadata["setting"] for field in fields(settings)})
 
 
