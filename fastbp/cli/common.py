@@ -56,9 +56,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def console() -> Console:
-    """Return the console of standard output; in a pipe it is wide enough for all
-    tables.
-    """
+    """Return the console of standard output, wide enough for tables in a pipe."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False)

@@ -70,9 +70,7 @@ def evaluate(
 
 
 def _read_data(weights: list[Path], data: str | None) -> Dataset:
-    """Return the data to test on; say so on standard error if they are the training
-    data.
-    """
+    """Return the test data; say on standard error if they are the training data."""
     from ..data.arrays import test_data
     from ..data.dataset import has_test_part
     from ..runs.folder import data_of_runs

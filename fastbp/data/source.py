@@ -64,9 +64,7 @@ class ByteSource:
         return isinstance(self._stream, gzip.GzipFile)
 
     def byte(self, position: int) -> str:
-        """Describe a position for an error message; in gzip, of the
-        decompressed bytes.
-        """
+        """Describe a position for error messages; in gzip, after decompression."""
         return f"byte {position}" + (" (unpacked)" if self.is_packed else "")
 
     def read(self, count: int | None = None) -> bytearray:
@@ -87,9 +85,7 @@ class ByteSource:
 
 
 def check_regular(path: Path) -> None:
-    """Raise DataError unless this is a regular file: a pipe or a device may block for
-    ever.
-    """
+    """Raise DataError unless this is a regular file: a pipe may block for ever."""
     with reading(path):
         if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(

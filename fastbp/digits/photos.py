@@ -122,9 +122,7 @@ def _grey(image: Image) -> NDArray[np.float64]:
 
 
 def _reducible(image: Image) -> Image:
-    """Convert an image to values that can be averaged: no palette, no 16-bit
-    integers.
-    """
+    """Convert an image to values that can be averaged: no palette, no integers."""
     from PIL import Image
 
     if image.mode.startswith("I"):

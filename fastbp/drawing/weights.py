@@ -1,6 +1,4 @@
-"""Weights in the page: float32, or float16 if that does not change the test
-accuracy.
-"""
+"""Weights in the page: float32, or float16 with the same test accuracy."""
 
 from __future__ import annotations
 
@@ -118,9 +116,7 @@ def _single(shown: Shown) -> Packed:
 
 
 def _halved(single: Packed, data: str) -> Packed:
-    """Return the network with float16 weights if that does not change its test
-    accuracy.
-    """
+    """Return the network with float16 weights if its test accuracy is the same."""
     network = single.network
     half = network.copy()
     with np.errstate(over="ignore"):

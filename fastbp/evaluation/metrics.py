@@ -1,6 +1,4 @@
-"""Metrics of predictions: confusion matrix, precision, recall, F1, loss,
-calibration.
-"""
+"""Metrics of predictions: confusion matrix, scores, loss and calibration."""
 
 from __future__ import annotations
 

@@ -163,9 +163,7 @@ def _signals(runs: Sequence[Path], data: str | None) -> Figure:
 
 
 def _named(runs: Sequence[Path], networks: Sequence[Network]) -> Mapping[str, Network]:
-    """Name each network before and after training; equal initial networks
-    appear once.
-    """
+    """Name networks before and after training; equal initial ones appear once."""
     settings = [_settings(run) for run in runs]
     if len(runs) == 1:
         return before_and_after(networks[0], settings[0])
@@ -189,7 +187,7 @@ def _check_screen(kind: str) -> None:
 
     try:
         canvas = pyplot.figure().canvas
-    except Exception as error:  # every GUI toolkit has its own exception without a screen
+    except Exception as error:  # every GUI toolkit raises its own exception
         raise FastbpError(
             f"cannot open a window ({' '.join(str(error).split())}); use --out instead of --show"
         ) from error

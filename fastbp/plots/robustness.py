@@ -84,9 +84,7 @@ def _look(number: int) -> dict[str, Any]:
 
 
 def _singles(axes: Axes, measured: Mapping[str, Sequence[Robustness]]) -> None:
-    """Draw distortions without levels as points, with the range of their
-    measurements.
-    """
+    """Draw distortions without levels as points, with their range."""
     first = next(iter(measured.values()))[0].figures()
     names = [name for name in SINGLES if name in first]
     spread = 0.6 / max(len(measured), 1)

@@ -1,6 +1,4 @@
-"""The style of all figures: colours for colour-blind readers, markers for
-grey print.
-"""
+"""The style of all figures, for colour-blind readers and grey print."""
 
 from __future__ import annotations
 
@@ -72,9 +70,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 @styled()
 def render(figure: Figure, kind: str, dpi: float = 150) -> bytes:
-    """Return the bytes of a file in one of `FORMATS`; equal figures give
-    equal bytes.
-    """
+    """Return a file in one of `FORMATS`; equal figures give equal bytes."""
     stream = io.BytesIO()
     figure.savefig(stream, format=kind, dpi=dpi, **FORMATS[kind])
     return stream.getvalue()

@@ -20,9 +20,7 @@ SIDE = 4  # pixels of the side of a black square
 
 
 def shift(images: Bytes, down: int, right: int) -> Bytes:
-    """Shift images, (N, height, width), by whole pixels; the border is filled
-    with 0.
-    """
+    """Shift images, (N, height, width), by whole pixels; filled with 0."""
     _, height, width = images.shape
     moved = np.zeros_like(images)
     if abs(down) < height and abs(right) < width:

@@ -31,9 +31,7 @@ CHUNK = 500  # canvases per block: 39 MB
 
 
 class Strokes(NamedTuple):
-    """Centre lines of images as points; image i has points[starts[i] :
-    starts[i + 1]].
-    """
+    """Centre lines of images; image i has points[starts[i] : starts[i + 1]]."""
 
     points: NDArray[np.float64]  # (P, 2): row and column in the image, in pixels
     widths: NDArray[np.float64]  # (P,): in widths of the pen, at least 1
@@ -73,9 +71,7 @@ def strokes(images: Bytes) -> Strokes:
 
 
 def _reach(ink: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the distances, in pixels, from places to the nearest pixels
-    without ink.
-    """
+    """Return the distances, in pixels, from places to pixels without ink."""
     _, height, pitch = ink.shape
     down, right = (
         part.reshape(-1) for part in np.indices((height, pitch)) - np.array([[[height // 2]], [[pitch // 2]]])
@@ -153,9 +149,7 @@ def _draw(lines: Strokes, draws: NDArray[np.float64]) -> Bytes:
 def _boxes(
     points: NDArray[np.float64], radii: NDArray[np.float64], starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the bounding box of the discs of each image, (N, 2) twice; 0 without
-    discs.
-    """
+    """Return the bounding boxes of discs, (N, 2) twice; 0 for an empty image."""
     low, high = np.zeros((2, len(starts) - 1, 2))
     inked = np.flatnonzero(np.diff(starts))
     if len(inked):
@@ -165,8 +159,6 @@ def _boxes(
 
 
 def shrink(drawn: Bytes) -> Bytes:
-    """Scale canvases, (n, 280, 280), to (n, 28, 28) by averaging, without
-    normalisation.
-    """
+    """Average canvases, (n, 280, 280), to (n, 28, 28), without normalisation."""
     blocks = drawn.reshape(len(drawn), 28, CANVAS // 28, 28, CANVAS // 28)
     return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32) + np.float32(0.5)).astype(np.uint8)

@@ -51,9 +51,7 @@ class Robustness:
     hand_shrunk: float | None
 
     def figures(self) -> dict[str, float]:
-        """Return an accuracy for each distortion, the mean over the levels of
-        a curve.
-        """
+        """Return an accuracy for each distortion, the mean over its levels."""
         figures = {"clean": self.clean, **{name: fmean(values) for name, values in self.curves.items()}}
         figures["inverted"] = self.inverted
         if self.hand is not None and self.hand_shrunk is not None:

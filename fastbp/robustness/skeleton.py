@@ -12,9 +12,7 @@ AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 
 def enlarge(images: NDArray[np.uint8], factor: int) -> NDArray[np.float32]:
-    """Enlarge images, (N, h, w), bilinearly by a whole factor: (N, factor h,
-    factor w).
-    """
+    """Enlarge images, (N, h, w), bilinearly to (N, factor h, factor w)."""
     down, right = (_interpolation(size, factor) for size in images.shape[1:])
     return np.asarray(down @ images.astype(np.float32) @ right.T)
 

@@ -46,9 +46,7 @@ class NetworkDescription:
 
     @property
     def step_bytes(self) -> int | None:
-        """Bytes for activations and gradients of a mini-batch; None without
-        settings.
-        """
+        """Bytes for activations and gradients of a step; None without settings."""
         if self.settings is None:
             return None
         return buffer_bytes(self.network, self.settings.batch_size)

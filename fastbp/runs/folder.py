@@ -81,9 +81,7 @@ class RunFolder:
 
     @classmethod
     def fresh(cls, settings: Settings, parent: Path = Path("runs")) -> RunFolder:
-        """Create ``parent/<data>-<hidden>-<n>``, with n one above the highest
-        in use.
-        """
+        """Create ``parent/<data>-<hidden>-<n>``, n one above the highest in use."""
         data = re.sub(r"[^A-Za-z0-9_]+", "-", Path(settings.data).name.split(".")[0]).strip("-") or "data"
         stem = f"{data[:60]}-{format_hidden(settings.hidden, 'x')[:60]}-"
         taken = [entry.name.removeprefix(stem) for entry in parent.glob(f"{stem}*")]
@@ -199,9 +197,7 @@ def data_of_runs(paths: Sequence[str | os.PathLike[str]], data: str | None = Non
 
 
 def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the settings of a run; empty for a weights file or without
-    ``config.toml``.
-    """
+    """Read the settings of a run; empty without ``config.toml``."""
     config = Path(path) / CONFIG
     return read_settings(config) if config.is_file() else {}
 

@@ -18,9 +18,7 @@ HISTORY = "history.csv"
 
 
 def history_csv(history: tuple[EpochRecord, ...]) -> str:
-    """Return the history as CSV in full precision; figures that are missing
-    are empty.
-    """
+    """Return the history as CSV in full precision; NaN becomes an empty field."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(field.name for field in fields(EpochRecord))

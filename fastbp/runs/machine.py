@@ -13,9 +13,7 @@ CPU_INFO = Path("/proc/cpuinfo")  # Linux
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of fastbp, NumPy, Numba and Python, without
-    importing them.
-    """
+    """Return versions of fastbp, NumPy, Numba and Python, without imports."""
     found = {}
     for name in ("fastbp", "numpy", "numba"):
         try:

@@ -133,9 +133,7 @@ def _cells_of(axis: Any, table: Table, found: list[list[Run]]) -> None:
 def _curve(
     figure: Figure, tables: list[Table], runs: Mapping[str, Run], seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
-    """Draw accuracy over a setting: tables as lines, seeds as dots, the report as
-    crosses.
-    """
+    """Draw accuracy over a setting: a line per table, crosses for the report."""
     picture = new_figure(7.2, 4.8)
     axis = picture.subplots()
     for number, table in enumerate(tables):
@@ -230,9 +228,7 @@ def _signals(
 
 
 def _measure(cell: Cell) -> tuple[list[float], list[float]]:
-    """Return the rms before training, layer by layer; NaN for 0 on a
-    logarithmic axis.
-    """
+    """Return the rms before training, layer by layer; NaN for 0."""
     training, _ = load_training(cell.settings.data)
     labels = training.labels_for("a figure of signals")
     passing, back = measure_signals(new_network(cell.settings, training), training.images, labels)

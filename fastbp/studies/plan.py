@@ -1,6 +1,4 @@
-"""The plan of a study: tables of cells, which are `Settings` with results of the
-report.
-"""
+"""The plan of a study: tables of cells, each with `Settings`."""
 
 from __future__ import annotations
 

@@ -83,9 +83,7 @@ def _hash_of(path: Path, _changed: int, _size: int) -> str:
 
 
 def _contents(settings: Settings) -> dict[str, str]:
-    """Return hashes of the files that settings name: a path does not identify
-    contents.
-    """
+    """Return hashes of the files in the settings: paths do not tell contents."""
     named = {}
     if settings.data not in NAMES:
         named["data_sha256"] = fingerprint(Path(settings.data))

@@ -54,9 +54,7 @@ class _Job:
 
 
 class _Guard(Callback):
-    """Lets only one run compile at a time, and ends runs if the study is
-    interrupted.
-    """
+    """Lets one run compile at a time; ends runs if the study is interrupted."""
 
     def __init__(self, stop: threading.Event, compiling: threading.Lock) -> None:
         self._stop, self._compiling = stop, compiling

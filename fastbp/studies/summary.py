@@ -150,9 +150,7 @@ def _report(cell: Cell) -> str:
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:
-    """Return mean ± standard deviation, in per cent; only the mean of a
-    single value.
-    """
+    """Return mean ± standard deviation, in per cent; of one value, the mean."""
     mean = f"{100 * fmean(values):.2f}"
     return f"{mean} ± {100 * stdev(values):.2f}" if len(values) > 1 else mean
 

@@ -153,7 +153,7 @@ def _dots(
     *,
     logarithmic: bool,
 ) -> list[tuple[int, int]]:
-    """Return the dots of a curve and of its line segments, counted from the top left."""
+    """Return the dots of a curve and of its segments, counted from the top left."""
     dots: list[tuple[int, int]] = []
     before: tuple[int, int] | None = None
     for index, value in enumerate(series):

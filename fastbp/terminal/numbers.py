@@ -1,4 +1,4 @@
-"""Numbers as people read them: shares, losses, speeds, durations, values of settings."""
+"""Numbers as people read them: accuracies, losses, durations, values of settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of training: a bar in a terminal, one line per epoch elsewhere, or nothing."""
+"""Progress of training: a bar in a terminal, a line per epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 

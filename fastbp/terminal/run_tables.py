@@ -30,7 +30,7 @@ REPEATED = ("parameters", "backend", "seed")  # of ``result.json``: printed abov
 
 
 def print_network(console: Console, found: NetworkDescription) -> None:
-    """Print the layers of a network, its cost, its settings and the result of its run."""
+    """Print the layers of a network, its cost, its settings and its result."""
     network = found.network
     sizes = "-".join(map(str, network.sizes))
     kinds = f"{network.activation}, {network.output} outputs, {network.dtype.name}"

@@ -56,9 +56,7 @@ def describe_training(
 
 
 def summary_line(result: Result) -> str:
-    """Return the result of a completed run: test figures if there are any, and the
-    time.
-    """
+    """Return the result of a completed run, with test figures if there are any."""
     last = result.history[-1] if result.history else None
     if result.test_accuracy is not None:
         figures = _accuracy_and_loss("test", result.test_accuracy, result.test_loss or 0.0)
@@ -215,7 +213,7 @@ def _print_mistakes(console: Console, evaluation: Evaluation) -> None:
 
 
 def _print_confusion(console: Console, matrix: NDArray[np.int64]) -> None:
-    """Print the confusion matrix, or the most frequent confusions if it does not fit."""
+    """Print the confusion matrix, or the worst confusions if it does not fit."""
     classes = len(matrix)
     digits = max(len(str(matrix.max())), len(str(classes - 1)))
     if (classes + 1) * (digits + 1) + 2 <= console.width:

@@ -134,9 +134,7 @@ def _layout(path: Path, number: int, line: bytes) -> Layout:
 
 
 def image_shape(pixels: int, last_name: str) -> tuple[int, ...]:
-    """Return the shape of an image: from a last column named ``28x28``, or if
-    square.
-    """
+    """Return the shape of an image: from a column named ``28x28``, or a square."""
     if named := re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", last_name):
         rows, columns = int(named[1]), int(named[2])
         if rows * columns == pixels:

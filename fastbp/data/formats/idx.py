@@ -103,9 +103,7 @@ def _labels_beside(images: Path) -> Path | None:
 
 
 def _file_names(folder: Path) -> list[str]:
-    """Return sorted names without hidden files: macOS adds ``._`` copies of
-    real ones.
-    """
+    """Return sorted names without hidden files, such as the ``._`` copies of macOS."""
     with reading(folder):
         return sorted(x.name for x in folder.iterdir() if x.is_file() and not x.name.startswith("."))
 

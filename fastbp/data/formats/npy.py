@@ -43,9 +43,7 @@ class Stream(Protocol):
 
 
 def find_folder(folder: Path) -> dict[str, Part]:
-    """Find the parts in a folder of npy files; empty without images named in
-    ``LAYOUTS``.
-    """
+    """Find the parts in a folder of npy files; empty without a name in ``LAYOUTS``."""
     with reading(folder):
         names = {x.name.removesuffix(".npy") for x in folder.iterdir() if x.suffix == ".npy" and x.is_file()}
     for layout in LAYOUTS:

@@ -54,16 +54,12 @@ def _part(path: Path, images: str, labels: str, keys: set[str]) -> Part:
 
 
 def read_images(path: Path, key: str) -> tuple[Images, tuple[int, ...]]:
-    """Read the images of one array, see `npy.array_images`; DataError if it
-    is damaged.
-    """
+    """Read the images of an array, see `npy.array_images`; may raise DataError."""
     return array_images(_read(path, key), _origin(path, key))
 
 
 def read_labels(path: Path, key: str) -> Labels:
-    """Read the labels of one array, see `npy.array_labels`; DataError if it
-    is damaged.
-    """
+    """Read the labels of an array, see `npy.array_labels`; may raise DataError."""
     return array_labels(_read(path, key), _origin(path, key))
 
 

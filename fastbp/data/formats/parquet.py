@@ -118,9 +118,7 @@ def _images(frame: pl.DataFrame, name: str) -> tuple[Images, tuple[int, ...]]:
 
 
 def _is_plain(dtype: pl.DataType) -> bool:
-    """Return whether NumPy has this numeric type; it has no decimals and no
-    128 bits.
-    """
+    """Return whether NumPy has this numeric type: no decimals, no 128 bits."""
     return str(dtype) in PLAIN_TYPES
 
 

@@ -72,9 +72,7 @@ def pick_part(parts: dict[str, Dataset], part: str | None) -> dict[str, Dataset]
 
 
 def write_parts(parts: Parts, out: Path, *, force: bool = False) -> list[Path]:
-    """Write parts, named "train" and "test", and return the paths; raises as
-    `convert`.
-    """
+    """Write parts, named as in `convert`, and return the paths; raises as `convert`."""
     kind = _format_of(out)
     paths = [out.with_name(name) for name in kind.names(out.name, parts)]
     for path in paths:

@@ -33,9 +33,7 @@ def npz_names(name: str, _: Parts) -> list[str]:
 
 
 def write_npz(streams: list[BinaryIO], parts: Parts) -> None:
-    """Write arrays with the keys of Keras, or ``images`` and ``labels`` for
-    one part.
-    """
+    """Write arrays with the keys of Keras; one part as ``images`` and ``labels``."""
     arrays: dict[str, NDArray[Any]] = {}
     for key, data in parts.items():
         images, labels = ("images", "labels") if set(parts) == {"train"} else (f"x_{key}", f"y_{key}")
@@ -46,9 +44,7 @@ def write_npz(streams: list[BinaryIO], parts: Parts) -> None:
 
 
 def csv_names(name: str, parts: Parts) -> list[str]:
-    """Return ``NAME.csv``, or ``NAME-train.csv`` and ``NAME-test.csv`` for
-    two parts.
-    """
+    """Return ``NAME.csv``; for two parts ``NAME-train.csv`` and ``NAME-test.csv``."""
     if len(parts) == 1:
         return [name]
     stem, suffix = re.fullmatch(r"(.*)(\.csv(?:\.gz)?)", name, re.IGNORECASE).groups()  # type: ignore[union-attr]
@@ -88,9 +84,7 @@ def write_csv(streams: list[BinaryIO], parts: Parts) -> None:
 
 
 def idx_names(name: str, parts: Parts) -> list[str]:
-    """Return the names for images, then labels; ``train-`` and ``test-NAME`` for two
-    parts.
-    """
+    """Return names for images and labels; two parts have ``train-`` and ``test-``."""
     names = []
     for key, data in parts.items():
         images = name if len(parts) == 1 else f"{key}-{name}"
