@@ -109,7 +109,7 @@ def test_the_preview_is_drawn(tmp_path, preset):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["none"], "nothing is distorted; expected a preset or a .toml file"),
+        (["none"], "PRESET none distorts nothing; expected another preset, or a .toml file"),
         (["eastic"], "augment is 'eastic'; expected one of: none, report, affine, elastic, ciresan"),
         (["affine", "--preview", "x.gif"], "x.gif: ends in .gif; expected .png, .svg, .pdf for a preview"),
     ],
