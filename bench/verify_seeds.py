@@ -1,8 +1,9 @@
-"""False alarms of ``fastbp verify --all``: how much of each bound right paths use, over seeds.
+"""False alarms of ``fastbp verify --all``: how much of each bound right paths use, over
+seeds.
 
-python bench/verify_seeds.py [--seeds N] [--roundings R ...] runs every configuration with N seeds,
-with twins that start R roundings of float32 away, and prints the largest share of each kind of
-bound, and each failure.
+python bench/verify_seeds.py [--seeds N] [--roundings R ...] runs every configuration
+with N seeds, with twins that start R roundings of float32 away, and prints the largest
+share of each kind of bound, and each failure.
 """
 
 from __future__ import annotations

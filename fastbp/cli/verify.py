@@ -40,9 +40,10 @@ def verify(
 ) -> None:
     """Check that the compiled kernels and the NumPy reference train alike.
 
-    Both train with the same settings, for one epoch unless --epochs is given, also with --config.
-    Weights, losses and predictions must agree within bounds: a fixed one in float64, and in float32
-    one from rounding or from the run's own sensitivity. The exit code is 1 if one is exceeded.
+    Both train with the same settings, for one epoch unless --epochs is given, also with
+    --config. Weights, losses and predictions must agree within bounds: a fixed one in
+    float64, and in float32 one from rounding or from the run's own sensitivity. The
+    exit code is 1 if one is exceeded.
     """
     with reporting():
         screen = console()

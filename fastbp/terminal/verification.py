@@ -69,7 +69,7 @@ def print_verification(console: Console, report: Verification) -> None:
 
 
 def print_configurations(console: Console, reports: Sequence[ConfigurationReport], seconds: float) -> None:
-    """Print one row for each configuration: what came closest to its bound, and the verdict."""
+    """Print a row for each configuration: what came closest to its bound, the verdict."""
     print_table(
         console,
         (
@@ -159,7 +159,7 @@ def _print_gradients(console: Console, report: Verification) -> None:
 
 
 def _print_windows(console: Console, report: Verification) -> None:
-    """Print for each path how many windows are outside, and what the median one uses."""
+    """Print how many windows of each path are outside, and what the median uses."""
     count = len(report.windows)
     steps = max(window.steps for window in report.windows)
     loss = max(window.loss_difference for window in report.windows)
@@ -187,7 +187,12 @@ def _print_windows(console: Console, report: Verification) -> None:
 
 
 def _short(name: str) -> str:
-    return name.removeprefix("layers.").removesuffix(" in float64").removesuffix(" after the run")
+    return (
+        name.removeprefix("layers.")
+        .removesuffix(" in float64")
+        .removesuffix(" after the run")
+        .removesuffix(" in the run")
+    )
 
 
 def _marked(value: float, passed: bool) -> str:

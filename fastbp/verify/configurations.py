@@ -1,9 +1,9 @@
 """The configurations of ``fastbp verify --all``: each option alone, and all together.
 
-They are derived from what is declared elsewhere. Registries are iterated: activation functions,
-update rules, schedules, initialisations, stopping criteria, presets and parts of distortions,
-outputs. A setting that changes weights needs a value in `VALUES`; one that no configuration
-changes is reported as unchecked, and so fails.
+They are derived from what is declared elsewhere. Registries are iterated: activation
+functions, update rules, schedules, initialisations, stopping criteria, presets and
+parts of distortions, outputs. A setting that changes weights needs a value in `VALUES`;
+one that no configuration changes is reported as unchecked, and so fails.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
 )
 """Each part of a distortion alone."""
 SAME_ON_BOTH = frozenset({"data", "backend", "dtype"})
-"""Settings that every configuration covers: it trains on its own data, on both backends, in both types."""
+"""Settings that every configuration covers: its own data, both backends, both types."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,7 +121,7 @@ def configurations() -> list[Configuration]:
 
 
 def unchecked(chosen: Iterable[Configuration]) -> list[str]:
-    """Return in words what no configuration checks: settings that change weights, and distortions."""
+    """Return the settings that change weights, and distortions, that nothing checks."""
     chosen, plain = list(chosen), Settings()
     missing = []
     for name, declared in declarations().items():
@@ -134,7 +134,7 @@ def unchecked(chosen: Iterable[Configuration]) -> list[str]:
 
 
 class _Digits:
-    """Made-up images of ten classes, mostly zero as drawn digits are, and what can be asked of them."""
+    """Made-up images of ten classes, mostly zero as those of drawn digits."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(5)
@@ -210,7 +210,7 @@ def _of_distortions(digits: _Digits) -> Named:
 
 
 def _of_outputs(digits: _Digits) -> Named:
-    """As the estimators train: classes, several labels, values; with weights of samples."""
+    """As the estimators train: classes, several labels, values, sample weights."""
     for name in OUTPUTS:
         given: dict[str, Any] = {}
         if name != "softmax":

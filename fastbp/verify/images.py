@@ -1,9 +1,9 @@
 """Distorted images: those that the reference draws, and what a path makes of them.
 
-Both paths draw an image by the same formulas, with other roundings: a pixel whose value falls
-close to a half may differ by one grey level. A run would carry that on, and no bound on weights
-could tell it from a fault. So the drawn images are compared here, and then both paths train on
-the same ones, those of the reference.
+Both paths draw an image by the same formulas, with other roundings: a pixel whose value
+falls close to a half may differ by one grey level. A run would carry that on, and no
+bound on weights could tell it from a fault. So the drawn images are compared here, and
+then both paths train on the same ones, those of the reference.
 """
 
 from __future__ import annotations
@@ -107,11 +107,13 @@ def _batches_of_classes(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def _trained_on(
     problem: Problem, backend: Backend, rows: NDArray[np.int64], distortion: Distortion
 ) -> NDArray[np.float64]:
-    """Return the images that a backend's step trains on, read off the weights that it leaves.
+    """Return the images that a backend's step trains on, read off the weights that it
+    leaves.
 
-    With weights of 0 every class has the probability p = 1 / (C + 1). A step at a rate of B takes
-    ``sum_b x_b (p - [y_b = c])`` from column c. The last class has no sample, so what it gained
-    beside the others is nothing but the images: ``x_b = W[:, y_b] - W[:, C]``.
+    With weights of 0 every class has the probability p = 1 / (C + 1). A step at a rate
+    of B takes ``sum_b x_b (p - [y_b = c])`` from column c. The last class has no
+    sample, so what it gained beside the others is nothing but the images: ``x_b = W[:,
+    y_b] - W[:, C]``.
     """
     network = Network((problem.images.shape[1], problem.outputs + 1), dtype=np.float64, input_scale=1.0)
     batches = Batches(rows, len(rows), np.array([float(len(rows))]))

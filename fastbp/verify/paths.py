@@ -1,37 +1,38 @@
-"""Both paths side by side: the compiled kernels compute what the textbook does, up to rounding.
+"""Both paths side by side: the kernels compute what the textbook does, up to rounding.
 
-Two runs of the trainer with the same settings, one on each path, are compared in weights, losses
-and predictions. Where a bound comes from depends on what is known:
+Two runs of the trainer with the same settings, one on each path, are compared in
+weights, losses and predictions. Where a bound comes from depends on what is known:
 
-*Fixed.* In float64 the paths differ by the order of their sums alone, 1e-15 after an epoch, and a
-ReLU on the verge of switching is a billion times rarer than in float32. Every array must agree to
-1e-10 of its largest element, for any settings; right answers and learning rates must be equal. A
-fault in a kernel shows here.
+*Fixed.* In float64 the paths differ by the order of their sums alone, 1e-15 after an
+epoch, and a ReLU on the verge of switching is a billion times rarer than in float32.
+Every array must agree to 1e-10 of its largest element, for any settings; right answers
+and learning rates must be equal. A fault in a kernel shows here.
 
-*Rounding.* For plain SGD and ReLU, `fastbp.verify.rounding` derives how far rounding may move a
-step, in the type that the settings ask for. One step from the initial weights is compared, on a
-full batch and on a smaller one as an epoch may end with, its biases set so that no term is zero:
-every element of every gradient must be within LIMIT = 8 standard deviations of rounding from the
-gradient in float64. ReLUs on the verge of switching are allowed for. Then, at up to 32 places of
-the textbook's run, both paths make 10 steps (fewer if the network is large) from the weights it
-has there. Every loss and every parameter must be within 8 standard deviations from the same steps
-in float64. A ReLU that switches in one path and not in the other parts the weights by thousands
-of times rounding. This is no error of either path. It is expected in one window of ten at most,
-and allowed in one of four.
+*Rounding.* For plain SGD and ReLU, `fastbp.verify.rounding` derives how far rounding
+may move a step, in the type that the settings ask for. One step from the initial
+weights is compared, on a full batch and on a smaller one as an epoch may end with, its
+biases set so that no term is zero: every element of every gradient must be within LIMIT
+= 8 standard deviations of rounding from the gradient in float64. ReLUs on the verge of
+switching are allowed for. Then, at up to 32 places of the textbook's run, both paths
+make 10 steps (fewer if the network is large) from the weights it has there. Every loss
+and every parameter must be within 8 standard deviations from the same steps in float64.
+A ReLU that switches in one path and not in the other parts the weights by thousands of
+times rounding. This is no error of either path. It is expected in one window of ten at
+most, and allowed in one of four.
 
-*Sensitivity.* For everything else in float32 there is no such model, and a whole run is chaotic:
-measured on MNIST with NumPy alone, two orders of summation end 1e-6 apart after most runs of a
-thousand steps, and 1e-2 apart after one in four. So no multiple of rounding bounds the end of a
-run. The yardstick is the sensitivity of the reference in float64: three twins start from weights
-that are 2**8 u of their size larger or smaller, at random (u = 2**-24), so that their ReLUs are
-a hundred times as likely to switch. The compiled path in float32 may end FACTOR = 4 times as
-far from the reference in float64 as the farthest twin, plus what T updates round when nothing is
-pulled back, 8 u sqrt(T) of an array's largest element. This bound is wide. It catches what goes
-wrong in float32 only; the kernels' formulas are the same in both types and the fixed bound holds
-them.
+*Sensitivity.* For everything else in float32 there is no such model, and a whole run is
+chaotic: measured on MNIST with NumPy alone, two orders of summation end 1e-6 apart
+after most runs of a thousand steps, and 1e-2 apart after one in four. So no multiple of
+rounding bounds the end of a run. The yardstick is the sensitivity of the reference in
+float64: three twins start from weights that are 2**8 u of their size larger or smaller,
+at random (u = 2**-24), so that their ReLUs are a hundred times as likely to switch. The
+compiled path in float32 may end FACTOR = 4 times as far from the reference in float64
+as the farthest twin, plus what T updates round when nothing is pulled back, 8 u sqrt(T)
+of an array's largest element. This bound is wide. It catches what goes wrong in float32
+only; the kernels' formulas are the same in both types and the fixed bound holds them.
 
-*Grey level.* Distorted images may differ by one grey level in one pixel of a hundred; both paths
-then train on the same images. See `fastbp.verify.images`.
+*Grey level.* Distorted images may differ by one grey level in one pixel of a hundred;
+both paths then train on the same images. See `fastbp.verify.images`.
 """
 
 from __future__ import annotations
@@ -72,15 +73,16 @@ def verify_paths(
 
     Parameters
     ----------
-    settings : data, network and recipe; ``dtype`` float32 compares in both types, float64 in
-        float64 only
+    settings : data, network and recipe; ``dtype`` float32 compares in both types,
+        float64 in float64 only
     samples : use the first so many samples of the training part; None for all
     candidate : what to hold against the textbook path; None for the compiled path
     announce : told in a few words what is being done
 
     Raises
     ------
-    ConfigError : samples or epochs are less than 1, or a criterion of ``stop`` looks at the clock
+    ConfigError : samples or epochs are less than 1, or a criterion of ``stop`` looks at
+        the clock
     DataError : the data are missing or damaged
     DivergenceError : the textbook path diverges with these settings
     """
@@ -131,19 +133,20 @@ def verify_all(
     make_candidate: Callable[[int | Literal["auto"]], Backend] | None = None,
     announce: Announce = lambda _: None,
 ) -> list[ConfigurationReport]:
-    """Compare both paths in a fixed list of configurations: each option alone, and all together.
+    """Compare both paths in a fixed list of configurations: each option alone, and all
+    together.
 
     Parameters
     ----------
     chosen : what to verify; None for `fastbp.verify.configurations.configurations`
-    make_candidate : of a number of threads, the backend to hold against the textbook path; None
-        for the compiled path
+    make_candidate : of a number of threads, the backend to hold against the textbook
+        path; None for the compiled path
     announce : told the name of each configuration
 
     Returns
     -------
-    one report for each configuration, then one for each setting and each part of a distortion
-    that no configuration checks: these have not passed
+    one report for each configuration, then one for each setting and each part of a
+    distortion that no configuration checks: these have not passed
     """
     make = make_candidate or partial(make_backend, "numba")
     chosen = configurations() if chosen is None else chosen

@@ -1,4 +1,4 @@
-"""What both paths are given: settings, arrays, and the network that training starts from."""
+"""What both paths are given: settings, arrays, and the initial network."""
 
 from __future__ import annotations
 

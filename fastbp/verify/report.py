@@ -50,7 +50,7 @@ class GradientCheck:
 
 @dataclass(frozen=True)
 class WindowCheck:
-    """Some steps from the same weights; a share is the largest |value - exact| / bound of any value."""
+    """Some steps from the same weights; shares are the largest |value - exact| / bound."""
 
     first_step: int
     steps: int
@@ -98,7 +98,7 @@ class Verification:
     gradients: tuple[GradientCheck, ...]  # as the windows, empty if rounding is not modelled
     windows: tuple[WindowCheck, ...]
     float32: tuple[RunCheck, ...]  # the whole run in float32; empty if the settings ask for float64
-    switched: int  # test images that the two float64 runs, or else float32 and float64, classify differently
+    switched: int  # test images that reference and candidate classify differently
     tested: int  # test images
     candidate_accuracy: float | None  # on the test images; None if outputs are not classes
     reference_accuracy: float | None
@@ -110,7 +110,7 @@ class Verification:
 
     @property
     def windows_outside(self) -> tuple[int, int]:
-        """How many windows of the candidate, and of the reference, exceed their bound."""
+        """How many windows of candidate and reference exceed their bound."""
         candidate = sum(not window.candidate_share <= 1 for window in self.windows)
         reference = sum(not window.reference_share <= 1 for window in self.windows)
         return candidate, reference
@@ -122,7 +122,7 @@ class Verification:
 
     @property
     def closest32(self) -> RunCheck | None:
-        """That in float32: of gradients, if their rounding is modelled, otherwise of the run."""
+        """In float32: of the gradients if their rounding is modelled, else of the run."""
         gradients = [RunCheck(c.name, c.largest, c.difference, c.bound, "rounding") for c in self.gradients]
         runs = gradients if gradients and self.float32 else self.float32
         return max(runs, key=_used, default=None)
@@ -141,7 +141,7 @@ class Verification:
         return found + [check.name for check in runs if not check.passed]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists and numbers, for JSON; None where a figure is not finite."""
+        """Return plain values for JSON; None where a figure is not finite."""
         candidate, reference = self.windows_outside
         values = {"passed": self.passed, "limit_in_deviations": LIMIT, "factor": FACTOR, **asdict(self)}
         values["windows_outside"] = {"candidate": candidate, "reference": reference}

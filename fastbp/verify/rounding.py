@@ -1,43 +1,48 @@
-"""How far rounding may move the results of training steps: the bounds of `fastbp.verify.steps`.
+"""How far rounding may move the results of a training step: `fastbp.verify.steps`.
 
 Model
 -----
-Every operation of a step is exact up to a relative error of at most u, the unit roundoff (2**-24 for float32,
-2**-53 for float64): fl(x op y) = (x op y)(1 + e), |e| <= u. Worst-case analysis adds these errors up with the
-same sign and gets gamma_n = n u / (1 - n u) times sum |x||w| for a dot product of n terms; through a few
-layers that bound grows past the values themselves and would accept anything. Higham & Mary ("A new approach
-to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019) take the errors for independent
-with mean zero; then their variances add up, and n becomes sqrt(n). This module follows the variance V of
-every value of a step, from the pixels to the parameters, in float64. The standard deviation of one rounding
-is taken as u; that of a uniform error would be u / sqrt(3), so there is some room for errors that are not
+Every operation of a step is exact up to a relative error of at most u, the unit
+roundoff (2**-24 for float32, 2**-53 for float64): fl(x op y) = (x op y)(1 + e), |e| <=
+u. Worst-case analysis adds these errors up with the same sign and gets gamma_n = n u /
+(1 - n u) times sum |x||w| for a dot product of n terms; through a few layers that bound
+grows past the values themselves and would accept anything. Higham & Mary ("A new
+approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019) take
+the errors for independent with mean zero; then their variances add up, and n becomes
+sqrt(n). This module follows the variance V of every value of a step, from the pixels to
+the parameters, in float64. The standard deviation of one rounding is taken as u; that
+of a uniform error would be u / sqrt(3), so there is some room for errors that are not
 quite independent.
 
 Rules
 -----
-*Dot product* z = sum_k x_k w_k + b with t_k = x_k w_k, computed in any order and blocking, fused or not.
-Besides what the inputs bring, each of the n additions rounds a partial sum s, and products may round too.
-On the way to a total z, terms of random sign have E[s^2] <= sum t^2 + z^2 =: E, so
+*Dot product* z = sum_k x_k w_k + b with t_k = x_k w_k, computed in any order and
+blocking, fused or not. Besides what the inputs bring, each of the n additions rounds a
+partial sum s, and products may round too. On the way to a total z, terms of random sign
+have E[s^2] <= sum t^2 + z^2 =: E, so
 
     V[z] = sum_k (V[x_k] w_k^2 + x_k^2 V[w_k]) + V[b] + (n + 6) u^2 E.
 
 The constant also covers what all samples share, such as the rounding of 1/255.
 
-*ReLU* passes V on where z > 0. Where |z| <= LIMIT sqrt(V[z]) the sign itself is uncertain and the
-derivative may be there or not: its square is added to its variance, where ``flips`` are to be allowed for.
+*ReLU* passes V on where z > 0. Where |z| <= LIMIT sqrt(V[z]) the sign itself is
+uncertain and the derivative may be there or not: its square is added to its variance,
+where ``flips`` are to be allowed for.
 
-*Softmax*: from p = exp(z - lse), dp_c / p_c = dz_c - sum_k p_k dz_k + r_c, where r_c is the rounding of
-exponent, exp, sum and quotient, |r_c| <= u (8 + 2 (|z_c - max z| + ln C) + sqrt(C)). Logits of a sample
-share their errors, so they are not added as independent ones: V[p_c] = p_c^2 (2 V[z_c] + 2 (sum_k p_k
-sd[z_k])^2 + r_c^2). The loss lse - z_y likewise.
+*Softmax*: from p = exp(z - lse), dp_c / p_c = dz_c - sum_k p_k dz_k + r_c, where r_c is
+the rounding of exponent, exp, sum and quotient, |r_c| <= u (8 + 2 (|z_c - max z| + ln
+C) + sqrt(C)). Logits of a sample share their errors, so they are not added as
+independent ones: V[p_c] = p_c^2 (2 V[z_c] + 2 (sum_k p_k sd[z_k])^2 + r_c^2). The loss
+lse - z_y likewise.
 
 *Update* w' = fl(w - r g) with rate r: V[w'] = V[w] + r^2 (V[g] + 3 u^2 g^2) + u^2 w'^2.
 
-A gradient is not seen in a fused step, only w' is. With a rate of 2**RATE_EXPONENT it is (w - w') / r: a
-power of two rounds nothing, and the rounding of w' leaves u |g| + u |w| / r of it, the latter 1e-12 of the
-weight's last place.
+A gradient is not seen in a fused step, only w' is. With a rate of 2**RATE_EXPONENT it
+is (w - w') / r: a power of two rounds nothing, and the rounding of w' leaves u |g| + u
+|w| / r of it, the latter 1e-12 of the weight's last place.
 
-What is computed must lie within LIMIT standard deviations of the exact value, in every element. Of 10
-million normal values the largest is below 6.
+What is computed must lie within LIMIT standard deviations of the exact value, in every
+element. Of 10 million normal values the largest is below 6.
 """
 
 from __future__ import annotations
@@ -64,7 +69,7 @@ def unit_roundoff(dtype: np.dtype[np.floating]) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Exact values (up to float64) of an array, and the variance of what a path computes for them."""
+    """Exact values (up to float64), and the variance of what a path computes for them."""
 
     exact: Doubles
     variance: Doubles
@@ -86,15 +91,16 @@ def exactly(values: Doubles) -> Estimate:
 
 
 class SteppedModel:
-    """A network in float64 whose parameters carry the variance that rounding gave them, step by step.
+    """A network in float64 whose parameters carry the variance that rounding gave them.
 
     Parameters
     ----------
-    weights, biases : L arrays (D, H) and (H,), float64, of values that the path's type represents
+    weights, biases : L arrays (D, H) and (H,), float64, of values that the path's type
+        represents
     u : unit roundoff of the path's type
-    flips : whether the variance is to cover ReLUs whose sign is within rounding of changing. One such unit
-        opens its column to any derivative; over several steps that spreads, and the bounds say nothing any
-        more.
+    flips : whether the variance is to cover ReLUs whose sign is within rounding of
+        changing. One such unit opens its column to any derivative; over several steps
+        that spreads, and the bounds say nothing any more.
     """
 
     def __init__(
@@ -111,7 +117,7 @@ class SteppedModel:
         return [array for layer in zip(self.weights, self.biases, strict=True) for array in layer]
 
     def step(self, x: Doubles, labels: NDArray[np.int64], rate: float) -> Estimate:
-        """Make one SGD step on a scaled batch (B, D); return the loss, as arrays of no dimension."""
+        """Make one SGD step on a scaled batch (B, D); return the loss."""
         inputs, outputs = self._forward(Estimate(x, (2 * self.u * x) ** 2))
         loss, d_z = self._loss(outputs[-1], labels)
         for layer in reversed(range(len(self.weights))):
@@ -158,7 +164,7 @@ class SteppedModel:
         return Estimate(loss, deviation**2), Estimate(error / samples, variance / samples**2)
 
     def _product(self, a: Estimate, b: Estimate, bias: Estimate | None = None) -> Estimate:
-        """Return the matrix product (M, K) (K, N), plus a bias (N,), by the rule for dot products."""
+        """Return the matrix product (M, K) (K, N), plus a bias (N,), by the first rule."""
         a2, b2 = a.exact**2, b.exact**2
         exact = a.exact @ b.exact
         energy = a2 @ b2

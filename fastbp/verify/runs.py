@@ -1,9 +1,9 @@
 """Whole runs of both paths: the trainer trains the same network with each backend.
 
-In float64 the two paths round alike but for the order of sums, so that a fixed bound holds
-whatever the settings are. In float32 they are held against the reference in float64, and the
-bound is that run's own sensitivity: how far *twins* go, which start from slightly other weights.
-`fastbp.verify.paths` says why.
+In float64 the two paths round alike but for the order of sums, so that a fixed bound
+holds whatever the settings are. In float32 they are held against the reference in
+float64, and the bound is that run's own sensitivity: how far *twins* go, which start
+from slightly other weights. `fastbp.verify.paths` says why.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class PathRun:
 
 @dataclass
 class _Recorder:
-    """A backend that keeps each step's figures, and trains on images drawn beforehand."""
+    """A backend that keeps each step's figures, and trains on drawn images."""
 
     backend: Backend
     drawn: DrawnImages
@@ -143,7 +144,7 @@ def reference_run(problem: Problem, reference: Backend, start: Network, drawn: D
 
 
 def twins_of(problem: Problem, reference: Backend, start: Network, drawn: DrawnImages) -> list[PathRun]:
-    """Run the reference from weights that are 2**8 roundings of float32 larger or smaller."""
+    """Run the reference from weights that are 2**8 roundings larger or smaller."""
     u = unit_roundoff(np.dtype(np.float32))
     runs = []
     for number in range(TWINS):
@@ -156,7 +157,7 @@ def twins_of(problem: Problem, reference: Backend, start: Network, drawn: DrawnI
 
 
 def check_float64(expected: PathRun, found: PathRun) -> list[RunCheck]:
-    """Hold a float64 run against the reference's, by a fixed bound relative to each array's size."""
+    """Compare a float64 run with the reference's; the bound is fixed."""
     pairs = [
         *zip(expected.parts, [array for _, array in found.parts], strict=True),
         (("right answers", expected.correct), found.correct),
@@ -172,23 +173,44 @@ def check_float64(expected: PathRun, found: PathRun) -> list[RunCheck]:
 
 
 def check_float32(expected: PathRun, found: PathRun, twins: Sequence[PathRun]) -> list[RunCheck]:
-    """Hold a float32 run against the reference in float64, by how far its twins are from it."""
-    u, checks = unit_roundoff(np.dtype(np.float32)), []
+    """Compare a float32 run with the reference in float64; its twins give the bound."""
+    steps, checks = len(expected.losses), []
     for place, ((name, wanted), (_, array)) in enumerate(zip(expected.parts, found.parts, strict=True)):
+        others = [twin.parts[place][1] for twin in twins]
+        if name == "loss":
+            checks.append(_check_losses(wanted, array, others))
+            continue
         size = _size(wanted)
-        apart = max(distance(wanted, twin.parts[place][1]) for twin in twins)
-        # Training may pull twins back to the reference. What remains is each update's rounding.
-        drift = LIMIT * u * math.sqrt(len(expected.losses)) * size
-        checks.append(
-            RunCheck(
-                f"{name} after the run",
-                size,
-                distance(wanted, array),
-                FACTOR * apart + drift,
-                "sensitivity",
-            )
-        )
+        apart = max(distance(wanted, other) for other in others)
+        bound = FACTOR * apart + _drift(steps, size)
+        difference = distance(wanted, array)
+        checks.append(RunCheck(f"{name} after the run", size, difference, bound, "sensitivity"))
     return checks
+
+
+def _check_losses(expected: FloatArray, found: FloatArray, twins: Sequence[FloatArray]) -> RunCheck:
+    """Hold each step's loss to how far twins have been until then; return the step with
+    most of it.
+
+    A run is less sensitive in its first steps than at its end, and so are these bounds.
+    """
+    size = _size(expected)
+    if any(losses.shape != expected.shape for losses in (found, *twins)):
+        # The runs end after different numbers of epochs, which is right if twins do so too.
+        bound = max(distance(expected, losses) for losses in twins)
+        difference = distance(expected, found)
+        return RunCheck("loss in the run", size, difference, bound, "sensitivity")
+    apart = np.max([np.abs(expected - losses) for losses in twins], axis=0)
+    steps = np.arange(1, len(expected) + 1)
+    bounds = FACTOR * np.maximum.accumulate(apart) + _drift(steps, size)
+    off = np.abs(expected - found)
+    step = int(np.argmax(np.where(np.isnan(off), np.inf, off / bounds)))
+    return RunCheck("loss in the run", size, float(off[step]), float(bounds[step]), "sensitivity")
+
+
+def _drift(steps: Any, size: float) -> Any:
+    """How far so many updates round if training pulls nothing back, as it may twins."""
+    return LIMIT * unit_roundoff(np.dtype(np.float32)) * np.sqrt(steps) * size
 
 
 def _size(array: FloatArray | NDArray[np.int64]) -> float:
@@ -197,7 +219,7 @@ def _size(array: FloatArray | NDArray[np.int64]) -> float:
 
 
 def distance(a: FloatArray | NDArray[np.int64], b: FloatArray | NDArray[np.int64]) -> float:
-    """Largest difference of two arrays; infinite if their shapes differ, NaN next to a number."""
+    """Largest difference of two arrays; infinite if their shapes differ."""
     if a.shape != b.shape:
         return math.inf
     wide, other = a.astype(np.float64), b.astype(np.float64)

@@ -1,6 +1,8 @@
-"""Steps of both paths from the same weights, held to bounds from rounding: gradients, and windows of a run.
+"""Steps of both paths from the same weights, held to bounds from rounding: gradients,
+and windows of a run.
 
-`fastbp.verify.rounding` derives the bounds. They are known for plain SGD and ReLU networks.
+`fastbp.verify.rounding` derives the bounds. They are known for plain SGD and ReLU
+networks.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ MODELLED = {
     "data", "hidden", "batch_size", "epochs", "learning_rate", "schedule", "warmup", "init",
     "validation", "stop", "restore_best", "seed", "backend", "threads", "dtype",
 }  # fmt: skip
-"""Settings that leave a step plain SGD on a ReLU network. Whatever is not listed here must be at its
-default, so that a setting which is new is never taken for modelled.
+"""Settings that leave a step plain SGD on a ReLU network. Whatever is not listed here
+must be at its default, so that a setting which is new is never taken for modelled.
 """
 
 
@@ -78,7 +80,7 @@ class StepComparison:
         self.u = math.hypot(unit_roundoff(start.dtype), unit_roundoff(np.dtype(np.float64)))
 
     def check_gradients(self) -> list[GradientCheck]:
-        """Compare the gradients of a full batch, and of a smaller one if there are samples for it."""
+        """Compare the gradients of a full batch, and of a smaller one if samples are left."""
         network = self.start.copy()
         for bias in network.biases:
             bias[...] = 0.1 * np.sin(1 + np.arange(len(bias)))
@@ -91,7 +93,7 @@ class StepComparison:
         return checks
 
     def _check_gradient(self, start: Network, order: NDArray[np.int64], size: int) -> list[GradientCheck]:
-        """Compare the gradient of the last batch of ``order``; a batch before it is passed at a rate of 0."""
+        """Compare the gradient of the last batch of ``order``; others have a rate of 0."""
         rates = np.zeros(math.ceil(len(order) / size))
         rates[-1] = rate = 2.0**RATE_EXPONENT
         last = order[(len(rates) - 1) * size :]
@@ -122,7 +124,7 @@ class StepComparison:
         return checks
 
     def check_windows(self) -> list[WindowCheck]:
-        """Train the textbook path; at up to 32 places of its run, let both paths make some steps."""
+        """At up to 32 places of the textbook's run, let both paths make some steps."""
         network, windows = self.start.copy(), []
         starts, length = self.window_starts()
         size = self.batch_size
@@ -149,7 +151,7 @@ class StepComparison:
         return np.unique(np.linspace(0, self.total_steps - 1, count).astype(np.int64)).tolist(), length
 
     def check_window(self, start: Network, first: int, length: int) -> WindowCheck:
-        """Make up to ``length`` steps from ``start``, as if they were those from step ``first`` on."""
+        """Make up to ``length`` steps from ``start``, those from step ``first`` on."""
         epoch, step = divmod(first, self.epoch_steps)
         size = self.batch_size
         order = self._order(epoch)[step * size : (step + length) * size]
@@ -181,7 +183,7 @@ class StepComparison:
         size: int,
         rates: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Train in place on batches of ``size`` of the rows in ``order``; return each batch's loss."""
+        """Train in place on batches of ``size`` rows; return each batch's loss."""
         batches = Batches(order, size, rates)
         return backend.train_steps(network, self.images, self.labels, batches).losses
 
@@ -206,7 +208,7 @@ class StepComparison:
 
 
 def _parameters(network: Network) -> Sequence[FloatArray]:
-    """Return weight and bias of each layer, in the order of the network's named arrays."""
+    """Return weight and bias of each layer, in the order of `Network.named_arrays`."""
     return [array for _, array in network.named_arrays()]
 
 
@@ -220,7 +222,7 @@ def _distance(a: FloatArray, b: FloatArray) -> float:
 
 
 def _share(found: NDArray[np.float64], exact: NDArray[np.float64], bound: NDArray[np.float64]) -> float:
-    """Largest share of its bound that an element is off; infinite where there is no bound, or no number."""
+    """Largest share of its bound that an element is off; infinite if it is no number."""
     off = np.abs(found - exact)
     with np.errstate(divide="ignore", invalid="ignore"):
         worst = float(np.where(off == 0, 0.0, off / bound).max())
