@@ -1,7 +1,8 @@
-"""Writing files so that a reader sees the old one or the new one, never a part."""
+"""Reading and writing files; a written file replaces the old one as a whole."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,17 +12,39 @@ from typing import BinaryIO
 
 from .errors import ConfigError, FastbpError
 
-__all__ = ["locked", "replace_file", "writing"]
+__all__ = ["locked", "read_text", "replace_file", "writing"]
 
 
-def replace_file(path: Path, content: str | bytes) -> None:
-    """Write ``content`` (text as UTF-8) beside ``path``, force it to the disk, then rename it over ``path``.
-
-    A link is followed. What is no regular file, such as ``/dev/stdout`` or a pipe, is written to as it is.
+def read_text(path: Path) -> str:
+    """Read a text file, as UTF-8.
 
     Raises
     ------
-    FastbpError : the file cannot be written; whatever was at ``path`` is unchanged
+    OSError
+        The file cannot be read, or is not a regular file: a pipe may block for ever.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "not a regular file")
+    return path.read_text(encoding="utf-8")
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name, sync it to the disk, then rename it.
+
+    Links are followed. Other than regular files, such as ``/dev/stdout`` or a pipe, are
+    written to directly.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    content
+        Text, written as UTF-8, or bytes.
+
+    Raises
+    ------
+    FastbpError
+        The file cannot be written. An existing file is unchanged.
     """
     payload = content.encode() if isinstance(content, str) else content
     try:
@@ -35,14 +58,15 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """Give a stream to write to; its file appears at ``path`` when the block ends without an exception.
+    """Open a stream whose file appears at ``path`` when the block ends without exception.
 
-    Several of them in one block (or in an ``ExitStack``) appear together: none is renamed before all are
-    written. For content that is better not held in memory; see `replace_file` for the rest.
+    Several files in one block (or an ``ExitStack``) appear together: none is renamed before
+    all are written. This is for content too large for memory; see also `replace_file`.
 
     Raises
     ------
-    FastbpError : the file cannot be written; whatever was at ``path`` is unchanged
+    FastbpError
+        The file cannot be written. An existing file is unchanged.
     """
     try:
         with _renamed(Path(os.path.realpath(path))) as file:
@@ -71,13 +95,14 @@ def _renamed(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder that this one writes to again and again.
+    """Lock a folder against other processes of fastbp.
 
-    The lock goes when its process does, however that ends. Without ``fcntl`` (Windows) there is none.
+    The lock ends with the process. Without ``fcntl`` (Windows) there is no lock.
 
     Raises
     ------
-    ConfigError : another process has it
+    ConfigError
+        Another process holds the lock.
     """
     try:
         import fcntl
@@ -90,7 +115,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     except BlockingIOError as error:
         raise ConfigError(
-            f"{folder}: another process is at work there; wait for it, or choose another --out"
+            f"{folder}: another process uses this folder; wait for it, or choose another --out"
         ) from error
     finally:
         os.close(descriptor)

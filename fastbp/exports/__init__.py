@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 from ..files import replace_file
 from . import c_header, npz_archive, numpy_script, onnx_graph, torch_module
 from .format import Format
@@ -51,7 +51,7 @@ def export(
     from ..runs.folder import WEIGHTS, load_network
 
     if to not in FORMATS:
-        raise ConfigError(f"--to is {to!r}; expected one of: {', '.join(FORMATS)}")
+        raise ConfigError(f"--to is {to!r}; expected one of: {', '.join(FORMATS)}{did_you_mean(to, FORMATS)}")
     source, form = Path(weights), FORMATS[to]
     target = _default(source, form) if out is None else _checked(Path(out), to)
     targets = {suffix: target.with_suffix(suffix) for suffix in form.suffixes}

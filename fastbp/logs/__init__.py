@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 from ..recipe.settings import Settings
 from .base import RunLog
 
@@ -30,7 +30,7 @@ def find_log(name: str) -> type[RunLog]:
         There is no such log, or its library is not installed.
     """
     if name not in LOGS:
-        raise ConfigError(f"log is {name!r}; expected one of: {', '.join(LOGS)}")
+        raise ConfigError(f"--log is {name!r}; expected one of: {', '.join(LOGS)}{did_you_mean(name, LOGS)}")
     try:
         module = importlib.import_module(f".{name}", __package__)
     except ImportError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..data.arrays import test_data
 from ..data.dataset import load_training
-from ..errors import ConfigError, FastbpError, WeightsError
+from ..errors import ConfigError, FastbpError, WeightsError, did_you_mean
 from ..evaluation.evaluate import test
 from ..files import replace_file
 from ..network import Network
@@ -89,7 +89,9 @@ def plot(
 def _check_request(runs: Sequence[Path], kind: str) -> None:
     """Raise ConfigError for an unknown kind, or for runs that it does not take."""
     if kind not in KINDS:
-        raise ConfigError(f"--kind is {kind!r}; expected one of: {', '.join(KINDS)}")
+        raise ConfigError(
+            f"--kind is {kind!r}; expected one of: {', '.join(KINDS)}{did_you_mean(kind, KINDS)}"
+        )
     if not runs:
         raise ConfigError("no runs are given; expected a run folder")
     if len(runs) > 1 and kind not in OF_MANY:

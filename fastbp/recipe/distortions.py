@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from ..files import read_text
 from ..random import Stream, generator
 
 __all__ = ["PRESETS", "RADIUS", "Distortion", "Variant", "make_distortion", "read_variants"]
@@ -186,7 +187,7 @@ def read_variants(spec: str) -> tuple[Variant, ...]:
         names = ", ".join((NONE, *PRESETS))
         raise ConfigError(f"augment is {spec!r}; expected one of: {names}; or a .toml file")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

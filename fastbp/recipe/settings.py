@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from ..errors import ConfigError, did_you_mean
+from ..files import read_text
 from ..reference.activations import ACTIVATIONS
 from . import optimizers, sample_weights, schedules, stopping
 from .checks import (
@@ -349,7 +350,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror or error}); expected a TOML file"

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ..data.source import printable
 from ..digits.preprocess import SIDE
 from ..errors import ConfigError, WeightsError
-from ..files import replace_file
+from ..files import read_text, replace_file
 from ..network import Network
 from ..recipe.checks import format_hidden
 from ..recipe.settings import Settings, read_settings
@@ -206,7 +206,7 @@ def read_result(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read ``result.json``; empty without the file, ConfigError if it is damaged."""
     path = Path(folder) / RESULT
     try:
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        found = json.loads(read_text(path), parse_constant=_no_constant)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:

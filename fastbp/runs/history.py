@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..callbacks import EpochRecord
 from ..errors import ConfigError
+from ..files import read_text
 
 __all__ = ["HISTORY", "history_csv", "read_history"]
 
@@ -39,7 +40,7 @@ def read_history(folder: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
     path = Path(folder) / HISTORY
     names = [field.name for field in fields(EpochRecord)]
     try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")), strict=True))
+        rows = list(csv.reader(io.StringIO(read_text(path)), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise ConfigError(f"{path}: cannot be read ({reason}); expected the history of a run") from error

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..data.builtin import NAMES
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
+from ..files import read_text
 from ..recipe.settings import Settings
 
 __all__ = ["FIGURES", "Cell", "Figure", "Study", "Table", "available", "read_study"]
@@ -113,9 +114,12 @@ def read_study(name: str) -> Study:
     shipped = available()
     path = shipped.get(name) or Path(name)
     if name not in shipped and path.suffix != ".toml":
-        raise ConfigError(f"study is {name!r}; expected one of: {', '.join(shipped)}, all; or a .toml file")
+        raise ConfigError(
+            f"study is {name!r}; expected one of: {', '.join(shipped)}, all; or a .toml file"
+            f"{did_you_mean(name, shipped)}"
+        )
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -220,7 +224,8 @@ def _figure(values: Mapping[str, Any], tables: int) -> Figure:
     _check_keys("a figure", values, _FIGURE)
     kind = values.get("kind")
     if kind not in FIGURES:
-        raise ConfigError(f"kind of a figure is {kind!r}; expected one of: {', '.join(FIGURES)}")
+        hint = did_you_mean(kind, FIGURES)
+        raise ConfigError(f"kind of a figure is {kind!r}; expected one of: {', '.join(FIGURES)}{hint}")
     numbers = values.get("tables", list(range(1, tables + 1)))
     if not isinstance(numbers, list) or not all(n in range(1, tables + 1) for n in numbers):
         raise ConfigError(f"tables of a figure is {numbers!r}; expected numbers from 1 to {tables}")
@@ -238,7 +243,8 @@ def _figure(values: Mapping[str, Any], tables: int) -> Figure:
 def _check_keys(place: str, values: Mapping[str, Any], known: set[str]) -> None:
     for key in values:
         if key not in known:
-            raise ConfigError(f"{key} is not a key of {place}; expected one of: {', '.join(sorted(known))}")
+            hint = did_you_mean(key, known) or f"; expected one of: {', '.join(sorted(known))}"
+            raise ConfigError(f"{key} is not a key of {place}{hint}")
 
 
 def _tables(name: str, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..data.builtin import NAMES
 from ..errors import ConfigError
-from ..files import replace_file
+from ..files import read_text, replace_file
 from ..recipe.settings import Settings, declarations
 
 __all__ = ["RESULTS", "Run", "key_of", "read_results", "write_results"]
@@ -127,7 +127,7 @@ def read_results(folder: Path) -> dict[str, Run]:
     """
     path = folder / RESULTS
     try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+        rows = list(csv.reader(io.StringIO(read_text(path))))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:

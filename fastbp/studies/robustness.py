@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..data.dataset import Dataset, load_test
 from ..errors import ConfigError
-from ..files import replace_file
+from ..files import read_text, replace_file
 from ..network import Network
 from ..robustness import CURVES, Robustness, measure_robustness
 from ..runs.folder import load_network
@@ -140,7 +140,7 @@ def read_measured(out: Path) -> dict[str, Measured]:
     """
     path = out / FILE
     try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+        rows = list(csv.reader(io.StringIO(read_text(path))))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:

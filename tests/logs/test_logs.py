@@ -105,7 +105,7 @@ def test_no_log_unless_asked(here):
 
 def test_an_unknown_log(here):
     result = train("--log", "wandb", code=2)
-    assert result.stderr == ("fastbp: error: log is 'wandb'; expected one of: jsonl, tensorboard, mlflow\n")
+    assert result.stderr == ("fastbp: error: --log is 'wandb'; expected one of: jsonl, tensorboard, mlflow\n")
     assert not (here / "run").exists()
 
 

@@ -95,7 +95,7 @@ def test_two_processes_do_not_write_into_one_folder(here):
     )
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match=r"another process is at work there; wait for it, or choose"):
+        with pytest.raises(ConfigError, match=r"another process uses this folder; wait for it, or choose"):
             run_study(study, here / "out", seeds=2)
     finally:
         holder.kill()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ...errors import ConfigError, DataError, FastbpError
+from ...errors import ConfigError, DataError, FastbpError, did_you_mean
 from ..source import printable
 from .catalog import CATALOG, Source
 from .emnist import unpack, unpacked
@@ -64,7 +64,10 @@ def download(
         A file cannot be written.
     """
     if name not in CATALOG:
-        raise ConfigError(f"{printable(name)}: unknown data set; expected one of: {', '.join(CATALOG)}")
+        raise ConfigError(
+            f"{printable(name)}: unknown data set; expected one of: {', '.join(CATALOG)}"
+            f"{did_you_mean(name, CATALOG)}"
+        )
     source = CATALOG[name]
     folder = Path(source.folder or name) if folder is None else folder
     if source.split and not force and (paths := unpacked(folder / source.split, source.split)):

@@ -1,0 +1,52 @@
+"""Mistakes in names get a suggestion; what is not a file is refused instead of waited for."""
+
+import os
+import re
+import threading
+
+import pytest
+from typer.testing import CliRunner
+
+from fastbp import cli
+from fastbp.network import Network
+
+
+def mistake(*arguments):
+    result = CliRunner().invoke(cli.app, [*map(str, arguments)])
+    assert result.exit_code == 2, (result.stdout, result.stderr)
+    assert re.fullmatch(r"fastbp: error: [^\n]+\n", result.stderr), result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggested"),
+    [
+        (["export", "a.safetensors", "--to", "pytorch"], "torch"),
+        (["plot", "run", "--kind", "confusions"], "confusion"),
+        (["study", "initialisation"], "initialization"),
+        (["data", "download", "fashion_mnist"], "fashion-mnist"),
+        (["train", "--log", "tensorbord"], "tensorboard"),
+    ],
+)
+def test_a_name_that_is_nearly_right_gets_a_suggestion(tmp_path, monkeypatch, arguments, suggested):
+    monkeypatch.chdir(tmp_path)
+    Network((4, 2)).save(tmp_path / "a.safetensors")
+    assert mistake(*arguments).endswith(f"; did you mean {suggested}?\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--epochs", 0, "--config", "pipe.toml"],
+        ["train", "--epochs", 0, "--augment", "pipe.toml"],
+        ["study", "pipe.toml"],
+    ],
+    ids=["config", "augment", "study"],
+)
+def test_a_pipe_is_refused(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.toml")
+    # Whoever opens the pipe all the same finds it empty, instead of waiting for ever.
+    threading.Thread(target=lambda: open("pipe.toml", "w").close(), daemon=True).start()
+    assert "pipe.toml: cannot be read (not a regular file)" in mistake(*arguments)
