@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,7 +34,27 @@ def training_data(data: DataSource) -> tuple[Dataset, Dataset | None]:
     training, testing = parts["train"], parts.get("test")
     if training.labels is None:
         raise DataError("data have no labels; expected them under one of: labels, label, target")
-    return training, testing
+    return training, None if testing is None else _fitting(testing, training)
+
+
+def _fitting(testing: Dataset, training: Dataset) -> Dataset:
+    """Return the test part, which a network trained on the training part can be tested on; else DataError."""
+    pixels, wanted = testing.images.shape[1], training.images.shape[1]
+    if pixels != wanted:
+        raise DataError(
+            f"the test part has {pixels} pixels an image; expected {wanted}, as the training part"
+        )
+    if (testing.images.dtype == np.uint8) != (training.images.dtype == np.uint8):
+        raise DataError(
+            f"the test part has pixels of {testing.images.dtype}, the training part of "
+            f"{training.images.dtype}; expected integers 0..255 in both, or floats of one scale"
+        )
+    if testing.labels is not None and testing.labels.max() >= training.classes:
+        raise DataError(
+            f"the test part has label {testing.labels.max()}; expected 0..{training.classes - 1}, as the "
+            "training part"
+        )
+    return testing
 
 
 def test_data(data: DataSource) -> Dataset:
@@ -67,14 +88,24 @@ def _spec(data: str | os.PathLike[str]) -> str | Path:
 def _checked(data: Dataset | tuple[ArrayLike, ArrayLike]) -> Dataset:
     if isinstance(data, Dataset):
         as_images(data.images, data.name, lambda i: f"value {i}")  # a Dataset does not look at its floats
-        return data
+        return replace(data)  # checks again: its arrays may have changed since it was made
     if len(data) != 2:
         raise DataError(f"data are a tuple of {len(data)}; expected (images, labels)")
-    return _dataset(np.asarray(data[0]), np.asarray(data[1]))
+    return _dataset(_unmasked("images", data[0]), _unmasked("labels", data[1]))
 
 
 def _of_columns(data: Any) -> Dataset:
-    return _dataset(*arrays_of(data))
+    images, labels = arrays_of(data)
+    return _dataset(_unmasked("images", images), None if labels is None else _unmasked("labels", labels))
+
+
+def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
+    if np.ma.is_masked(values):
+        raise DataError(
+            f"{name} are a masked array with {int(np.count_nonzero(np.ma.getmask(values))):,} masked values; expected values "
+            "everywhere: fill them, or drop their samples"
+        )
+    return np.asarray(values)
 
 
 def _dataset(given: NDArray[Any], found: NDArray[Any] | None) -> Dataset:
@@ -83,8 +114,17 @@ def _dataset(given: NDArray[Any], found: NDArray[Any] | None) -> Dataset:
     shape = tuple(size for size in given.shape[1:] if size > 1) or (1,)
     if found is None:
         return Dataset(images, None, shape, 2, "arrays")
-    if found.shape != images.shape[:1] or found.dtype.kind not in "iuf":
-        raise DataError(f"labels are {found.dtype} {found.shape}; expected integers {images.shape[:1]}")
+    if found.shape != images.shape[:1]:
+        raise DataError(
+            f"labels have shape {found.shape}; expected ({len(images)},), one for each of the {len(images)} "
+            "images"
+        )
+    if found.dtype.kind not in "iuf":
+        kind = "text" if found.dtype.kind in "OUS" else str(found.dtype)
+        raise DataError(
+            f"labels are {kind}; expected whole numbers from 0: numpy.unique(labels, return_inverse=True) "
+            "gives names and numbers"
+        )
     labels = as_labels(found, "labels", lambda i: f"sample {i}")
     classes = max(2, int(labels.max()) + 1)
     return Dataset(images, labels, shape, classes, "arrays")
@@ -92,7 +132,7 @@ def _dataset(given: NDArray[Any], found: NDArray[Any] | None) -> Dataset:
 
 def image_rows(given: ArrayLike) -> Images:
     """Check images given as an array, (N, D) or (N, height, width), and make each a row."""
-    images = np.asarray(given)
+    images = _unmasked("images", given)
     if images.ndim < 2 or images.size == 0:
         raise DataError(f"images have shape {images.shape}; expected (N, D) or (N, height, width), not empty")
     pixels = images[0].size

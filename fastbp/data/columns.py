@@ -62,7 +62,7 @@ def _names(data: Any) -> list[Any]:
 
 def _images(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, np.ndarray) or hasattr(values, "dtype") or hasattr(values, "to_numpy"):
-        return np.asarray(values)
+        return np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
     try:
         # One by one: they may be pictures of Pillow, which NumPy does not take as a list.
         return np.stack([np.asarray(value) for value in values])
@@ -71,6 +71,8 @@ def _images(values: Any, name: str) -> NDArray[Any]:
 
 
 def _labels(values: Any) -> NDArray[Any]:
+    if np.ma.isMaskedArray(values):
+        return np.ma.asarray(values)  # whoever asks refuses masked values
     found = np.asarray(list(values) if not hasattr(values, "dtype") else values)
     if found.dtype.kind in "OUS":  # numbers as text, as openml.org has MNIST's
         try:

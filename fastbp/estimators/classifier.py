@@ -224,21 +224,26 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         MLPClassifier
             The fitted estimator.
         """
-        samples, labels = self._check(X, y, reset=True)
-        if not self.warm_start or not hasattr(self, "network_"):
-            self._start_with(samples, LabelBinarizer().fit(labels))
-        elif set(found := unique_labels(labels)) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
-                f"Previously got {self.classes_}, `y` has {found}"
-            )
-        validation = self._check_validation(X_val, y_val, self._check)
+        with self._unchanged_if_refused():
+            samples, labels = self._check(X, y, reset=True)
+            if not self.warm_start or not hasattr(self, "network_"):
+                self._start_with(samples, LabelBinarizer().fit(labels))
+            elif set(found := unique_labels(labels)) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to "
+                    f"fit. Previously got {self.classes_}, `y` has {found}"
+                )
+            self._check_goes_on(samples)
+            targets = self._encode(labels)
+            weights = self._weights_of(samples, labels, sample_weight)
+            validation = self._check_validation(X_val, y_val, self._check)
+            held = None if validation is None else (validation[0], self._encode(validation[1]))
         self._train(
             samples,
-            self._encode(labels),
+            targets,
             epochs=int(self.max_iter),
-            weights=self._weights_of(samples, labels, sample_weight),
-            validation=None if validation is None else (validation[0], self._encode(validation[1])),
+            weights=weights,
+            validation=held,
             stratify=not self._binarizer.y_type_.startswith("multilabel"),
             callbacks=callbacks,
         )
@@ -272,23 +277,19 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             The estimator.
         """
         self._check_partial()
-        first = not hasattr(self, "network_")
-        samples, labels = self._check(X, y, reset=first)
-        if first:
-            if classes is None:
-                raise ValueError("classes must be passed on the first call to partial_fit.")
-            is_multilabel = type_of_target(labels).startswith("multilabel")
-            known = LabelBinarizer().fit(labels if is_multilabel else unique_labels(classes))
-            if not np.array_equal(known.classes_, unique_labels(classes)):
-                raise ValueError(f"y has {len(known.classes_)} labels; expected as many as classes")
-            self._start_with(samples, known)
-        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_!r}"
-            )
-        weights = self._weights_of(samples, labels, sample_weight)
-        self._train(samples, self._encode(labels), epochs=1, weights=weights, partial=True)
+        with self._unchanged_if_refused():
+            samples, labels = self._check(X, y, reset=not hasattr(self, "network_"))
+            if not hasattr(self, "network_"):
+                self._start_with(samples, self._binarizer_of(labels, classes))
+            elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                    f"{self.classes_!r}"
+                )
+            self._check_goes_on(samples)
+            targets = self._encode(labels)
+            weights = self._weights_of(samples, labels, sample_weight)
+        self._train(samples, targets, epochs=1, weights=weights, partial=True)
         return self
 
     def predict(self, X: ArrayLike) -> Any:
@@ -346,8 +347,25 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         else:
             self._start(samples, 1 if binarizer.y_type_ == "binary" else len(self.classes_), "logistic")
 
+    @staticmethod
+    def _binarizer_of(labels: Any, classes: ArrayLike | None) -> LabelBinarizer:
+        """Return what encodes labels of these classes, from the first labels seen."""
+        if classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        is_multilabel = type_of_target(labels).startswith("multilabel")
+        known = LabelBinarizer().fit(labels if is_multilabel else unique_labels(classes))
+        if not np.array_equal(known.classes_, unique_labels(classes)):
+            raise ValueError(f"y has {len(known.classes_)} labels; expected as many as classes")
+        return known
+
     def _encode(self, labels: Any) -> Targets:
         """Return labels as the network has them: numbers of classes, or 0 and 1 for each output."""
+        several = self._binarizer.y_type_.startswith("multilabel")
+        if type_of_target(labels).startswith("multilabel") != several:
+            wanted = (
+                f"(N, {self.n_outputs_}), 0 or 1 for each label" if several else "(N,), one class a sample"
+            )
+            raise ValueError(f"y has shape {np.shape(labels)}; expected {wanted}, as in the first call")
         found = unique_labels(labels)
         if len(np.setdiff1d(found, self.classes_)):
             raise ValueError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -167,6 +168,21 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         self.best_validation_score_: float | None = None
         self.t_ = 0
 
+    @contextmanager
+    def _unchanged_if_refused(self) -> Iterator[None]:
+        """Leave the estimator as it was if its arguments turn out to be wrong half-way through checking them.
+
+        Otherwise a refused ``fit`` would leave the number of features of the refused X beside the network of
+        an earlier one.
+        """
+        before = dict(vars(self))
+        try:
+            yield
+        except Exception:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
     def _hidden(self) -> list[int]:
         sizes: list[int] = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).ravel().tolist()
         return sizes
@@ -192,7 +208,6 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         callbacks: Sequence[Callback] = (),
         partial: bool = False,
     ) -> None:
-        self._check_goes_on(samples)
         samples = samples.astype(self.network_.dtype, copy=False)
         part = self.validation_fraction if self.early_stopping else 0.0
         samples, targets, rows = hold_back(samples, targets, validation, part, self._seed, stratify)
@@ -323,7 +338,10 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         network, hidden = self.network_, self._hidden()
         known = list(network.sizes[1:-1])
         if samples.shape[1] != network.inputs:
-            raise ValueError(f"X has {samples.shape[1]} features, the network {network.inputs}")
+            raise ValueError(
+                f"X has {samples.shape[1]} features, but the network to go on with takes {network.inputs}; "
+                "expected as many, or warm_start=False"
+            )
         if (hidden, self.activation) != (known, network.activation):
             raise ValueError(
                 f"hidden_layer_sizes and activation are {hidden} and {self.activation!r}, but those of the "
@@ -345,6 +363,11 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
     def _logits(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self, "network_")
         samples = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, order="C", reset=False)
+        if samples.shape[1] != self.network_.inputs:
+            raise ValueError(
+                f"X has {samples.shape[1]} features, but network_ takes {self.network_.inputs}; expected the "
+                "network that this estimator was fitted with"
+            )
         backend = make_backend("numba", self.n_threads)
         try:
             rows = dense(samples).astype(self.network_.dtype, copy=False)

@@ -212,17 +212,21 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         MLPRegressor
             The fitted estimator.
         """
-        samples, values = self._check(X, y, reset=True)
-        if not self.warm_start or not hasattr(self, "network_"):
-            self._begin(samples, values)
-        validation = self._check_validation(X_val, y_val, self._check)
-        weights = self._weights(samples, sample_weight)
-        self._fit(
+        with self._unchanged_if_refused():
+            samples, values = self._check(X, y, reset=True)
+            if not self.warm_start or not hasattr(self, "network_"):
+                self._begin(samples, values)
+            self._check_goes_on(samples)
+            targets = self._rows(values)
+            weights = self._weights(samples, sample_weight)
+            validation = self._check_validation(X_val, y_val, self._check)
+            held = None if validation is None else (validation[0], self._rows(validation[1]))
+        self._train(
             samples,
-            values,
+            targets,
             epochs=int(self.max_iter),
             weights=weights,
-            validation=None if validation is None else (validation[0], self._rows(validation[1])),
+            validation=held,
             callbacks=callbacks,
         )
         return self
@@ -232,11 +236,13 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> MLPRegressor:
         """Train one epoch on these samples, starting from the current weights."""
         self._check_partial()
-        first = not hasattr(self, "network_")
-        samples, values = self._check(X, y, reset=first)
-        if first:
-            self._begin(samples, values)
-        self._fit(samples, values, epochs=1, weights=self._weights(samples, sample_weight), partial=True)
+        with self._unchanged_if_refused():
+            samples, values = self._check(X, y, reset=not hasattr(self, "network_"))
+            if not hasattr(self, "network_"):
+                self._begin(samples, values)
+            self._check_goes_on(samples)
+            targets, weights = self._rows(values), self._weights(samples, sample_weight)
+        self._train(samples, targets, epochs=1, weights=weights, partial=True)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -272,18 +278,14 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         self._is_flat = values.ndim == 1
         self._start(samples, 1 if self._is_flat else values.shape[1], "identity")
 
-    def _fit(self, samples: FloatArray, values: NDArray[Any], **options: Any) -> None:
-        rows = self._rows(values)
-        if rows.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {rows.shape[1]} values a sample; expected {self.n_outputs_}, as before")
-        self._train(samples, rows, **options)
-
     @property
     def _loss_scale(self) -> float:
         return 1 / self.n_outputs_
 
     def _rows(self, values: NDArray[Any]) -> FloatArray:
         rows = values.reshape(len(values), -1)
+        if rows.shape[1] != self.n_outputs_:
+            raise ValueError(f"y has {rows.shape[1]} values a sample; expected {self.n_outputs_}, as before")
         return np.ascontiguousarray(rows, self.network_.dtype)
 
     def __sklearn_tags__(self) -> Any:

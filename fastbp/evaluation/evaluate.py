@@ -106,15 +106,19 @@ def load(path: str | os.PathLike[str]) -> Network:
     return load_network(path)
 
 
-def predict(network: Network, images: ArrayLike, *, backend: str = "numpy") -> NDArray[np.float64]:
+def predict(
+    network: Network | str | os.PathLike[str], images: ArrayLike, *, backend: str = "numpy"
+) -> NDArray[np.float64]:
     """Predict the probability of each class for each image.
 
     Parameters
     ----------
     network
-        A network from `load`, or the ``network`` of a result of `train`.
+        A network from `load`, the ``network`` of a result of `train`, a run folder or a
+        safetensors file.
     images : (N, D) or (N, height, width) array
-        Images like those of the training: integers 0..255, or finite floats.
+        Images like those of the training: integers 0..255, or finite floats. A single
+        image, (D,) or (height, width), is one sample.
     backend
         ``"numpy"``, which starts immediately, or ``"numba"``.
 
@@ -131,7 +135,13 @@ def predict(network: Network, images: ArrayLike, *, backend: str = "numpy") -> N
     WeightsError
         The images have another number of pixels than the network has inputs.
     """
-    return _answers(network, _logits(network, image_rows(images), backend, "images"))
+    known = network if isinstance(network, Network) else load_network(network)
+    given = np.asanyarray(images)
+    if given.size == known.inputs and given.ndim <= 2 and given.shape[-1:] != (known.inputs,):
+        given = given.reshape(1, -1)  # one image of (height, width)
+    elif given.shape == (known.inputs,):
+        given = given[None]
+    return _answers(known, _logits(known, image_rows(given), backend, "images"))
 
 
 def test(

@@ -18,7 +18,7 @@ from ..backends.base import make_backend
 from ..callbacks import Callback
 from ..data.arrays import BYTE_SCALE, DataSource, spec_of, training_data
 from ..data.dataset import Dataset
-from ..errors import DataError, DivergenceError
+from ..errors import ConfigError, DataError, DivergenceError
 from ..network import Network
 from ..recipe.distortions import Distortion, make_distortion, read_variants
 from ..recipe.initializers import initialize
@@ -132,6 +132,22 @@ def _keywords() -> inspect.Signature:
 train.__signature__ = _keywords()  # type: ignore[attr-defined]
 
 
+def _checked_callbacks(given: Iterable[Callback]) -> tuple[Callback, ...]:
+    """Return callbacks as a tuple; ConfigError for anything else."""
+    if isinstance(given, Callback):
+        raise ConfigError("callbacks is a Callback; expected a list of them: callbacks=[callback]")
+    try:
+        callbacks = tuple(given)
+    except TypeError:
+        raise ConfigError(f"callbacks is {given!r}; expected a list of fastbp.Callback") from None
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise ConfigError(
+                f"callbacks has {callback!r}; expected objects of classes that derive from fastbp.Callback"
+            )
+    return callbacks
+
+
 def run(
     settings: Settings,
     training: Dataset,
@@ -144,7 +160,7 @@ def run(
 
     ``sample_weight`` is that of `train`.
     """
-    callbacks = tuple(callbacks)
+    callbacks = _checked_callbacks(callbacks)
     if training.labels is None:
         raise DataError(f"{training.name}: has no labels, which training needs")
     network = new_network(settings, training)
@@ -154,7 +170,7 @@ def run(
         trainer = Trainer(
             network,
             training.images,
-            training.labels,
+            training.labels.copy(),  # the caller, or a callback, may change theirs
             settings,
             backend,
             callbacks,

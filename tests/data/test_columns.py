@@ -90,9 +90,12 @@ def test_rows_stay_rows_and_frames_are_taken():
         ([IMAGES, LABELS], "data are a list; expected"),
         ({}, "data have nothing; expected images"),
         ({"images": IMAGES}, "data have no labels; expected them under one of: labels, label, target"),
-        ({"images": IMAGES, "label": LABELS[:3]}, r"labels are int64 \(3,\); expected integers \(20,\)"),
+        (
+            {"images": IMAGES, "label": LABELS[:3]},
+            r"labels have shape \(3,\); expected \(20,\), one for each of the 20 images",
+        ),
         ({"images": [IMAGES[0], IMAGES[1, :3]], "label": [0, 1]}, "images: .*; expected images of one size"),
-        ({"images": IMAGES, "label": ["cat"] * 20}, "labels are <U3"),
+        ({"images": IMAGES, "label": ["cat"] * 20}, "labels are text; expected whole numbers from 0"),
     ],
 )
 def test_mistakes_are_named(data, message):

@@ -299,7 +299,7 @@ def test_a_regressor_s_network_is_saved_loaded_and_no_classifier(tmp_path):
     assert network.output == "identity"
     np.testing.assert_allclose(fastbp.predict(network, X), model.predict(X), rtol=1e-9, atol=1e-12)
     for given in (network, tmp_path / "net.safetensors"):
-        with pytest.raises(fastbp.WeightsError, match="outputs are identity; expected softmax"):
+        with pytest.raises(fastbp.WeightsError, match="has identity outputs; expected a classifier"):
             fastbp.test(given, (X, np.zeros(len(X), int)))
 
 

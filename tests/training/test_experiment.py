@@ -224,9 +224,9 @@ def test_images_of_another_kind_are_refused(result):
         fastbp.predict(on_floats, np.zeros((1, 20), np.uint8))
 
 
-def test_single_image_needs_its_axis(result):
-    with pytest.raises(DataError, match=r"images have shape \(20,\)"):
-        fastbp.predict(result.network, np.zeros(20, np.uint8))
+def test_a_row_of_another_length_is_not_taken_for_an_image(result):
+    with pytest.raises(DataError, match=r"images have shape \(19,\)"):
+        fastbp.predict(result.network, np.zeros(19, np.uint8))
 
 
 def test_probabilities_survive_huge_logits():
