@@ -14,29 +14,60 @@ class EpochRecord:
     Training loss and accuracy are means over the mini-batches of the epoch, each
     measured before its own update, so they lag behind the network at the end of the
     epoch. Without a validation split, validation loss and accuracy are NaN.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch, from 1.
+    train_loss, validation_loss : float
+        Mean loss in nats per sample.
+    train_accuracy, validation_accuracy : float
+        Accuracy, 0 to 1.
+    learning_rate : float
+        Learning rate of the first update of the epoch.
+    seconds : float
+        Wall time of the training pass alone.
+    validation_seconds : float
+        Wall time of the validation.
     """
 
-    epoch: int  # from 1
-    train_loss: float  # nats per sample
-    train_accuracy: float  # 0..1
+    epoch: int
+    train_loss: float
+    train_accuracy: float
     validation_loss: float
     validation_accuracy: float
-    learning_rate: float  # of the epoch's first update
-    seconds: float  # wall time of the training pass alone
+    learning_rate: float
+    seconds: float
     validation_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """Progress within an epoch; loss and accuracy are means over its samples so far."""
+    """Progress within an epoch; loss and accuracy are means over its samples so far.
 
-    epoch: int  # from 1
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch, from 1.
+    epochs : int
+        Number of epochs of the run.
+    samples, epoch_samples : int
+        Samples trained on in this epoch, and samples of the whole epoch.
+    loss : float
+        Mean loss in nats per sample.
+    accuracy : float
+        Accuracy, 0 to 1.
+    seconds : float
+        Wall time since the epoch began.
+    """
+
+    epoch: int
     epochs: int
-    samples: int  # trained on in this epoch
-    epoch_samples: int  # in the whole epoch
-    loss: float  # nats per sample
-    accuracy: float  # 0..1
-    seconds: float  # since the epoch began
+    samples: int
+    epoch_samples: int
+    loss: float
+    accuracy: float
+    seconds: float
 
 
 class Callback:

@@ -48,18 +48,41 @@ class Evaluation:
     """Evaluation of a network, or an ensemble, on a data set.
 
     If the data have no labels there are only predictions.
+
+    Attributes
+    ----------
+    data : str
+        Name of the data.
+    probabilities : (N, C) array
+        Probabilities of the classes; each row sums to 1.
+    predicted : (N,) array
+        The most probable class of each sample.
+    confidence : (N,) array
+        Probability of the predicted class.
+    labels : (N,) array or None
+        True classes; None without labels, as are all that follow.
+    loss : float or None
+        Mean loss in nats per sample.
+    accuracy, top2 : float or None
+        Accuracy and top-2 accuracy, 0 to 1.
+    calibration : Calibration or None
+        Accuracy by confidence, in 15 bins.
+    matrix : (C, C) array or None
+        Confusion matrix; rows are the true classes.
+    report : ClassificationReport or None
+        Precision, recall and F1 of each class.
     """
 
-    data: str  # name of the data
-    probabilities: NDArray[np.float64]  # (N, C), each row sums to 1
-    predicted: NDArray[np.int64]  # (N,)
-    confidence: NDArray[np.float64]  # (N,), probability of the predicted class
-    labels: NDArray[np.int64] | None  # (N,); None without labels, as all that follows
-    loss: float | None  # nats per sample
-    accuracy: float | None  # 0..1
-    top2: float | None  # top-2 accuracy, 0..1
-    calibration: Calibration | None  # 15 bins of confidence
-    matrix: NDArray[np.int64] | None  # (C, C), rows are the true classes
+    data: str
+    probabilities: NDArray[np.float64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+    loss: float | None
+    accuracy: float | None
+    top2: float | None
+    calibration: Calibration | None
+    matrix: NDArray[np.int64] | None
     report: ClassificationReport | None
 
     def mistakes(self, count: int = 10) -> list[Mistake]:
