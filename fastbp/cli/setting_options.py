@@ -29,8 +29,10 @@ def option_of(name: str, default: Any = None, settings: type[Settings] = Setting
 
     Parameters
     ----------
-    name : of the setting; the option is called the same, with dashes
-    default : of this command, None for the setting's own
+    name
+        Of the setting; the option is called the same, with dashes.
+    default
+        Of this command, None for the setting's own.
     """
     declared = declarations(settings)[name]
     [field] = [field for field in fields(settings) if field.name == name]
@@ -65,8 +67,10 @@ def with_settings(
 
     Parameters
     ----------
-    names : of the settings, all by default
-    defaults : of this command, where they differ from the settings' own; they count as given
+    names
+        Of the settings, all by default.
+    defaults
+        Of this command, where they differ from the settings' own; they count as given.
     """
     wanted = tuple(declarations(settings) if names is None else names)
     wanted = tuple(sorted(wanted, key=lambda name: GROUPS.index(declarations(settings)[name].group)))

@@ -46,7 +46,8 @@ def train(
         read_variants(settings.augment)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
         _warn_of_threads(settings)
-        training, testing = load_training(settings.data)
+        # Errors name a path as it was given; the settings have it absolute.
+        training, testing = load_training(given.get("data", settings.data))
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
             screen = console()

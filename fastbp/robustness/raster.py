@@ -30,7 +30,8 @@ def resample(
 
     Raises
     ------
-    DataError : images or matrices have another shape or type
+    DataError
+        Images or matrices have another shape or type.
     """
     source = images_of(images, shape[0] * shape[1])
     if source.dtype != np.uint8 or np.shape(matrices) != (len(source), 2, 3):
@@ -63,7 +64,8 @@ def draw_discs(
 
     Raises
     ------
-    DataError : there are points or radii that ``starts`` does not name, or too few of them
+    DataError
+        There are points or radii that ``starts`` does not name, or too few of them.
     """
     middles, ends = np.ascontiguousarray(points, np.float32), np.array(starts, np.int64)
     if middles.ndim != 2 or middles.shape[1] != 2:

@@ -167,7 +167,8 @@ def load_digit_classifier(path: str | os.PathLike[str]) -> Network:
 
     Raises
     ------
-    WeightsError : also if the network does not take images of 28x28 pixels
+    WeightsError
+        Also if the network does not take images of 28x28 pixels.
     """
     network = load_classifier(path)
     if network.inputs != SIDE * SIDE:
@@ -185,7 +186,8 @@ def data_of_runs(paths: Sequence[str | os.PathLike[str]], data: str | None = Non
 
     Raises
     ------
-    ConfigError : the runs were trained on different data sets
+    ConfigError
+        The runs were trained on different data sets.
     """
     found = sorted({data or str(read_run_settings(path).get("data", Settings().data)) for path in paths})
     if len(found) > 1:

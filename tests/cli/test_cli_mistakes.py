@@ -50,3 +50,9 @@ def test_a_pipe_is_refused(tmp_path, monkeypatch, arguments):
     # Whoever opens the pipe all the same finds it empty, instead of waiting for ever.
     threading.Thread(target=lambda: open("pipe.toml", "w").close(), daemon=True).start()
     assert "pipe.toml: cannot be read (not a regular file)" in mistake(*arguments)
+
+
+def test_errors_name_a_path_as_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in (["train", "--data"], ["data", "info"], ["augment", "--data"]):
+        assert mistake(*command, "nope.csv").startswith("fastbp: error: nope.csv: found no such file")
