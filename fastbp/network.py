@@ -99,6 +99,7 @@ class Network:
             self.parameters = _aligned_zeros(count, self.dtype)
         except (MemoryError, OverflowError, ValueError) as error:
             raise ConfigError(f"sizes {_joined(self.sizes)}: too large for this machine's memory") from error
+        self._block_shape = self.parameters.shape
         self.weights, self.biases = self.views(self.parameters)
 
     @property
@@ -141,7 +142,15 @@ class Network:
             ``parameters`` was replaced by another array.
         """
         block, first = self.parameters, self.weights[0]
-        if not isinstance(block, np.ndarray) or block.base is None or block.base is not first.base:
+        is_block = (
+            isinstance(block, np.ndarray)
+            and block.base is not None
+            and block.base is first.base
+            and block.shape == self._block_shape
+            and block.dtype == self.dtype
+            and block.flags.c_contiguous
+        )
+        if not is_block:
             raise WeightsError(
                 f"network.parameters was replaced by {_short(described(block))}; expected the block that the "
                 "network was made with: write into it, network.parameters[...] = values"

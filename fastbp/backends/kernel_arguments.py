@@ -37,6 +37,7 @@ __all__ = ["Buffers", "Run", "bounds_of", "inference_run", "training_run", "warm
 
 MOST_KEPT = 64  # sets of buffers
 MOST_LISTED = 2**31  # parameters: lists name rows of W by 32 bits
+NO_LABELS = read_only(np.zeros(0, np.int64))
 
 
 class Shape(NamedTuple):
@@ -113,7 +114,8 @@ class Run:
 
     def calls(self, buffers: Buffers, threads: int, first: int, stop: int) -> list[Callable[[], None]]:
         """Return a call for each thread of a team: together they make the steps ``first`` to ``stop``."""
-        some = self._some(first, stop)
+        is_whole = (first, stop) == (0, self.batches.steps)
+        some = self if is_whole else self._some(first, stop)
         distorters = distorters_of(self.distortion, self.shape.batch, threads)
         workers = [buffers.worker(self.shape, thread, threads) for thread in range(threads)]
         workers[0].space.barrier[:] = 0
@@ -127,6 +129,8 @@ class Run:
     def separate_calls(self, buffers: Buffers, threads: int) -> list[Callable[[], None]]:
         """Return calls that share the rows of a run without updates, and do not wait for each other."""
         rows = len(self.batches.order)
+        if threads == 1:
+            return self.calls(buffers, 1, 0, self.batches.steps)
         ends = [rows * thread // threads for thread in range(threads + 1)]
         return [
             partial(
@@ -233,7 +237,10 @@ def inference_run(
     """
     model, images = _model_of(network), images_of(images, network.inputs)
     rows = np.arange(len(images)) if order is None else rows_of(order, len(images))
-    labels, objective = _objective_of(network, targets, rows, len(images), PLAIN)
+    options, labels = _plain_options(network.sizes, network.dtype, images.dtype), NO_LABELS
+    if targets is not None:
+        labels, objective = _objective_of(network, targets, rows, len(images), PLAIN)
+        options = options._replace(objective=objective)
     size = min(batch, max(1, len(rows)))
     listed = is_sparse(images, rows) and model.parameters.size < MOST_LISTED
     bounds = bounds_of(len(rows), size)
@@ -242,7 +249,7 @@ def inference_run(
         model,
         kernels.Data(images, network.input_scale),
         kernels.Batches(read_only(rows), labels, bounds, len(bounds) - 1, False, np.zeros(0)),
-        _plain_options(network.sizes, network.dtype, images.dtype)._replace(objective=objective),
+        options,
         _answers_of(network, len(rows), writes_logits=targets is None),
     )
 
@@ -297,26 +304,20 @@ def _checked_batches(batches: Batches, samples: int) -> tuple[NDArray[np.int64],
 
 
 def _objective_of(
-    network: Network, targets: Targets | None, rows: NDArray[np.int64], samples: int, options: StepOptions
+    network: Network, targets: Targets, rows: NDArray[np.int64], samples: int, options: StepOptions
 ) -> tuple[NDArray[np.int64], kernels.Objective]:
     """Return the labels of the rows, none if there are other targets, and what the loss takes."""
-    kind, weights, none = LOSSES[network.output], options.sample_weights, _no_labels()
+    kind, weights = LOSSES[network.output], options.sample_weights
     if weights is not None and (not isinstance(weights, np.ndarray) or weights.shape != (samples,)):
         raise ConfigError(
             f"there are {np.size(weights)} sample weights for {samples} samples; expected one each"
         )
     more = options.label_smoothing, weights
-    if targets is None:
-        return none, kernels.make_objective(network.dtype, kind, has_answers=False)
     if network.output == "softmax":
         labels = labels_of(targets, rows, samples, network.classes)
         return labels, kernels.make_objective(network.dtype, kind, None, *more)
     outputs = targets_of(targets, samples, network.classes)
-    return none, kernels.make_objective(network.dtype, kind, outputs, *more)
-
-
-def _no_labels() -> NDArray[np.int64]:
-    return read_only(np.zeros(0, np.int64))
+    return NO_LABELS, kernels.make_objective(network.dtype, kind, outputs, *more)
 
 
 def _checked_distortion(
@@ -381,10 +382,11 @@ def _dropout_of(network: Network, images: NDArray[Any], options: StepOptions, ba
     return kernels.make_dropout(images.dtype, thresholds, keys, batch * network.inputs)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def _plain_options(
     sizes: tuple[int, ...], dtype: np.dtype[Any], image_dtype: np.dtype[Any]
 ) -> kernels.Options:
-    """Return what stands for plain SGD, and no loss."""
+    """Return what stands for plain SGD, and no loss: arrays of no elements, so that all may share them."""
     layout, _ = _layout_of(sizes, dtype.itemsize)
     return kernels.Options(
         kernels.no_updater(dtype),

@@ -64,6 +64,7 @@ class NumpyBackend:
         options: StepOptions = PLAIN,
     ) -> Figures:
         """Run one update for each mini-batch, in place; see `Backend.train_steps`."""
+        network.check_parameters()
         found = Figures(np.empty(len(batches.rates)), np.empty(len(batches.rates), np.int64))
         epoch = batches.epoch_samples or max(1, len(batches.order))
         steps = math.ceil(epoch / batches.size)
@@ -126,6 +127,7 @@ class NumpyBackend:
         ------
         DataError : there is no sample to take a mean over
         """
+        network.check_parameters()
         rows = np.arange(len(images), dtype=np.int64) if rows is None else rows
         if len(rows) == 0:
             raise DataError("no samples to evaluate; expected at least one")
@@ -143,6 +145,7 @@ class NumpyBackend:
 
     def logits(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> FloatArray:
         """Compute the outputs before the softmax, (N, C), in the type of the weights."""
+        network.check_parameters()
         with self._settings():
             logits: FloatArray = reference.predict_logits(
                 network.weights,
