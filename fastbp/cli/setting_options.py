@@ -16,7 +16,7 @@ from ..recipe.checks import format_hidden
 from ..recipe.setting import GROUPS
 from ..recipe.settings import Settings, declarations, read_settings
 
-__all__ = ["DEFAULTS", "option_of", "settings_of", "with_settings"]
+__all__ = ["DEFAULTS", "absolute_paths", "option_of", "settings_of", "with_settings"]
 
 DEFAULTS = Settings()
 
@@ -101,14 +101,15 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 
 def settings_of(given: Mapping[str, Any], config: Path | None = None) -> Settings:
-    """Return the settings that were given, else those of the config file, else the defaults.
+    """Return the given settings, else those of the config file, else the defaults."""
+    values = {name: () if value is None else value for name, value in given.items()}
+    return Settings.from_mapping({**(read_settings(config) if config else {}), **values})
 
-    Paths become absolute, so that the run can be repeated from another folder.
-    """
+
+def absolute_paths(settings: Settings) -> Settings:
+    """Return settings with absolute paths, to repeat the run from another folder."""
     from ..data.builtin import NAMES
 
-    values = {name: () if value is None else value for name, value in given.items()}
-    settings = Settings.from_mapping({**(read_settings(config) if config else {}), **values})
     if settings.data not in NAMES:
         settings = replace(settings, data=os.path.abspath(settings.data))
     if settings.augment.endswith(".toml"):

@@ -11,7 +11,7 @@ from ..recipe.settings import Settings
 from . import options
 from .app import app
 from .common import DIVERGED, INTERRUPTED, console, fail, reporting
-from .setting_options import settings_of, with_settings
+from .setting_options import absolute_paths, settings_of, with_settings
 
 if TYPE_CHECKING:
     from ..runs.result import Result
@@ -46,8 +46,8 @@ def train(
         read_variants(settings.augment)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
         _warn_of_threads(settings)
-        # Errors name a path as it was given; the settings have it absolute.
-        training, testing = load_training(given.get("data", settings.data))
+        training, testing = load_training(settings.data)
+        settings = absolute_paths(settings)  # only now: errors name a path as it was given
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
             screen = console()
