@@ -1,7 +1,7 @@
-// The board to draw on: strokes of a round pen as points, drawn white on black, and taken back one by one.
+// The drawing board: strokes of a round pen, white on black, which can be undone one by one.
 
 class Board {
-  /** `onChange` is called when the drawing has changed, at most once a frame, and when a stroke has ended. */
+  /** `onChange` is called after changes of the drawing, at most once per frame, and at the end of a stroke. */
   constructor(canvas, onChange) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { willReadFrequently: true });
@@ -32,7 +32,7 @@ class Board {
     try {
       this.canvas.setPointerCapture(event.pointerId); // strokes may leave the board and come back
     } catch {
-      // a pointer that a script made up cannot be captured
+      // a synthetic pointer cannot be captured
     }
     this.stroke = { width: this.penWidth, points: [this.place(event)] };
     this.drawings.push([...this.strokes, this.stroke]);
@@ -104,7 +104,7 @@ class Board {
     }
   }
 
-  /** Where an event is, in pixels of the board, which may be shown larger or smaller. */
+  /** Position of an event in pixels of the board, which may be scaled on the screen. */
   place(event) {
     const shown = this.canvas.getBoundingClientRect();
     return [

@@ -1,4 +1,4 @@
-// A multilayer perceptron from its weights: 784 bytes in, the probability of each class out, in float64.
+// The forward pass of a multilayer perceptron in float64: 784 bytes to the probabilities of the classes.
 
 const ACTIVATIONS = {
   "relu": (z) => Math.max(z, 0),

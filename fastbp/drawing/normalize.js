@@ -1,4 +1,4 @@
-// Ink to 28x28: what fastbp/preprocess.py does, in its steps and with its numbers. It says why.
+// Normalises a drawing to 28x28, in the steps of fastbp/digits/preprocess.py, which explains them.
 
 const SIDE = 28;
 const MIDDLE = 14;
@@ -7,7 +7,7 @@ const FAINT = 16;
 const LEAST = 24;
 const TIE = 1e-6;
 
-/** The digit cut out, its long side 20 pixels, centred by mass: 784 bytes. null if there is no ink. */
+/** The digit cropped, its longer side 20 pixels, centred by mass: 784 bytes. null without ink. */
 function normalize(pixels, height, width) {
   const bright = ink(pixels, height, width);
   if (bright === null) return null;
@@ -36,7 +36,7 @@ function normalize(pixels, height, width) {
   return image;
 }
 
-/** The whole drawing averaged down to 28x28, neither cut out nor centred. null if there is no ink. */
+/** The whole drawing scaled to 28x28, neither cropped nor centred. null without ink. */
 function downscale(pixels, height, width) {
   const bright = ink(pixels, height, width);
   if (bright === null) return null;
@@ -49,7 +49,7 @@ function downscale(pixels, height, width) {
   return Uint8Array.from(averageAreas(square, long, long, SIDE, SIDE), roundHalfUp);
 }
 
-/** Grey levels 0..255, ink bright, the brightest 255. null if there is no ink. */
+/** Grey levels 0..255, ink bright, the brightest 255. null without ink. */
 function ink(pixels, height, width) {
   const grey = new Float64Array(pixels);
   let sum = 0;
@@ -107,7 +107,7 @@ function averageAreas(image, height, width, rows, columns) {
   return small;
 }
 
-/** What each of `count` pixels gives to cells of equal size: a list of [cell, pixel, share]. */
+/** Share of each of `count` pixels in cells of equal size: a list of [cell, pixel, share]. */
 function shares(count, cells) {
   const size = count / cells;
   const list = [];
@@ -122,7 +122,7 @@ function shares(count, cells) {
   return list;
 }
 
-/** Where a side starts so that its centre of mass comes nearest to the middle of pixel 14. */
+/** Start of a side that centres its mass in pixel 14, as near as possible. */
 function place(mass) {
   let [moment, sum] = [0, 0];
   mass.forEach((value, i) => {

@@ -1,4 +1,4 @@
-// The page: what is drawn is shown as the networks see it, and what each makes of it.
+// The page: shows the drawing as the networks see it, and their predictions.
 
 function startPage() {
   const data = document.getElementById("data");
@@ -20,7 +20,7 @@ function startPage() {
     if (board.stroke === null) say(image === null ? "Nothing drawn" : cards.map(String).join("; "));
   }
 
-  /** For screen readers, and only between strokes: a figure for each frame would be noise. */
+  /** For screen readers, between strokes only: a prediction for each frame would be noise. */
   function say(text) {
     if (said.textContent !== text) said.textContent = text;
   }
@@ -30,7 +30,7 @@ function startPage() {
   document.body.dataset.ready = "true";
 }
 
-/** 28x28 as the network sees it: ink bright. */
+/** Shows the 28x28 pixels that the network sees, bright ink on dark. */
 function showImage(context, image) {
   const pixels = context.createImageData(SIDE, SIDE);
   for (let i = 0; i < SIDE * SIDE; i++) {
@@ -40,7 +40,7 @@ function showImage(context, image) {
   context.putImageData(pixels, 0, 0);
 }
 
-/** A network's name, what it takes the drawing for, and a bar for each class. */
+/** Name and prediction of a network, with a bar for each class. */
 class Card {
   constructor(about, parent) {
     this.name = about.name;
