@@ -1,10 +1,11 @@
 """What the studies would have cost on the NumPy path: steps of both paths in turn, one thread each.
 
-    python bench/study_cost.py docs/report > docs/report/cost.md
+    python bench/study_cost.py docs/report
 
-Of every network and mini-batch size of the recorded runs both paths train some mini-batches, interleaved. The
-times of a step, times the recorded numbers of updates, are what training takes by either path on a machine
-that does nothing else. Recorded hours have in them what else the machine did.
+Both paths train some mini-batches of every network and mini-batch size of the recorded runs, interleaved.
+The times of a step, times the recorded numbers of updates, are what training takes by either path on a
+machine that does nothing else. Recorded hours include what else the machine did. Writes the text between
+``<!-- cost:begin -->`` and ``<!-- cost:end -->`` in the README.md of the folder.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from fastbp.runs.machine import cpu_name
 from fastbp.studies.results import Run, read_results
 from interleave import interleave, spread
 from problem import Problem, mnist, name_of
+from report import replace_block
 
 ROUNDS = 6
 SECONDS = 0.15
@@ -30,7 +33,7 @@ RATE = 0.001
 
 
 def main() -> None:
-    """Read the results of all studies in a folder, measure, print Markdown."""
+    """Read the results of all studies in a folder, measure, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="whose folders hold a results.csv each")
     folder = parser.parse_args().folder
@@ -47,20 +50,24 @@ def main() -> None:
         hours = [f"{s / 3600:.2f}" for s in (wall, ours, numpy)]
         lines.append([name, f"{len(runs)}", *hours, f"{numpy / ours:.1f}"])
     head = ["study", "runs", "recorded, hours", "compiled, hours", "NumPy path, hours", "times as long"]
-    print_table([head, *lines])
-    print_table(
-        [["network", "batch", "compiled, µs a step", "NumPy path, µs a step"]]
-        + [
-            [name_of(sizes), str(batch), *(f"{1e6 * seconds:.0f}" for seconds in steps)]
-            for (sizes, batch), steps in sorted(found.items())
-        ]
+    steps = [
+        [name_of(sizes), str(batch), *(f"{1e6 * seconds:.0f}" for seconds in pair)]
+        for (sizes, batch), pair in sorted(found.items())
+    ]
+    note = (
+        "All times are of one thread; the studies ran two runs at a time and took half as long. "
+        '"compiled" and "NumPy path" are steps measured alone on the machine, times the updates of the runs: '
+        f"medians over {ROUNDS} rounds of {SECONDS} s, both paths in turn, one thread each, on {cpu_name()} "
+        f"with NumPy {np.__version__}. They leave out runs with distorted images, validation and tests."
     )
-    print(
-        "Hours of one thread each; the studies ran two runs at a time and took half as long. Compiled "
-        "and NumPy path: steps measured alone on the machine, times the updates of the runs; medians over "
-        f"{ROUNDS} rounds of {SECONDS} s, both paths in turn, one thread each, on {cpu_name()}, NumPy "
-        f"{np.__version__}. They leave out runs with distorted images, validation and tests."
-    )
+    body = [
+        table([head, *lines]),
+        table([["network", "batch", "compiled, µs a step", "NumPy path, µs a step"], *steps]),
+        "\n".join(wrap(note, 88)),
+    ]
+    page = folder / "README.md"
+    text = replace_block(page, page.read_text(encoding="utf-8"), "cost", "\n\n".join(body))
+    page.write_text(text, encoding="utf-8")
 
 
 def _updates(run: Run) -> int:
@@ -105,12 +112,10 @@ def stepper(backend: Backend, problem: Problem) -> Callable[[], float]:
     return lambda: train(count) / count
 
 
-def print_table(rows: list[list[str]]) -> None:
-    """Print Markdown; the first column is text."""
+def table(rows: list[list[str]]) -> str:
+    """Return Markdown; the first column is text."""
     rule = ["---", *["---:"] * (len(rows[0]) - 1)]
-    for row in [rows[0], rule, *rows[1:]]:
-        print(f"| {' | '.join(row)} |")
-    print()
+    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
 
 
 if __name__ == "__main__":
