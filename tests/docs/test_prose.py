@@ -153,3 +153,12 @@ def test_the_ledger_names_kernels_that_exist():
     for module, name in named:
         text = (kernels / f"{module}.py").read_text(encoding="utf-8")
         assert re.search(rf"^def {name}\(", text, re.MULTILINE), f"{module}.{name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_files_that_are_named_exist(page):
+    """Paths of Python files in code, from the repository, a package or bench on."""
+    roots = [ROOT / name for name in (".", "fastbp", "kernels/fastbp_kernels", "bench")]
+    named = set(re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8")))
+    missing = {name for name in named if not any((root / name).exists() for root in roots)}
+    assert missing <= {"network_numpy.py", "network_torch.py"}  # which fastbp export writes
