@@ -226,7 +226,7 @@ def test_mistakes_are_one_line(arguments, message):
 
 
 def test_a_figure_of_nothing():
-    with pytest.raises(ConfigError, match="no network is measured"):
+    with pytest.raises(ConfigError, match="no network was measured"):
         robustness_figure({})
 
 
