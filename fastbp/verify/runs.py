@@ -161,7 +161,7 @@ def check_float64(expected: PathRun, found: PathRun) -> list[RunCheck]:
     pairs = [
         *zip(expected.parts, [array for _, array in found.parts], strict=True),
         (("right answers", expected.correct), found.correct),
-        (("epochs", expected.epochs), found.epochs),
+        (("history", expected.epochs), found.epochs),
     ]
     checks = []
     for (name, wanted), array in pairs:

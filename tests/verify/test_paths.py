@@ -52,7 +52,7 @@ def test_right_paths_pass(settings, backend, dtype, hidden, batch_size, samples)
     assert report.steps == 2 * -(-report.samples // batch_size)
     names = [name for name, _ in Network(report.sizes).named_arrays()]
     assert [check.name for check in report.float64] == [
-        f"{name} in float64" for name in (*names, "loss", "predictions", "right answers", "epochs")
+        f"{name} in float64" for name in (*names, "loss", "predictions", "right answers", "history")
     ]
     after = [*(f"{name} after the run" for name in names), "loss in the run", "predictions after the run"]
     assert [check.name for check in report.float32] == (after if dtype == "float32" else [])
