@@ -20,6 +20,7 @@ from ..backends.base import Backend
 from ..callbacks import Callback
 from ..network import FloatArray
 from ..reference.losses import OUTPUTS, Targets
+from ..training.samples import Images
 from .perceptron import FLOATS, Perceptron, Score
 from .samples import dense
 
@@ -162,8 +163,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         n_threads: int | Literal["auto"] = "auto",
     ) -> None:
         super().__init__(
-            hidden_layer_sizes,
-            activation,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
             solver=solver,
             alpha=alpha,
             init=init,
@@ -328,7 +329,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             return np.asarray(of(np.full_like(logits, np.inf)))
         return np.concatenate([of(-logits), of(logits)], axis=1)
 
-    def _score_of(self, backend: Backend, samples: FloatArray, targets: Targets) -> Score:  # noqa: ARG002
+    def _score_of(self, backend: Backend, samples: Images, targets: Targets) -> Score:  # noqa: ARG002
         return lambda record: record.validation_accuracy
 
     def _check(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[FloatArray, Any]:

@@ -24,12 +24,14 @@ from ..errors import ConfigError
 from ..network import FloatArray, Network
 from ..recipe.initializers import initialize
 from ..recipe.optimizers import Optimizer
+from ..recipe.settings import Settings
 from ..reference.activations import ACTIVATIONS
 from ..reference.losses import Targets
+from ..training.samples import Images, Samples
 from ..training.trainer import Trainer, make_optimizer
 from .convergence import ConvergedError, Convergence
 from .options import settings_of
-from .quasi_newton import minimize_loss
+from .quasi_newton import Limits, minimize_loss
 from .samples import dense, hold_back
 
 __all__ = ["FLOATS", "Perceptron"]
@@ -72,64 +74,38 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         "n_threads": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] | int = (100,),
-        activation: str = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 1e-4,
-        init: str = "xavier-uniform",
-        batch_size: int | Literal["auto"] = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        schedule: str | None = None,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: int = 10,
-        max_fun: int = 15000,
-        dropout: float = 0.0,
-        n_threads: int | Literal["auto"] = "auto",
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.init = init
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.schedule = schedule
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dropout = dropout
-        self.n_threads = n_threads
+    hidden_layer_sizes: Sequence[int] | int
+    activation: str
+    solver: str
+    alpha: float
+    init: str
+    batch_size: int | Literal["auto"]
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    schedule: str | None
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: bool
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: int
+    max_fun: int
+    dropout: float
+    n_threads: int | Literal["auto"]
+
+    def __init__(self, **parameters: Any) -> None:
+        """Keep the parameters as they are given, as scikit-learn wants it; ``fit`` checks them."""
+        for name, value in parameters.items():
+            setattr(self, name, value)
 
     @property
     def coefs_(self) -> list[FloatArray]:
@@ -147,7 +123,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         return 1.0
 
     @abstractmethod
-    def _score_of(self, backend: Backend, samples: FloatArray, targets: Targets) -> Score:
+    def _score_of(self, backend: Backend, samples: Images, targets: Targets) -> Score:
         """Return what an epoch is judged by on these samples, with ``early_stopping``."""
 
     def _start(self, samples: FloatArray, outputs: int, output: str) -> None:
@@ -222,41 +198,15 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         settings = settings_of(self, self._batch(count), epochs, mean)
         if self._optimizer is None or not partial:
             self._optimizer = make_optimizer(self.network_, settings)
-        backend = make_backend("numba", settings.threads)
-        held = rows[1]
-        convergence = Convergence(
-            self.network_,
-            settings.schedule,
-            tol=self.tol,
-            patience=float(self.n_iter_no_change) if self._ends_on_plateaus else math.inf,
-            score=self._score_of(backend, samples[held], targets[held]) if len(held) else None,
-            scale=self._loss_scale,
-            prints=bool(self.verbose),
+        kept = Samples(
+            images=samples,
+            targets=targets,
+            rows=rows[0],
+            validation_rows=rows[1],
+            weights=weights,
+            shuffles=self.shuffle,
         )
-        try:
-            training = Trainer(
-                self.network_,
-                samples,
-                targets,
-                settings,
-                backend,
-                [*callbacks, convergence],
-                sample_weights=weights,
-                rows=rows,
-                first_epoch=self._epochs,
-                optimizer=self._optimizer,
-                shuffles=self.shuffle,
-            ).run()
-            converged = training.stop is not None
-            if training.status == "diverged":
-                convergence.diverged(training.message)
-            elif training.status == "interrupted":
-                warnings.warn("Training interrupted by user.", stacklevel=4)
-                converged = True
-        except ConvergedError:
-            converged = True
-        finally:
-            backend.close()
+        converged, convergence = self._run(kept, settings, callbacks)
         convergence.restore()
         self._note(convergence, count)
         if not converged and not partial:
@@ -266,6 +216,41 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    def _run(
+        self, samples: Samples, settings: Settings, callbacks: Sequence[Callback]
+    ) -> tuple[bool, Convergence]:
+        """Train by mini-batches; return whether that came to an end of its own, and what it has shown."""
+        backend, held = make_backend("numba", settings.threads), samples.validation_rows
+        convergence = Convergence(
+            self.network_,
+            settings.schedule,
+            tol=self.tol,
+            patience=float(self.n_iter_no_change) if self._ends_on_plateaus else math.inf,
+            score=self._score_of(backend, samples.images[held], samples.targets[held]) if len(held) else None,
+            scale=self._loss_scale,
+            prints=bool(self.verbose),
+        )
+        watches = [*callbacks, convergence]
+        try:
+            training = Trainer(
+                self.network_,
+                samples,
+                settings,
+                backend,
+                watches,
+                first_epoch=self._epochs,
+                optimizer=self._optimizer,
+            ).run()
+        except ConvergedError:
+            return True, convergence
+        finally:
+            backend.close()
+        if training.status == "diverged":
+            convergence.diverged(training.message)
+        elif training.status == "interrupted":
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+        return training.stop is not None or training.status == "interrupted", convergence
 
     @property
     def _ends_on_plateaus(self) -> bool:
@@ -294,9 +279,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             None if weights is None else weights[: len(samples)],
             l2=settings.l2,
             smoothing=settings.label_smoothing,
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=self.tol,
+            limits=Limits(self.max_iter, self.max_fun, self.tol),
         )
         self.loss_, self.n_iter_ = self._loss_scale * found.loss, found.iterations
         if not self.network_.is_finite():

@@ -17,7 +17,16 @@ from ..reference import general_step as reference_learning
 from ..reference.activations import ACTIVATIONS
 from ..reference.losses import OUTPUTS, Targets
 
-__all__ = ["Minimum", "minimize_loss"]
+__all__ = ["Limits", "Minimum", "minimize_loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a minimisation ends."""
+
+    iterations: int  # at most
+    evaluations: int  # of the loss, at most
+    slope: float  # largest derivative at which it has converged
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +47,7 @@ def minimize_loss(
     *,
     l2: float,
     smoothing: float,
-    max_iter: int,
-    max_fun: int,
-    tol: float,
+    limits: Limits,
 ) -> Minimum:
     """Move the network's parameters to a minimum of its loss.
 
@@ -53,8 +60,7 @@ def minimize_loss(
     samples : (N, D), of the network's type
     targets, weights, smoothing : of the loss, see `fastbp.reference.losses`
     l2 : penalty ``l2 / 2 * sum(w**2)`` of weights, not of biases
-    max_iter, max_fun : most iterations, and evaluations of the loss
-    tol : largest derivative at which to end
+    limits : when to end
     """
     activation, output = ACTIVATIONS[network.activation], OUTPUTS[network.output]
     factors = None if weights is None else weights.astype(network.dtype)
@@ -79,7 +85,11 @@ def minimize_loss(
         return loss, np.concatenate([d.ravel() for d in (*d_weights, *d_biases)]).astype(np.float64)
 
     start = np.concatenate([array.ravel() for array in arrays]).astype(np.float64)
-    options: dict[str, Any] = {"maxiter": max_iter, "maxfun": max_fun, "gtol": tol}
+    options: dict[str, Any] = {
+        "maxiter": limits.iterations,
+        "maxfun": limits.evaluations,
+        "gtol": limits.slope,
+    }
     with np.errstate(over="ignore", invalid="ignore"):
         found = minimize(loss_and_gradient, start, method="L-BFGS-B", jac=True, options=options)
     unpack(found.x)

@@ -17,6 +17,7 @@ from ..backends.base import Backend
 from ..callbacks import Callback
 from ..network import FloatArray
 from ..reference.losses import Targets
+from ..training.samples import Images
 from .perceptron import FLOATS, Perceptron, Score
 from .samples import dense
 
@@ -150,8 +151,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         n_threads: int | Literal["auto"] = "auto",
     ) -> None:
         super().__init__(
-            hidden_layer_sizes,
-            activation,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
             solver=solver,
             alpha=alpha,
             init=init,
@@ -250,7 +251,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         values = self._logits(X)
         return values[:, 0] if self._is_flat else values
 
-    def _score_of(self, backend: Backend, samples: FloatArray, targets: Targets) -> Score:
+    def _score_of(self, backend: Backend, samples: Images, targets: Targets) -> Score:
         def score(_record: Any) -> float:
             values = backend.logits(self.network_, samples)
             # Weights that overflow make no score, which is no reason to stop yet: they may not be kept.

@@ -27,6 +27,7 @@ from ..recipe.sample_weights import checked
 from ..recipe.settings import Settings
 from ..runs.result import Result
 from .measure import evaluate
+from .samples import Samples
 from .trainer import Trainer
 
 __all__ = [
@@ -167,16 +168,14 @@ def run(
     distortion = find_distortion(settings.augment, training)
     backend = make_backend(settings.backend, settings.threads)
     try:
-        trainer = Trainer(
-            network,
+        samples = Samples.held_out(
             training.images,
             training.labels.copy(),  # the caller, or a callback, may change theirs
             settings,
-            backend,
-            callbacks,
+            weights=None if sample_weight is None else checked(sample_weight, len(training.images)),
             distortion=distortion,
-            sample_weights=None if sample_weight is None else checked(sample_weight, len(training.images)),
         )
+        trainer = Trainer(network, samples, settings, backend, callbacks)
         for callback in callbacks:
             callback.on_compile_start()
         compile_seconds = backend.warm_up(network, training.images, distortion)

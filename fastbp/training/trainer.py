@@ -1,16 +1,18 @@
 """The loop over epochs: batches to the backend, validation, history, Ctrl-C, divergence.
 
-The backend gets chunks of about a tenth of a second. Between two chunks the loop looks whether Ctrl-C was
-pressed and whether the loss is still finite, and tells the callbacks how far it is. Chunks change no
-figure: their size follows the machine's speed, but the means of an epoch are taken over its mini-batches in
-order when it is done. There is no other arithmetic on arrays here.
+The backend gets chunks of about a tenth of a second. Between two chunks the loop looks
+whether Ctrl-C was pressed and whether the loss is still finite, and tells the callbacks
+how far it is. Chunks change no figure: their size follows the machine's speed, but the
+means of an epoch are taken over its mini-batches in order when it is done. There is no
+other arithmetic on arrays here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from time import perf_counter
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,26 +22,21 @@ from ..backends.batches import Batches
 from ..backends.pace import StepPace
 from ..callbacks import Callback, ChunkRecord, EpochRecord
 from ..data.mapped import release, samples_at_once
-from ..network import FloatArray, Network
-from ..random import shuffle, split
+from ..network import Network
 from ..recipe.batch_norm import BatchNorm
-from ..recipe.distortions import Distortion
 from ..recipe.dropout import make_dropout
 from ..recipe.optimizers import Optimizer
-from ..recipe.plateau import PlateauRate
 from ..recipe.sample_weights import weights_of
-from ..recipe.schedules import learning_rates
 from ..recipe.settings import Settings
 from ..recipe.step_options import StepOptions
-from ..recipe.stopping import Stop, Stopper
-from ..reference.losses import Targets
 from ..runs.result import Status, Training
+from .epochs import Epochs
 from .interrupt import InterruptFlag
+from .judge import Judge
 from .measure import evaluate
+from .samples import Samples
 
 __all__ = ["Trainer", "make_optimizer"]
-
-Images = NDArray[np.uint8] | FloatArray
 
 
 class _StoppedError(Exception):
@@ -71,21 +68,14 @@ class Trainer:
     Parameters
     ----------
     network : trained in place
-    images : (N, D), uint8 or float, C-contiguous
-    targets : (N,), int64, 0 <= label < C, of a network whose output is softmax; (N, C) of its type, otherwise
-    settings : epochs, batch size, rates, seed and validation part count here. Epoch e (from 1) visits the
-        training rows in the order ``shuffle(seed, e - 1, n)``.
+    samples : what to train and validate on
+    settings : epochs, batch size, learning rates, update rule, options of the step
     backend : runs the arithmetic
     callbacks : told about progress, in order
-    distortion : of training images, uint8; each epoch gets its own from the seed. Validation sees them as
-        they are
-    sample_weights : (N,), what training multiplies the loss of each image by, beside the setting
-        ``class_weight``
-    rows : those to train on and those for validation, (n,) and (m,), int64; by default the settings' part of
-        all, drawn by their seed
-    first_epoch : epochs that came before this run, by which the seed's shuffles go on
-    optimizer : update rule with its state, to go on with; by default a new one, as the settings say
-    shuffles : visit the samples in the seed's order of each epoch; otherwise as they stand in ``rows``
+    first_epoch : epochs of the same network before this run; the seed's draws go on after
+        them
+    optimizer : update rule with its state, to go on with; None for a new one, as the
+        settings say
 
     Raises
     ------
@@ -95,42 +85,25 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        images: Images,
-        targets: Targets,
+        samples: Samples,
         settings: Settings,
         backend: Backend,
         callbacks: Sequence[Callback] = (),
         *,
-        distortion: Distortion | None = None,
-        sample_weights: NDArray[np.float64] | None = None,
-        rows: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
         first_epoch: int = 0,
         optimizer: Optimizer | None = None,
-        shuffles: bool = True,
     ) -> None:
-        self.distortion, self._first_epoch, self._shuffles = distortion, first_epoch, shuffles
-        self.network, self.images, self.targets = network, images, targets
-        self.settings, self.backend, self.callbacks = settings, backend, callbacks
-        self.train_rows, self.validation_rows = rows or split(settings.seed, len(images), settings.validation)
-        self.batch_size = min(settings.batch_size, len(self.train_rows))
-        self.steps = math.ceil(len(self.train_rows) / self.batch_size)  # of an epoch
-        # Samples of each mini-batch: the last one may be smaller.
-        self._sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
-        self._sizes[-1] = len(self.train_rows) - (self.steps - 1) * self.batch_size
+        self.network, self.samples, self.settings = network, samples, settings
+        self.backend, self.callbacks = backend, callbacks
+        self.epochs = Epochs(samples, settings, first_epoch)
         self._optimizer = optimizer or make_optimizer(network, settings)
         self._weights = weights_of(
-            settings.class_weight, targets, self.train_rows, network.classes, sample_weights
+            settings.class_weight, samples.targets, samples.rows, network.classes, samples.weights
         )
         self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
-        # What is validated and kept, with its weights as they are, averaged, or folded.
         self._batch_norm = BatchNorm(network) if settings.batch_norm else None
-        self._judged = network.copy() if settings.ema or settings.batch_norm else network
+        self._judge = Judge(network, settings, self._optimizer, self._batch_norm)
         self._kept = network.parameters.copy()  # the judged ones when this epoch began
-        self._stopper = Stopper(settings.stop)
-        self._plateau = PlateauRate(settings.schedule, settings.learning_rate, settings.warmup)
-        self._best = network.parameters.copy() if settings.restore_best else None
-        self._best_loss, self._best_epoch = math.inf, 0
-        self._stop: Stop | None = None
         self._samples = 0
         self._history: list[EpochRecord] = []
         self._seconds = self._validation_seconds = 0.0
@@ -139,16 +112,16 @@ class Trainer:
     def run(self) -> Training:
         """Train, until done, Ctrl-C, or divergence.
 
-        Interrupted, the network keeps all updates it has seen. Diverged, it gets back the weights that it
-        had when the epoch began, which are finite. With ``restore_best`` it gets those of the best epoch,
-        however the run ended.
+        Interrupted, the network keeps all updates it has seen. Diverged, it gets back the
+        weights that it had when the epoch began, which are finite. With ``restore_best`` it
+        gets those of the best epoch, however the run ended.
         """
         status: Status = "completed"
         message = ""
         with InterruptFlag() as flag:
             try:
                 epoch = 1
-                while epoch <= self.settings.epochs and self._stop is None:
+                while epoch <= self.settings.epochs and self._judge.stop is None:
                     count = self._epochs_at_once(epoch)
                     if count == 1 or not self._run_epochs(epoch, count, flag):
                         self._run_epoch(epoch, flag)
@@ -156,12 +129,7 @@ class Trainer:
                     epoch += count
             except _StoppedError as stopped:
                 status, message = stopped.status, stopped.message
-        if status != "diverged":
-            np.copyto(self.network.parameters, self._judged_now().parameters)
-        restored = None
-        if self._best is not None and self._best_epoch:
-            np.copyto(self.network.parameters, self._best)
-            restored = self._best_epoch
+        restored = self._judge.keep(is_finite=status != "diverged")
         return Training(
             status=status,
             message=message,
@@ -169,47 +137,47 @@ class Trainer:
             samples=self._samples,
             training_seconds=self._seconds,
             validation_seconds=self._validation_seconds,
-            stop=self._stop,
-            best_epoch=self._best_epoch or None,
+            stop=self._judge.stop,
+            best_epoch=self._judge.best_epoch or None,
             restored_epoch=restored,
         )
 
     def _epochs_at_once(self, epoch: int) -> int:
         """How many epochs nobody needs to look into before they are done; 1 unless they are short."""
         settings = self.settings
-        looks = len(self.validation_rows) or settings.stop or settings.restore_best
-        draws = self.distortion or self._dropout or self._batch_norm or self._plateau.is_active
+        looks = len(self.samples.validation_rows) or settings.stop or settings.restore_best
+        draws = self.samples.distortion or self._dropout or self._batch_norm or self._judge.follows_loss
         if looks or draws:
             return 1
         ahead = min((callback.epochs_ahead() for callback in self.callbacks), default=math.inf)
-        return int(min(ahead, settings.epochs + 1 - epoch, max(1, self._pace.steps // self.steps)))
+        at_pace = max(1, self._pace.steps // self.epochs.steps)
+        return int(min(ahead, settings.epochs + 1 - epoch, at_pace))
 
     def _run_epochs(self, epoch: int, count: int, flag: InterruptFlag) -> bool:
         """Train several epochs in one call of the backend, to the same figures as one by one.
 
-        False, and nothing has happened, if they do not end well: then one by one they will say where.
+        Return False and roll back if they do not end well; the caller then trains epoch by
+        epoch to find where.
         """
-        began, size = perf_counter(), len(self.train_rows)
+        began, steps, size = perf_counter(), self.epochs.steps, len(self.samples.rows)
         before = self.network.parameters.copy(), self._optimizer.state()
-        orders = [self._order(epoch + number) for number in range(count)]
-        rates = self._rates(epoch, count)
-        batches = Batches(np.concatenate(orders), self.batch_size, rates, epoch_samples=size)
-        losses, correct = self.backend.train_steps(
-            self.network, self.images, self.targets, batches, self._options(epoch)
-        )
+        order = np.concatenate([self.epochs.order(epoch + number) for number in range(count)])
+        rates = self.epochs.rates(epoch, count, self._judge.rate)
+        batches = Batches(order, self.epochs.batch_size, rates, epoch_samples=size)
+        losses, correct = self._step(batches, self._options(epoch))
         if not (np.isfinite(losses).all() and self.network.is_finite()):
             np.copyto(self.network.parameters, before[0])
             self._optimizer.restore(before[1])
             self._pace = StepPace()
             return False
         seconds = perf_counter() - began
-        self._pace.observe(count * self.steps, seconds, self.steps)
+        self._pace.observe(count * steps, seconds, steps)
         self._seconds += seconds
         self._samples += count * size
-        rows = losses.reshape(count, self.steps), correct.reshape(count, self.steps).sum(axis=1)
-        means = np.average(rows[0], axis=1, weights=self._sizes).tolist()
-        for number, (loss, right) in enumerate(zip(means, rows[1].tolist(), strict=True)):
-            accuracy, rate = self._accuracy(right / size), float(rates[number * self.steps])
+        for number in range(count):
+            part = slice(number * steps, (number + 1) * steps)
+            loss, accuracy = self._means(losses[part], correct[part])
+            rate = float(rates[part.start])
             self._note(
                 EpochRecord(epoch + number, loss, accuracy, math.nan, math.nan, rate, seconds / count, 0.0)
             )
@@ -217,7 +185,8 @@ class Trainer:
         return True
 
     def _run_epoch(self, epoch: int, flag: InterruptFlag) -> None:
-        np.copyto(self._kept, self._judged_now().parameters)
+        """Train and validate one epoch; roll back to its beginning if it diverges."""
+        np.copyto(self._kept, self._judge.network().parameters)
         samples_before = self._samples
         try:
             start = perf_counter()
@@ -242,80 +211,64 @@ class Trainer:
 
     def _note(self, record: EpochRecord) -> None:
         self._history.append(record)
-        self._judge(record)
+        self._judge.observe(record)
         for callback in self.callbacks:
             callback.on_epoch_end(record)
 
-    def _judge(self, record: EpochRecord) -> None:
-        """Show the epoch to every criterion and to the rate, each may end the run; keep the best weights."""
-        if record.validation_loss < self._best_loss:
-            self._best_loss, self._best_epoch = record.validation_loss, record.epoch
-            if self._best is not None:
-                np.copyto(self._best, self._judged_now().parameters)
-        bottom = self._plateau.observe(record)
-        self._stop = self._stopper.observe(record) or bottom
-
     def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
         """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""
-        start = perf_counter()
-        settings, size = self.settings, self.batch_size
-        order, rates = self._order(epoch), self._rates(epoch, 1)
-        losses = np.empty(self.steps, dtype=np.float64)
-        correct = np.empty(self.steps, dtype=np.int64)
+        start, epochs, size = perf_counter(), self.epochs, self.epochs.batch_size
+        order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._judge.rate)
+        losses = np.empty(epochs.steps, dtype=np.float64)
+        correct = np.empty(epochs.steps, dtype=np.int64)
         options = self._options(epoch)
-        loss_sum, correct_sum, samples = 0.0, 0, 0
-        for part in self._chunks():
+        most = max(1, samples_at_once(self.samples.images) // size)
+        for part in epochs.chunks(most, self._pace):
+            began, steps = perf_counter(), part.stop - part.start
             rows = order[part.start * size : part.stop * size]
-            began = perf_counter()
-            losses[part], correct[part] = self.backend.train_steps(
-                self.network, self.images, self.targets, Batches(rows, size, rates[part]), options
-            )
-            release(self.images)
-            steps = part.stop - part.start
-            self._pace.observe(steps, perf_counter() - began, self.steps if steps == self.steps else 1)
+            losses[part], correct[part] = self._step(Batches(rows, size, rates[part]), options)
+            release(self.samples.images)
+            self._pace.observe(steps, perf_counter() - began, epochs.steps if steps == epochs.steps else 1)
             self._check_finite(epoch, part, losses[part])
             self._samples += len(rows)
-            samples += len(rows)
-            loss_sum += float(losses[part] @ self._sizes[part])
-            correct_sum += int(correct[part].sum())
-            chunk = ChunkRecord(
-                epoch=epoch,
-                epochs=settings.epochs,
-                samples=samples,
-                epoch_samples=len(order),
-                loss=loss_sum / samples,
-                accuracy=correct_sum / samples,
-                seconds=perf_counter() - start,
-            )
-            for callback in self.callbacks:
-                callback.on_chunk(chunk)
-            self._check_flag(epoch, flag, f"at step {part.stop} of {self.steps}")
-        loss = float(np.average(losses, weights=self._sizes))
-        return loss, self._accuracy(correct_sum / samples), float(rates[0])
+            self._tell(epoch, losses[: part.stop], correct[: part.stop], perf_counter() - start)
+            self._check_flag(epoch, flag, f"at step {part.stop} of {epochs.steps}")
+        return *self._means(losses, correct), float(rates[0])
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the rows that an epoch visits, in order."""
-        rows = self.train_rows
-        if not self._shuffles:
-            return rows
-        return rows[shuffle(self.settings.seed, self._first_epoch + epoch - 1, len(rows))]
+    def _step(self, batches: Batches, options: StepOptions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Run one update for each mini-batch; return losses and counts of right answers."""
+        samples = self.samples
+        return self.backend.train_steps(self.network, samples.images, samples.targets, batches, options)
 
-    def _rates(self, epoch: int, count: int) -> NDArray[np.float64]:
-        """Return the rates of the updates of some epochs."""
-        return learning_rates(
-            self.settings.schedule,
-            self._plateau.rate,
-            (epoch - 1) * self.steps,
-            count * self.steps,
-            self.settings.epochs * self.steps,
-            round(self.settings.warmup * self.steps),
+    def _tell(
+        self, epoch: int, losses: NDArray[np.float64], correct: NDArray[np.int64], seconds: float
+    ) -> None:
+        """Tell the callbacks how far the epoch is."""
+        sizes = self.epochs.sizes[: len(losses)]
+        seen = int(sizes.sum())
+        chunk = ChunkRecord(
+            epoch=epoch,
+            epochs=self.settings.epochs,
+            samples=seen,
+            epoch_samples=len(self.samples.rows),
+            loss=float(losses @ sizes) / seen,
+            accuracy=int(correct.sum()) / seen,
+            seconds=seconds,
         )
+        for callback in self.callbacks:
+            callback.on_chunk(chunk)
+
+    def _means(self, losses: NDArray[np.float64], correct: NDArray[np.int64]) -> tuple[float, float]:
+        """Return loss and accuracy of an epoch, over its samples."""
+        loss = float(np.average(losses, weights=self.epochs.sizes))
+        return loss, self._accuracy(int(correct.sum()) / len(self.samples.rows))
 
     def _options(self, epoch: int) -> StepOptions:
         """Return what the steps of an epoch do beyond plain SGD."""
-        seed, number = self.settings.seed, self._first_epoch + epoch - 1
+        seed, number = self.settings.seed, self.epochs.draw(epoch)
+        distortion = self.samples.distortion
         return StepOptions(
-            distortion=self.distortion and self.distortion.at(seed, number),
+            distortion=distortion and distortion.at(seed, number),
             optimizer=None if self._optimizer.is_plain else self._optimizer,
             dropout=self._dropout and self._dropout.at(seed, number),
             batch_norm=self._batch_norm,
@@ -327,51 +280,38 @@ class Trainer:
         """Return it, NaN where outputs are values, which are not right or wrong."""
         return math.nan if self.network.output == "identity" else found
 
-    def _judged_now(self) -> Network:
-        """Return the network that counts: as it is, or with the running mean of its parameters, or folded."""
-        if self._judged is not self.network:
-            mean = self._optimizer.mean
-            np.copyto(self._judged.parameters, mean if mean.size else self.network.parameters)
-            if self._batch_norm is not None:
-                self._batch_norm.fold(self._judged)
-        return self._judged
-
-    def _chunks(self) -> Iterator[slice]:
-        """Yield the epoch's steps in slices of the present pace."""
-        most = max(1, samples_at_once(self.images) // self.batch_size)
-        step = 0
-        while step < self.steps:
-            stop = min(step + min(self._pace.steps, most), self.steps)
-            yield slice(step, stop)
-            step = stop
-
     def _validate(self, epoch: int, flag: InterruptFlag) -> tuple[float, float]:
-        if len(self.validation_rows) == 0:
+        samples = self.samples
+        if len(samples.validation_rows) == 0:
             return math.nan, math.nan
         loss, accuracy = evaluate(
-            self.backend, self._judged_now(), self.images, self.targets, self.validation_rows, flag
+            self.backend,
+            self._judge.network(),
+            samples.images,
+            samples.targets,
+            samples.validation_rows,
+            flag,
         )
         self._check_flag(epoch, flag, "during validation")
         if not math.isfinite(loss):
-            raise self._diverged(f"after epoch {epoch}", f"the validation loss is {loss}")
+            self._diverge(f"after epoch {epoch}", f"the validation loss is {loss}")
         return loss, self._accuracy(accuracy)
 
     def _check_finite(self, epoch: int, part: slice, losses: NDArray[np.float64]) -> None:
-        finite = np.isfinite(losses)
+        steps, finite = self.epochs.steps, np.isfinite(losses)
         if not finite.all():
             first = int(finite.argmin())
-            place = f"in epoch {epoch}, step {part.start + first + 1} of {self.steps}"
-            raise self._diverged(place, f"the loss is {losses[first]}")
+            place = f"in epoch {epoch}, step {part.start + first + 1} of {steps}"
+            self._diverge(place, f"the loss is {losses[first]}")
+        place = f"in epoch {epoch}, by step {part.stop} of {steps}"
         if not self.network.is_finite():
-            place = f"in epoch {epoch}, by step {part.stop} of {self.steps}"
-            raise self._diverged(place, "a parameter is not finite")
+            self._diverge(place, "a parameter is not finite")
         if self._batch_norm is not None and not self._batch_norm.is_finite():
-            place = f"in epoch {epoch}, by step {part.stop} of {self.steps}"
-            raise self._diverged(place, "a unit's mean or variance over a batch is not finite")
+            self._diverge(place, "a unit's mean or variance over a batch is not finite")
 
-    def _diverged(self, place: str, found: str) -> _StoppedError:
+    def _diverge(self, place: str, found: str) -> NoReturn:
         rate = self.settings.learning_rate
-        return _StoppedError(
+        raise _StoppedError(
             "diverged", f"training diverged {place}: {found}; try a learning rate below {rate:g}"
         )
 

@@ -23,6 +23,7 @@ from ..network import FloatArray, Network
 from ..recipe.distortions import Distortion
 from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
+from ..training.samples import Samples
 from ..training.trainer import Trainer
 from .images import DrawnImages
 from .problem import Problem
@@ -110,15 +111,14 @@ def run_path(problem: Problem, backend: Backend, start: Network, drawn: DrawnIma
     KeyboardInterrupt : Ctrl-C was pressed
     """
     network, recorder = start.copy(), _Recorder(backend, drawn)
-    training = Trainer(
-        network,
+    samples = Samples.held_out(
         problem.images_as(start.dtype),
         problem.targets_as(start.dtype),
         problem.settings,
-        recorder,
+        weights=problem.sample_weights,
         distortion=problem.distortion,
-        sample_weights=problem.sample_weights,
-    ).run()
+    )
+    training = Trainer(network, samples, problem.settings, recorder).run()
     if training.status == "interrupted":
         raise KeyboardInterrupt
     rows = [(e.validation_loss, e.validation_accuracy, e.learning_rate) for e in training.history]

@@ -13,6 +13,7 @@ from fastbp.recipe.settings import Settings
 from fastbp.recipe.stopping import CRITERIA, Stopper, canonical, needs_validation
 from fastbp.training.experiment import new_network
 from fastbp.training.measure import evaluate
+from fastbp.training.samples import Samples
 from fastbp.training.trainer import Trainer
 
 NAN = math.nan
@@ -229,7 +230,9 @@ def train(**changes):
     )
     network, watch = new_network(settings, data), Watch()
     watch.network = network
-    trainer = Trainer(network, data.images, data.labels, settings, NumpyBackend(), [watch])
+    trainer = Trainer(
+        network, Samples.held_out(data.images, data.labels, settings), settings, NumpyBackend(), [watch]
+    )
     return trainer, trainer.run(), watch
 
 
@@ -251,8 +254,10 @@ def test_the_best_weights_come_back():
     best = int(np.argmin(watch.losses))
     assert training.restored_epoch == best + 1 < len(watch.kept)
     assert (trainer.network.parameters == watch.kept[best]).all()
-    rows = trainer.validation_rows
-    loss, _ = evaluate(trainer.backend, trainer.network, trainer.images[rows], trainer.targets[rows])
+    rows = trainer.samples.validation_rows
+    loss, _ = evaluate(
+        trainer.backend, trainer.network, trainer.samples.images[rows], trainer.samples.targets[rows]
+    )
     assert loss == pytest.approx(watch.losses[best], rel=1e-12)
 
 

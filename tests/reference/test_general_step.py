@@ -13,6 +13,7 @@ from fastbp.recipe.sample_weights import canonical, checked, weights_of
 from fastbp.recipe.settings import Settings
 from fastbp.training import experiment
 from fastbp.training.measure import evaluate
+from fastbp.training.samples import Samples
 from fastbp.training.trainer import Trainer
 
 EVERYTHING = {
@@ -72,16 +73,16 @@ def test_the_running_mean_is_what_is_validated_and_kept(make):
     data, backend = clusters.dataset(150), make()
     settings = Settings(**COMMON, ema=0.95, schedule="constant")
     network, plain = (experiment.new_network(settings, data) for _ in range(2))
-    trainer = Trainer(network, data.images, data.labels, settings, backend)
+    trainer = Trainer(network, Samples.held_out(data.images, data.labels, settings), settings, backend)
     history = trainer.run().history
     without = Settings(**COMMON, schedule="constant")
-    Trainer(plain, data.images, data.labels, without, backend).run()
+    Trainer(plain, Samples.held_out(data.images, data.labels, without), without, backend).run()
     assert np.array_equal(network.parameters, trainer._optimizer.mean)
     assert not np.allclose(network.parameters, plain.parameters)
     # Near the last weights, which have gone on since.
     start = experiment.new_network(settings, data).parameters
     assert np.linalg.norm(network.parameters - plain.parameters) < np.linalg.norm(start - plain.parameters)
-    loss, _ = evaluate(backend, network, data.images, data.labels, trainer.validation_rows)
+    loss, _ = evaluate(backend, network, data.images, data.labels, trainer.samples.validation_rows)
     assert history[-1].validation_loss == pytest.approx(loss, rel=1e-12)
     backend.close()
 

@@ -11,6 +11,7 @@ from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.callbacks import Callback
 from fastbp.recipe.settings import Settings
 from fastbp.training.experiment import new_network
+from fastbp.training.samples import Samples
 from fastbp.training.trainer import Trainer
 
 COMMON = {"hidden": (11, 7), "batch_size": 8, "epochs": 23, "learning_rate": 0.1, "validation": 0, "seed": 5}
@@ -52,7 +53,9 @@ def counting(kind):
 def train(settings, watches, backend, **more):
     data = clusters.dataset(101)
     network = new_network(settings, data)
-    training = Trainer(network, data.images, data.labels, settings, backend, watches, **more).run()
+    training = Trainer(
+        network, Samples.held_out(data.images, data.labels, settings), settings, backend, watches, **more
+    ).run()
     backend.close()
     return network, training
 
@@ -114,7 +117,7 @@ def test_divergence_is_found_in_the_epoch_where_it_is(kind, poisoned, monkeypatc
     rates = np.full(23 * 13, 0.01)
     rates[(poisoned - 1) * 13 + 3 :] = 1e200
     monkeypatch.setattr(
-        "fastbp.training.trainer.learning_rates", lambda _s, _r, first, count, *_: rates[first:][:count]
+        "fastbp.training.epochs.learning_rates", lambda _s, _r, first, count, *_: rates[first:][:count]
     )
     settings = Settings(**COMMON, optimizer="momentum")
     ends = [train(settings, [Watch(ahead)], kind()) for ahead in (1, math.inf)]
@@ -143,7 +146,9 @@ def test_a_callback_that_ends_the_run_ends_it_there(monkeypatch):
     for watch in (Ends(), Watch(1)):
         settings = Settings(**{**COMMON, "epochs": 10 if watch.ahead == 1 else 23, "schedule": "constant"})
         network, backend = new_network(settings, data), NumpyBackend()
-        trainer = Trainer(network, data.images, data.labels, settings, backend, [watch])
+        trainer = Trainer(
+            network, Samples.held_out(data.images, data.labels, settings), settings, backend, [watch]
+        )
         try:
             trainer.run()
         except KeyError:

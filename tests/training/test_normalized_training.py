@@ -12,6 +12,7 @@ from fastbp.errors import ConfigError
 from fastbp.recipe.settings import Settings
 from fastbp.training.experiment import new_network
 from fastbp.training.measure import evaluate
+from fastbp.training.samples import Samples
 from fastbp.training.trainer import Trainer
 
 COMMON = {"hidden": (17, 7), "batch_size": 13, "epochs": 3, "dtype": "float64", "validation": 0.0}
@@ -50,7 +51,9 @@ def train(data, backend, **more):
     settings = Settings(**{**COMMON, "batch_norm": True, **more})
     network, watch = new_network(settings, data), Snapshots()
     start = network.parameters.copy()
-    watch.trainer = Trainer(network, data.images, data.labels, settings, backend, [watch])
+    watch.trainer = Trainer(
+        network, Samples.held_out(data.images, data.labels, settings), settings, backend, [watch]
+    )
     return watch.trainer.run(), network, watch, start
 
 
@@ -63,7 +66,9 @@ def test_what_is_validated_and_kept_is_the_folded_network(make, more):
     weights, biases = watch.folded(epoch, "ema" in more)
     for one, other in zip([*network.weights, *network.biases], [*weights, *biases], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
-    loss, accuracy = evaluate(backend, network, data.images, data.labels, watch.trainer.validation_rows)
+    loss, accuracy = evaluate(
+        backend, network, data.images, data.labels, watch.trainer.samples.validation_rows
+    )
     record = training.history[epoch - 1]
     assert (record.validation_loss, record.validation_accuracy) == pytest.approx((loss, accuracy), rel=1e-12)
     if not more:  # statistics that are wrong would not classify
@@ -101,10 +106,10 @@ def test_a_last_batch_of_one_sample_moves_no_statistics(make):
     # The last batch alone: what is normalised is 0, whatever the inputs, so only the last layer learns.
     data, backend = clusters.dataset(27), make()
     training, network, watch, _ = train(data, backend, epochs=1)
-    assert (training.status, watch.trainer.steps) == ("completed", 3)
+    assert (training.status, watch.trainer.epochs.steps) == ("completed", 3)
     _, _, mean, variance = watch.taken[0]
     other = Dataset(data.images.copy(), data.labels, data.shape, data.classes, "other")
-    last = watch.trainer._order(1)[-1]
+    last = watch.trainer.epochs.order(1)[-1]
     other.images[last] = 255 - other.images[last]
     _, second, again, _ = train(other, backend, epochs=1)
     assert again.taken[0][2].tobytes() == mean.tobytes()

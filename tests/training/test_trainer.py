@@ -20,6 +20,7 @@ from fastbp.reference import step as reference
 from fastbp.training import measure as validation
 from fastbp.training.experiment import new_network
 from fastbp.training.measure import evaluate
+from fastbp.training.samples import Samples
 from fastbp.training.trainer import Trainer
 
 SETTINGS = Settings(hidden=(11, 7), batch_size=8, epochs=3, learning_rate=0.3, validation=0.1, seed=5)
@@ -35,7 +36,13 @@ def backend(request):
 def prepare(data=None, settings=SETTINGS, backend=None, callbacks=()):
     data = data or clusters.dataset()
     network = new_network(settings, data)
-    return network, Trainer(network, data.images, data.labels, settings, backend or NumpyBackend(), callbacks)
+    return network, Trainer(
+        network,
+        Samples.held_out(data.images, data.labels, settings),
+        settings,
+        backend or NumpyBackend(),
+        callbacks,
+    )
 
 
 class Recorder(Callback):

@@ -1,0 +1,76 @@
+"""The mini-batches of a run: which rows each epoch visits, in which order, at which learning rates.
+
+All of it is a function of the settings, the number of the epoch and the rate that the judge allows, so that a
+run may be continued from any epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.pace import StepPace
+from ..random import shuffle
+from ..recipe.schedules import learning_rates
+from ..recipe.settings import Settings
+from .samples import Samples
+
+__all__ = ["Epochs"]
+
+
+class Epochs:
+    """Orders and learning rates of the epochs of one run, which count from 1.
+
+    Parameters
+    ----------
+    samples : training rows and whether they are shuffled
+    settings : batch size, epochs, schedule, warm-up and seed
+    first : epochs of the same network before this run; the seed's draws go on after them
+
+    Attributes
+    ----------
+    batch_size : samples of a mini-batch, at most all of them
+    steps : mini-batches of an epoch
+    sizes : (steps,), int64, samples of each mini-batch; the last one may be smaller
+    """
+
+    def __init__(self, samples: Samples, settings: Settings, first: int = 0) -> None:
+        self._samples, self._settings, self._first = samples, settings, first
+        count = len(samples.rows)
+        self.batch_size = min(settings.batch_size, count)
+        self.steps = math.ceil(count / self.batch_size)
+        self.sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
+        self.sizes[-1] = count - (self.steps - 1) * self.batch_size
+
+    def draw(self, epoch: int) -> int:
+        """Return the number by which the seed's draws know an epoch."""
+        return self._first + epoch - 1
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the rows that an epoch visits, in order."""
+        rows = self._samples.rows
+        if not self._samples.shuffles:
+            return rows
+        return rows[shuffle(self._settings.seed, self.draw(epoch), len(rows))]
+
+    def rates(self, epoch: int, count: int, rate: float) -> NDArray[np.float64]:
+        """Return the learning rates of the updates of ``count`` epochs, of which ``rate`` is the highest."""
+        return learning_rates(
+            self._settings.schedule,
+            rate,
+            (epoch - 1) * self.steps,
+            count * self.steps,
+            self._settings.epochs * self.steps,
+            round(self._settings.warmup * self.steps),
+        )
+
+    def chunks(self, most: int, pace: StepPace) -> Iterator[slice]:
+        """Yield an epoch's steps in slices of at most ``most`` steps, and of the pace at that moment."""
+        step = 0
+        while step < self.steps:
+            stop = min(step + min(pace.steps, most), self.steps)
+            yield slice(step, stop)
+            step = stop

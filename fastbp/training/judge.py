@@ -1,0 +1,87 @@
+"""Judges a run after each epoch: which weights count, which are the best so far, and when to stop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..callbacks import EpochRecord
+from ..network import Network
+from ..recipe.batch_norm import BatchNorm
+from ..recipe.optimizers import Optimizer
+from ..recipe.plateau import PlateauRate
+from ..recipe.settings import Settings
+from ..recipe.stopping import Stop, Stopper
+
+__all__ = ["Judge"]
+
+
+class Judge:
+    """Stopping criteria, the learning rate that falls on plateaus, and the weights to validate and keep.
+
+    Parameters
+    ----------
+    network : the network in training
+    settings : criteria, schedule, ``restore_best``, ``ema`` and ``batch_norm`` count here
+    optimizer : has the moving average of the weights
+    batch_norm : has the statistics that are folded into the network that is kept; None without
+
+    Attributes
+    ----------
+    stop : what ended the run, None so far
+    best_epoch : epoch with the lowest validation loss, 0 before any
+    """
+
+    def __init__(
+        self, network: Network, settings: Settings, optimizer: Optimizer, batch_norm: BatchNorm | None
+    ) -> None:
+        self._network, self._optimizer, self._batch_norm = network, optimizer, batch_norm
+        self._judged = network.copy() if settings.ema or settings.batch_norm else network
+        self._stopper = Stopper(settings.stop)
+        self._plateau = PlateauRate(settings.schedule, settings.learning_rate, settings.warmup)
+        self._best = network.parameters.copy() if settings.restore_best else None
+        self._best_loss, self.best_epoch = math.inf, 0
+        self.stop: Stop | None = None
+
+    @property
+    def rate(self) -> float:
+        """Highest learning rate of the next epoch."""
+        return self._plateau.rate
+
+    @property
+    def follows_loss(self) -> bool:
+        """Whether the learning rate depends on the losses so far."""
+        return self._plateau.is_active
+
+    def network(self) -> Network:
+        """Return the network that counts: as it is, averaged, or with batch normalisation folded in."""
+        if self._judged is not self._network:
+            mean = self._optimizer.mean
+            np.copyto(self._judged.parameters, mean if mean.size else self._network.parameters)
+            if self._batch_norm is not None:
+                self._batch_norm.fold(self._judged)
+        return self._judged
+
+    def observe(self, record: EpochRecord) -> None:
+        """Show an epoch to every criterion and to the learning rate; keep the best weights."""
+        if record.validation_loss < self._best_loss:
+            self._best_loss, self.best_epoch = record.validation_loss, record.epoch
+            if self._best is not None:
+                np.copyto(self._best, self.network().parameters)
+        bottom = self._plateau.observe(record)
+        self.stop = self._stopper.observe(record) or bottom
+
+    def keep(self, *, is_finite: bool) -> int | None:
+        """Leave the weights to keep in the network; return the epoch they are restored from, None for none.
+
+        Parameters
+        ----------
+        is_finite : whether the last weights may be kept, as after a run that did not diverge
+        """
+        if is_finite:
+            np.copyto(self._network.parameters, self.network().parameters)
+        if self._best is None or not self.best_epoch:
+            return None
+        np.copyto(self._network.parameters, self._best)
+        return self.best_epoch
