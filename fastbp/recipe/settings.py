@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -318,11 +318,7 @@ class Settings:
         ConfigError
             A key is not a setting, or a value is out of its range.
         """
-        known = declarations(cls)
-        for key in values:
-            if key not in known:
-                hint = did_you_mean(key, known) or f"; expected one of: {', '.join(known)}"
-                raise ConfigError(f"{key} is not a setting{hint}")
+        _refuse_unknown(values, declarations(cls))
         return cls(**values)
 
     def to_toml(self) -> str:
@@ -338,7 +334,9 @@ def declarations(settings: type[Settings] = Settings) -> Mapping[str, Setting]:
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a TOML file of settings, and check its keys and values.
+    """Read a TOML file of settings, and check each key and value.
+
+    Whether the settings fit together is for `Settings` to check, once those from elsewhere have joined.
 
     Returns
     -------
@@ -357,8 +355,16 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
+    known = declarations()
     try:
-        settings = asdict(Settings.from_mapping(values))
+        _refuse_unknown(values, known)
+        return {name: known[name].check(name, value) for name, value in values.items()}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return {key: settings[key] for key in values}
+
+
+def _refuse_unknown(names: Iterable[str], known: Mapping[str, Setting]) -> None:
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; expected one of: {', '.join(known)}"
+            raise ConfigError(f"{name} is not a setting{hint}")

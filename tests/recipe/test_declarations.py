@@ -1,7 +1,11 @@
 """One declaration per setting: what is derived from it, and what is held to it."""
 
+import ast
+import csv
 import importlib.util
 import inspect
+import io
+import json
 import typing
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +18,7 @@ from typer.testing import CliRunner
 import clusters
 import fastbp
 from fastbp import cli
-from fastbp.cli.setting_options import with_settings
+from fastbp.cli.setting_options import settings_of, with_settings
 from fastbp.errors import ConfigError
 from fastbp.recipe.checks import Fraction
 from fastbp.recipe.keywords import SettingKeywords
@@ -106,10 +110,95 @@ def test_settings_added_later_leave_the_keys_of_old_results_alone():
     assert key_of(Settings()) != key_of(Settings(dropout=0.1))
 
 
+def test_the_reports_results_are_known_by_the_keys_they_have():
+    """A setting that comes later, or a default that changes, must not make them strangers."""
+    tables = sorted((DOCS / "report").glob("*/results.csv"))
+    if not tables:
+        pytest.skip("the report is not beside the tests")
+    rows = [row for table in tables for row in csv.DictReader(io.StringIO(table.read_text(encoding="utf-8")))]
+    assert len(rows) > 100
+    assert [row["key"] for row in rows] == [key_of(Settings(**json.loads(row["settings"]))) for row in rows]
+
+
+# Constructor parameters under names of scikit-learn, and the setting that each decides.
+AS_SETTING = {
+    "hidden_layer_sizes": "hidden",
+    "solver": "optimizer",
+    "alpha": "l2",
+    "learning_rate": "schedule",
+    "learning_rate_init": "learning_rate",
+    "power_t": "schedule",
+    "max_iter": "epochs",
+    "random_state": "seed",
+    "momentum": "optimizer",
+    "nesterovs_momentum": "optimizer",
+    "beta_1": "optimizer",
+    "beta_2": "optimizer",
+    "epsilon": "optimizer",
+    "validation_fraction": "validation",
+    "early_stopping": "stop",
+    "n_iter_no_change": "stop",
+    "tol": "stop",
+    "n_threads": "threads",
+}
+OF_ESTIMATORS_ONLY = {"shuffle", "verbose", "warm_start", "max_fun", "loss"}
+OF_SETTINGS_ONLY = {
+    "data",  # an argument of fit
+    "dtype",  # that of the inputs
+    "warmup",
+    "restore_best",
+    "augment",
+    "weight_decay",
+    "clip_value",
+    "clip_norm",
+    "max_norm",
+    "ema",
+    "input_dropout",
+    "batch_norm",
+    "backend",
+}
+
+
+def test_estimators_parameters_are_settings_or_named_as_exceptions():
+    pytest.importorskip("sklearn")
+    reached = set()
+    for estimator in (fastbp.MLPClassifier, fastbp.MLPRegressor):
+        parameters = set(inspect.signature(estimator).parameters)
+        assert parameters <= set(declarations()) | set(AS_SETTING) | OF_ESTIMATORS_ONLY
+        reached |= {AS_SETTING.get(name, name) for name in parameters - OF_ESTIMATORS_ONLY}
+    assert set(declarations()) - reached == OF_SETTINGS_ONLY
+
+
+def test_public_names_are_the_same_in_all_lists():
+    """For `import *`, for imports on first use, and for type checkers."""
+    tree = ast.parse(Path(fastbp.__file__).read_text(encoding="utf-8"))
+    [checkers] = [node for node in tree.body if isinstance(node, ast.If)]
+    imported = {
+        alias.name: node.module
+        for node in checkers.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == fastbp._HOME
+    assert set(fastbp.__all__) == {*imported, "__version__"}
+
+
 def test_public_names_are_all_that_is_shown():
     assert dir(fastbp) == sorted(fastbp.__all__)
     for name in fastbp.__all__:
         assert getattr(fastbp, name) is not None
+
+
+def test_a_file_and_options_are_checked_together(tmp_path):
+    """An option may mend what the file alone would get wrong; values of the file are told with its name."""
+    file = tmp_path / "c.toml"
+    file.write_text("restore_best = true\nvalidation = 0\n")
+    assert settings_of({"validation": 0.2}, file).restore_best
+    with pytest.raises(ConfigError, match="restore_best needs validation data"):
+        settings_of({}, file)
+    file.write_text("epochs = -1\n")
+    with pytest.raises(ConfigError, match=r"c\.toml: epochs is -1"):
+        settings_of({"epochs": 3}, file)
 
 
 @dataclass(frozen=True, kw_only=True)
