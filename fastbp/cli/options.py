@@ -1,4 +1,4 @@
-"""The options of the commands: their names, values, help, and the group they are shown in."""
+"""Options that several commands share: names, values, help and group."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def train(
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
         _warn_of_threads(settings)
         training, testing = load_training(settings.data)
-        settings = absolute_paths(settings)  # only now: errors name a path as it was given
+        # Only now, so that errors name a path as it was given.
+        settings = absolute_paths(settings)
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
             screen = console()
@@ -67,7 +68,7 @@ def train(
 
 
 def _warn_of_threads(settings: Settings) -> None:
-    """Say that threads beyond the cores wait for each other, which takes up to hundreds of times as long."""
+    """Warn of more threads than cores: a run may take hundreds of times as long."""
     from ..backends.pace import available_cores
 
     cores = available_cores()

@@ -149,7 +149,7 @@ def predict(
     -------
     (N, C) array of float64
         Probabilities of the classes; each row sums to 1. For a network whose output is
-        not softmax: independent probabilities (sigmoid), or predicted values (identity).
+        not softmax: independent probabilities (sigmoid) or predicted values (identity).
 
     Raises
     ------
