@@ -101,9 +101,10 @@ def _of_columns(data: Any) -> Dataset:
 
 def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
     if np.ma.is_masked(values):
+        masked = int(np.count_nonzero(np.ma.getmask(values)))
         raise DataError(
-            f"{name} are a masked array with {int(np.count_nonzero(np.ma.getmask(values))):,} masked values; expected values "
-            "everywhere: fill them, or drop their samples"
+            f"{name} are a masked array with {masked:,} masked values; expected values everywhere: fill them, "
+            "or drop their samples"
         )
     return np.asarray(values)
 

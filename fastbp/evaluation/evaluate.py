@@ -43,7 +43,7 @@ class Mistake:
     probability: float  # probability of the true class
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Evaluation:
     """Evaluation of a network, or an ensemble, on a data set.
 
@@ -84,6 +84,15 @@ class Evaluation:
     calibration: Calibration | None
     matrix: NDArray[np.int64] | None
     report: ClassificationReport | None
+
+    def __repr__(self) -> str:
+        """Return one short line: data, samples, accuracy and loss."""
+        parts = [self.data, f"{len(self.predicted)} samples", f"{self.probabilities.shape[1]} classes"]
+        if self.accuracy is not None:
+            parts.append(f"accuracy={self.accuracy:.4f}")
+        if self.loss is not None:
+            parts.append(f"loss={self.loss:.4g}")
+        return f"Evaluation({', '.join(parts)})"
 
     def mistakes(self, count: int = 10) -> list[Mistake]:
         """Return the most confident mistakes, in decreasing confidence."""
@@ -158,7 +167,7 @@ def predict(
     WeightsError
         The images have another number of pixels than the network has inputs.
     """
-    known = network if isinstance(network, Network) else load_network(network)
+    known = _network(network)
     given = np.asanyarray(images)
     if given.size == known.inputs and given.ndim <= 2 and given.shape[-1:] != (known.inputs,):
         given = given.reshape(1, -1)  # one image of (height, width)
@@ -236,10 +245,22 @@ def test_ensemble(
 
 
 def _loaded(network: Network | str | os.PathLike[str]) -> Network:
-    if not isinstance(network, Network):
+    if isinstance(network, str | os.PathLike):
         return load_classifier(network)
-    check_classifies(network, "the network")
+    check_classifies(_network(network), "the network")
     return network
+
+
+def _network(given: Network | str | os.PathLike[str]) -> Network:
+    if isinstance(given, str | os.PathLike):
+        return load_network(given)
+    if not isinstance(given, Network):
+        hint = ": pass result.network" if hasattr(given, "network") else ""
+        raise WeightsError(
+            f"the network is a {type(given).__name__}; expected a Network, a run folder or a safetensors "
+            f"file{hint}"
+        )
+    return given
 
 
 def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Evaluation:

@@ -35,7 +35,7 @@ class Training:
     restored_epoch: int | None  # epoch of the weights; None: weights of the last update
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Result:
     """The result of a run.
 
@@ -64,6 +64,18 @@ class Result:
     test_accuracy: float | None
     compile_seconds: float
     threads: int
+
+    def __repr__(self) -> str:
+        """Return one short line: status, sizes, epochs, time and accuracy."""
+        training, sizes = self.training, "-".join(map(str, self.network.sizes))
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
+        parts = [self.status, sizes, f"{epochs} in {training.training_seconds:.3g} s"]
+        last = self.history[-1].validation_accuracy if self.history else math.nan
+        if not math.isnan(last):
+            parts.append(f"validation_accuracy={last:.4f}")
+        if self.test_accuracy is not None:
+            parts.append(f"test_accuracy={self.test_accuracy:.4f}")
+        return f"Result({', '.join(parts)})"
 
     @property
     def status(self) -> str:

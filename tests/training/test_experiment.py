@@ -289,3 +289,18 @@ def test_an_ensemble_that_is_none_is_refused(result):
     other = fastbp.train(clusters.dataset(classes=3), hidden=(5,), epochs=1, backend="numpy").network
     with pytest.raises(fastbp.WeightsError, match="an ensemble of 3 and 4 classes"):
         fastbp.test_ensemble([result.network, other], clusters.dataset())
+
+
+def test_results_and_evaluations_are_shown_in_one_line():
+    data = clusters.dataset(103)
+    result = fastbp.train(data, hidden=(11, 7), epochs=2, validation=0.1, backend="numpy")
+    accuracy = result.history[-1].validation_accuracy
+    assert repr(result).startswith("Result(completed, 20-11-7-4, 2 epochs in ")
+    assert repr(result).endswith(f" s, validation_accuracy={accuracy:.4f})")
+    found = fastbp.test(result.network, data)
+    figures = f"accuracy={found.accuracy:.4f}, loss={found.loss:.4g}"
+    assert repr(found) == f"Evaluation({data.name}, 103 samples, 4 classes, {figures})"
+    with pytest.raises(fastbp.WeightsError, match=r"network is a Result; .*: pass result\.network"):
+        fastbp.test(result, data)
+    with pytest.raises(fastbp.WeightsError, match=r"network is a Result; .*: pass result\.network"):
+        fastbp.predict(result, data.images)
