@@ -103,7 +103,7 @@ def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
     if np.ma.is_masked(values):
         masked = int(np.count_nonzero(np.ma.getmask(values)))
         raise DataError(
-            f"{name} are a masked array with {masked:,} masked values; expected values everywhere: fill them, "
+            f"{name} are a masked array with {masked:,} masked values; expected none: fill them, "
             "or drop their samples"
         )
     return np.asarray(values)
