@@ -386,7 +386,7 @@ def _dropout_of(network: Network, images: NDArray[Any], options: StepOptions, ba
 def _plain_options(
     sizes: tuple[int, ...], dtype: np.dtype[Any], image_dtype: np.dtype[Any]
 ) -> kernels.Options:
-    """Return what stands for plain SGD, and no loss: arrays of no elements, so that all may share them."""
+    """Return what stands for plain SGD and no loss: empty arrays, which all may share."""
     layout, _ = _layout_of(sizes, dtype.itemsize)
     return kernels.Options(
         kernels.no_updater(dtype),

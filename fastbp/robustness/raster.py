@@ -36,8 +36,8 @@ def resample(
     source = images_of(images, shape[0] * shape[1])
     if source.dtype != np.uint8 or np.shape(matrices) != (len(source), 2, 3):
         raise DataError(
-            f"there are {len(source)} images of type {source.dtype} and matrices of shape {np.shape(matrices)}; "
-            "expected uint8, and (N, 2, 3)"
+            f"there are {len(source)} images of type {source.dtype} and matrices of shape "
+            f"{np.shape(matrices)}; expected uint8, and (N, 2, 3)"
         )
     out = np.zeros(source.shape, np.uint8)
     plan = np.zeros((1, 1)), np.zeros((1, 1), np.float32)

@@ -1,7 +1,8 @@
 """Compiled kernels for multilayer perceptrons: knows numpy, numba and llvmlite, and nothing of fastbp.
 
-``run_batches`` does everything: gather, forward, loss, backward, update, for as many mini-batches as it is
-given. The ledger in kernels/README.md says what each kernel computes, what it costs, and what else was tried.
+``run_batches`` does everything: gather, forward, loss, backward, update, for as many
+mini-batches as it is given. The ledger in kernels/README.md says what each kernel
+computes, what it costs, and what else was tried.
 """
 
 from .augment import Distorter, distort_rows, make_distorter, resample_rows

@@ -1,8 +1,8 @@
 """Activations of hidden layers other than ReLU, which the forward tile has: each output and its slope.
 
-A tile leaves ``Z`` (B, H) as it is; a pass over what the thread has just written turns it into ``f(Z)`` and
-keeps ``f'(Z)``, by which the backward product is then multiplied. So no activation needs ``Z`` later, and all
-are one code path: a switch for each vector.
+A tile leaves ``Z`` (B, H) as it is; a pass over what the thread has just written turns
+it into ``f(Z)`` and keeps ``f'(Z)``, by which the backward product is then multiplied.
+So no activation needs ``Z`` later, and all are one code path: a switch for each vector.
 
 ===========  ======================  ===========================================
 name         f(z)                    f'(z)
@@ -16,8 +16,8 @@ silu         z s(z), s logistic      s (1 + z (1 - s))
 identity     z                       1
 ===========  ======================  ===========================================
 
-No exponent is ever positive, so nothing overflows. Errors are below 4 units in the last place of f, and of
-the largest slope for f'.
+No exponent is ever positive, so nothing overflows. Errors are below 4 units in the last
+place of f, and of the largest slope for f'.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from .annotations import FloatPointer, Range
+from .annotations import FloatPointer, NumbaType, Range, Value
 from .elementary import write_erfcx, write_exp, write_expm1, write_logistics, write_size
 from .jit import intrinsic, njit
 from .layout import Matrix
@@ -44,7 +44,7 @@ FARTHEST = 40.0
 Written = tuple[Any, Any]
 
 
-def _relu(e: Emitter, z: Any) -> Written:
+def _relu(e: Emitter, z: Value) -> Written:
     b, zero = e.builder, e.constant(0.0)
     # In this form NaN stays NaN.
     negative = b.fcmp_ordered("<", z, zero)
@@ -52,13 +52,13 @@ def _relu(e: Emitter, z: Any) -> Written:
     return b.select(negative, zero, z), b.select(active, e.constant(1.0), zero)
 
 
-def _leaky_relu(e: Emitter, z: Any) -> Written:
+def _leaky_relu(e: Emitter, z: Value) -> Written:
     b = e.builder
     slope = b.select(b.fcmp_ordered(">", z, e.constant(0.0)), e.constant(1.0), e.constant(LEAKY_SLOPE))
     return b.fmul(z, slope), slope
 
 
-def _tanh(e: Emitter, z: Any) -> Written:
+def _tanh(e: Emitter, z: Value) -> Written:
     b = e.builder
     m = write_expm1(e, b.fmul(write_size(e, z), e.constant(-2.0)))
     size = b.fdiv(m, b.fsub(e.constant(-2.0), m))
@@ -66,18 +66,18 @@ def _tanh(e: Emitter, z: Any) -> Written:
     return value, e.fma(b.fmul(size, e.constant(-1.0)), size, e.constant(1.0))
 
 
-def _logistic(e: Emitter, z: Any) -> Written:
+def _logistic(e: Emitter, z: Value) -> Written:
     value, rest = write_logistics(e, z)
     return value, e.builder.fmul(value, rest)
 
 
-def _silu(e: Emitter, z: Any) -> Written:
+def _silu(e: Emitter, z: Value) -> Written:
     b = e.builder
     s, rest = write_logistics(e, z)
     return b.fmul(z, s), e.fma(b.fmul(z, rest), s, s)
 
 
-def _gelu(e: Emitter, z: Any) -> Written:
+def _gelu(e: Emitter, z: Value) -> Written:
     b = e.builder
     size, farthest = write_size(e, z), e.constant(FARTHEST)
     a = b.select(b.fcmp_ordered(">", size, farthest), farthest, size)
@@ -96,7 +96,7 @@ def _gelu(e: Emitter, z: Any) -> Written:
     return b.fmul(z, phi), e.fma(signed, density, phi)
 
 
-def _identity(e: Emitter, z: Any) -> Written:
+def _identity(e: Emitter, z: Value) -> Written:
     return z, e.constant(1.0)
 
 
@@ -115,10 +115,10 @@ RELU, LOGISTIC = ACTIVATIONS["relu"], ACTIVATIONS["logistic"]
 
 
 @intrinsic
-def _activate_vector(typing: Any, kind: Any, z: Any, slopes: Any, at: Any) -> Any:
+def _activate_vector(typing: Any, kind: NumbaType, z: NumbaType, slopes: NumbaType, at: NumbaType) -> Any:
     """``slopes[at:] = f'(z[at:])``, then ``z[at:] = f(z[at:])``."""
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         kind, z, slopes, at = args
         e = Emitter.of(signature.args[1], b)
         vector = e.load(e.at(z, at))

@@ -1,21 +1,24 @@
 """Distort images while a batch is gathered: affine maps, elastic fields, blur, black squares, noise.
 
-What happens to an image is a pure function of (key, sample): every number that is drawn is a hash of the
-epoch's key, the sample's row and the number of the draw. So nothing is stored, epochs differ, and the result
-does not depend on threads or batches. ``fastbp/reference/distortions.py`` is the same in NumPy.
+What happens to an image is a pure function of (key, sample): every number that is drawn
+is a hash of the epoch's key, the sample's row and the number of the draw. So nothing is
+stored, epochs differ, and the result does not depend on threads or batches.
+``fastbp/reference/distortions.py`` is the same in NumPy.
 
-The steps, each left out where its parameters are 0: one bilinear resampling (zoom, stretch, rotation, shear,
-shift and elastic displacement together), blur, noise, squares, rounding to bytes.
+The steps, each left out where its parameters are 0: one bilinear resampling (zoom,
+stretch, rotation, shear, shift and elastic displacement together), blur, noise,
+squares, rounding to bytes.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .annotations import BytePointer, FloatPointer, IntPointer, Real, Word, WordPointer
 from .hashing import GOLDEN, ONE, mix
 from .jit import njit
 from .resample import PACKED, pack, resample
@@ -130,30 +133,38 @@ def make_distorter(
 
 
 @njit
-def _draw(state: Any, number: int) -> Any:
+def _draw(state: Word, number: int) -> Word:
     return mix(state + (np.uint64(number) + ONE) * GOLDEN)
 
 
 @njit
-def _uniform(state: Any, number: int) -> Any:
+def _uniform(state: Word, number: int) -> float:
     """0 <= u < 1, of 53 bits."""
     return np.float64(_draw(state, number) >> S11) * (1.0 / 9007199254740992.0)
 
 
 @njit
-def _either_way(state: Any, number: int) -> Any:
+def _either_way(state: Word, number: int) -> float:
     """-1 <= u < 1."""
     return 2.0 * _uniform(state, number) - 1.0
 
 
 @njit
 def _fill_field(
-    state: Any, first: int, height: int, columns: int, words: Any, parts: Any, out: Any, row: int
+    state: Word,
+    first: int,
+    height: int,
+    columns: int,
+    words: WordPointer,
+    parts: IntPointer,
+    out: FloatPointer,
+    row: int,
 ) -> None:
     """Write U(-1, 1), (height, columns), four numbers from each draw; row by row, ceil(columns / 4) a row.
 
-    ``parts`` are the bytes of ``words`` as 16-bit numbers: in two loops that LLVM makes vectors of. Rows are
-    filled to whole vectors with numbers that nobody looks at: single ones would take as long as the vectors.
+    ``parts`` are the bytes of ``words`` as 16-bit numbers: in two loops that LLVM makes
+    vectors of. Rows are filled to whole vectors with numbers that nobody looks at:
+    single ones would take as long as the vectors.
     """
     scale, centre = np.float32(1.0 / 32768.0), np.float32(-1.0 + 0.5 / 32768.0)
     fours = (columns + 3) // 4
@@ -168,10 +179,19 @@ def _fill_field(
 
 @njit
 def _smooth(
-    source: Any, step: int, row: int, height: int, columns: int, taps: Any, radius: int, gain: Any, out: Any
+    source: FloatPointer,
+    step: int,
+    row: int,
+    height: int,
+    columns: int,
+    taps: FloatPointer,
+    radius: int,
+    gain: Real,
+    out: FloatPointer,
 ) -> None:
-    """``out[r, c] = gain sum_j taps[|j|] source[r, c + j step]`` for |j| <= radius: along a row for step 1,
-    along a column for step ``row``. Cost: (radius + 1) fused multiply-adds a pixel.
+    """``out[r, c] = gain sum_j taps[|j|] source[r, c + j step]`` for |j| <= radius:
+    along a row for step 1, along a column for step ``row``. Cost: (radius + 1) fused
+    multiply-adds a pixel.
     """
     lanes = width(source)
     factor = splat(gain)
@@ -198,7 +218,9 @@ def _smooth(
 
 
 @njit
-def _matrix(p: Any, state: Any, label: int, height: int, columns: int) -> Any:
+def _matrix(
+    p: FloatPointer, state: Word, label: int, height: int, columns: int
+) -> tuple[float, float, float, float, float, float]:
     """Where an output pixel's value comes from: ``(y, x) = [[a, b], [c, d]] (r, c) + (e, f)``."""
     zoom = p[ZOOM_LOW] + (p[ZOOM_HIGH] - p[ZOOM_LOW]) * _uniform(state, DRAW_ZOOM)
     tall = zoom * (1.0 + p[STRETCH] * _either_way(state, DRAW_STRETCH))
@@ -219,7 +241,15 @@ def _matrix(p: Any, state: Any, label: int, height: int, columns: int) -> Any:
 
 
 @njit
-def _blur(p: Any, state: Any, height: int, columns: int, row: int, image: Any, middle: Any) -> None:
+def _blur(
+    p: FloatPointer,
+    state: Word,
+    height: int,
+    columns: int,
+    row: int,
+    image: FloatPointer,
+    middle: FloatPointer,
+) -> None:
     """Smooth by a Gaussian whose deviation is drawn, along columns and then rows, in place."""
     sigma = p[BLUR_LOW] + (p[BLUR_HIGH] - p[BLUR_LOW]) * _uniform(state, DRAW_BLUR)
     if sigma < 0.05:
@@ -254,7 +284,9 @@ def _blur(p: Any, state: Any, height: int, columns: int, row: int, image: Any, m
 
 
 @njit
-def _add_noise(p: Any, state: Any, height: int, columns: int, row: int, image: Any) -> None:
+def _add_noise(
+    p: FloatPointer, state: Word, height: int, columns: int, row: int, image: FloatPointer
+) -> None:
     """Add sums of four uniform numbers: of mean 0, the deviation asked for, and nearly normal."""
     scale = np.float32(p[NOISE] * math.sqrt(3.0) / 65536.0)
     for r in range(height):
@@ -270,7 +302,9 @@ def _add_noise(p: Any, state: Any, height: int, columns: int, row: int, image: A
 
 
 @njit
-def _add_squares(p: Any, state: Any, height: int, columns: int, row: int, image: Any) -> None:
+def _add_squares(
+    p: FloatPointer, state: Word, height: int, columns: int, row: int, image: FloatPointer
+) -> None:
     """Set squares to 0, wherever they fit in wholly."""
     side = min(int(p[SQUARE]), height, columns)
     for number in range(int(p[SQUARES])):
@@ -282,7 +316,7 @@ def _add_squares(p: Any, state: Any, height: int, columns: int, row: int, image:
 
 
 @njit
-def _clear_beyond(image: Any, height: int, columns: int, row: int) -> None:
+def _clear_beyond(image: FloatPointer, height: int, columns: int, row: int) -> None:
     """Set to 0 what whole vectors have written to the right of an image; nothing else around it is."""
     for r in range(height):
         line = offset(image, r * row)
@@ -291,9 +325,18 @@ def _clear_beyond(image: Any, height: int, columns: int, row: int) -> None:
 
 
 @njit
-def _bend(p: Any, taps: Any, state: Any, d: Any, row: int, fields: Any, noise: Any, middle: Any) -> None:
-    """Write the two displacement fields: Simard, Steinkraus & Platt (2003), section 2: uniform noise,
-    smoothed by a Gaussian of weights that add up to 1, scaled by alpha.
+def _bend(
+    p: FloatPointer,
+    taps: FloatPointer,
+    state: Word,
+    d: Distorter,
+    row: int,
+    fields: FloatPointer,
+    noise: FloatPointer,
+    middle: FloatPointer,
+) -> None:
+    """Write the two displacement fields: Simard, Steinkraus & Platt (2003), section 2:
+    uniform noise, smoothed by a Gaussian of weights that add up to 1, scaled by alpha.
     """
     height, columns = d.height, d.width
     radius = RADIUS
@@ -309,7 +352,7 @@ def _bend(p: Any, taps: Any, state: Any, d: Any, row: int, fields: Any, noise: A
 
 
 @njit
-def distort(image: Any, sample: int, label: int, d: Any, out: Any) -> None:
+def distort(image: BytePointer, sample: int, label: int, d: Distorter, out: BytePointer) -> None:
     """Distort one image.
 
     Parameters
@@ -354,7 +397,9 @@ def distort(image: Any, sample: int, label: int, d: Any, out: Any) -> None:
 
 
 @njit(kept=True)
-def distort_rows(images: Any, labels: Any, rows: Any, d: Any) -> None:
+def distort_rows(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64], d: Distorter
+) -> None:
     """Distort some images into ``d.distorted``.
 
     Parameters
@@ -372,7 +417,7 @@ def distort_rows(images: Any, labels: Any, rows: Any, d: Any) -> None:
 
 
 @njit(kept=True)
-def resample_rows(images: Any, matrices: Any, d: Any) -> None:
+def resample_rows(images: NDArray[np.uint8], matrices: NDArray[np.float64], d: Distorter) -> None:
     """Resample images, each by a matrix of its own, into ``d.distorted``.
 
     Parameters

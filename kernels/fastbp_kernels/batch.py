@@ -1,15 +1,15 @@
 """Gather a mini-batch: shuffled rows of bytes or floats, scaled, whole or as lists of what is not zero.
 
-Most pixels of a digit are zero, and a zero adds nothing to either product of the first layer. Two
-kinds of lists name what is left:
+Most pixels of a digit are zero, and a zero adds nothing to either product of the first
+layer. Two kinds of lists name what is left:
 
 * for the forward product, a list for each 4 samples: the inputs ``k`` that are not zero in all
   four, with the 4 values of each, ``[n][4]``;
 * for the update, a list for each 4 neighbouring inputs: the samples in which not all four are
   zero, with the 4 values of each, ``[n][4]``.
 
-On MNIST they hold 39 % and 28 % of the terms. Both keep the order of the dense product, so the
-sums have its bits.
+On MNIST they hold 39 % and 28 % of the terms. Both keep the order of the dense product,
+so the sums have its bits.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class _Four(NamedTuple):
 class _Block:
     """4 samples x 4 inputs: reads them, asks what is zero, converts them."""
 
-    def __init__(self, builder: ir.IRBuilder, image_type: Any, value_type: Any) -> None:
+    def __init__(self, builder: ir.IRBuilder, image_type: NumbaType, value_type: NumbaType) -> None:
         self.builder = builder
         self.e = Emitter.of(value_type, builder)
         self.integer = image_type == types.uint8
@@ -121,13 +121,13 @@ class _Block:
         """4 inputs as one integer."""
         self.nothing = ir.Constant(self.bits, 0)
 
-    def read(self, address: Any, at: Any) -> Any:
+    def read(self, address: Value, at: Value) -> Value:
         """4 inputs of one sample, whose row starts at ``address``."""
         b = self.builder
         byte = b.add(address, b.mul(at, ir.Constant(I64, self.size)))
         return b.load(b.inttoptr(byte, self.row.as_pointer()), align=self.size)
 
-    def convert(self, vector: Any, scale: Any) -> Any:
+    def convert(self, vector: Value, scale: Value) -> Value:
         """Inputs as values: ``scale * x`` in the type of the weights."""
         b, n = self.builder, vector.type.count
         wanted = ir.VectorType(self.e.element, n)
@@ -139,7 +139,7 @@ class _Block:
         one = b.insert_element(undefined, scale, ir.Constant(I32, 0))
         return b.fmul(vector, self.e.shuffle(one, undefined, [0] * n))
 
-    def join(self, vectors: Any) -> Any:
+    def join(self, vectors: list[Value]) -> Value:
         """4 vectors of 4 as one of 16."""
         e = self.e
         low, high = (e.shuffle(vectors[i], vectors[i + 1], range(2 * ROWS)) for i in (0, 2))
@@ -165,8 +165,8 @@ def _append_inputs(
 ) -> Any:
     """Append the inputs ``k .. k + 3`` of 4 samples, except those zero in all; return the new n.
 
-    An input is named by where its row of W begins, ``k * ldw``. Written without branches: what is
-    zero is overwritten by what follows.
+    An input is named by where its row of W begins, ``k * ldw``. Written without
+    branches: what is zero is overwritten by what follows.
     """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
@@ -259,20 +259,20 @@ def _nonzero_fours(typing: Any, images: NumbaType, four: NumbaType, first: Numba
 
 
 @intrinsic
-def _lowest_bit(typing: Any, mask: Any) -> Any:
+def _lowest_bit(typing: Any, mask: NumbaType) -> Any:
     """Number of the lowest bit that is set; the mask must not be 0."""
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return b.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), emit
 
 
 @intrinsic
-def _address(typing: Any, base: Any, elements: Any) -> Any:
+def _address(typing: Any, base: NumbaType, elements: NumbaType) -> Any:
     """Address of ``base[elements]`` as an integer."""
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.ptrtoint(builder.gep(args[0], [args[1]]), I64)
 
     return types.int64(base, types.int64), emit
@@ -302,10 +302,10 @@ def locate_copy(rows: ImagePointer, inputs: int, batch: Batch, look: Look) -> No
 
 
 @intrinsic
-def _at_address(typing: Any, images: Any, address: Any) -> Any:
+def _at_address(typing: Any, images: NumbaType, address: NumbaType) -> Any:
     """Pointer of the type of ``images`` to an address."""
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.inttoptr(args[1], args[0].type)
 
     return images(images, types.int64), emit

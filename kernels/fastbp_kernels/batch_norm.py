@@ -1,12 +1,13 @@
 """Batch normalisation of hidden layers, forward and backward, in columns that a thread owns.
 
-Ioffe & Szegedy, "Batch normalization", ICML 2015, without a scale; for each column of a layer's sums z:
+Ioffe & Szegedy, "Batch normalization", ICML 2015, without a scale; for each column of a
+layer's sums z:
 
     z^ = (z - mean) / deviation,  deviation = sqrt(variance + epsilon);   the activation is of z^ + bias
     d bias = sum d;   d z = (d - mean d - z^ mean(d z^)) / deviation
 
-A thread that owns a column has all samples of it, forward and backward, so there is no barrier, and sums have
-one order whatever the number of threads.
+A thread that owns a column has all samples of it, forward and backward, so there is no
+barrier, and sums have one order whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ __all__ = [
 
 
 class Normalizer(NamedTuple):
-    """What normalisation takes; empty arrays mean that nothing is normalised. U: units, rows of hidden layers
-    one after the other, as in the block.
+    """What normalisation takes; empty arrays mean that nothing is normalised. U: units,
+    rows of hidden layers one after the other, as in the block.
     """
 
     is_on: bool

@@ -1,7 +1,7 @@
 """A dense layer on tiles: forward, backward and update, over what one thread owns.
 
-``X`` (B, D), ``W`` (D, H), ``Z`` (B, H), ``dZ`` (B, H). Columns come as ranges of vectors; rows of
-W, and samples, as ranges of fours.
+``X`` (B, D), ``W`` (D, H), ``Z`` (B, H), ``dZ`` (B, H). Columns come as ranges of
+vectors; rows of W, and samples, as ranges of fours.
 """
 
 from __future__ import annotations
@@ -216,7 +216,8 @@ def backward(
 ) -> None:
     """``dx = (dz w^T) * (x > floor)`` for the rows of w in ``fours``: dot products along them.
 
-    ``x`` lies as ``dx``. A ``floor`` of 0 is ReLU; with -inf the product stays as it is.
+    ``x`` lies as ``dx``. A ``floor`` of 0 is ReLU; with -inf the product stays as it
+    is.
 
     Notes
     -----

@@ -1,7 +1,8 @@
 """Dropout: which inputs and outputs a training step leaves out.
 
-Whether an input of a layer is dropped is a pure function of (the layer's key, sample, input): 16 bits of a
-hash, four inputs a word. So the bits do not depend on threads, batches, or how the inputs are gathered.
+Whether an input of a layer is dropped is a pure function of (the layer's key, sample,
+input): 16 bits of a hash, four inputs a word. So the bits do not depend on threads,
+batches, or how the inputs are gathered.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Elementary functions on whole vectors: series after an exact reduction, right to a few last-place units.
 
-The `Emitter` functions write the instructions; those of the last lines are for compiled code.
+The `Emitter` functions write the instructions; those of the last lines are for compiled
+code.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from .annotations import Value
 from .simd import Emitter, operation
 
 __all__ = [
@@ -74,9 +76,9 @@ ERFCX_DOUBLE = (
 )
 
 
-def _reduce(e: Emitter, x: Any) -> tuple[Any, Any, Any]:
-    """``x = n ln 2 + r``, |r| <= ln(2) / 2, for x <= 0: r, ``2**n``, and where x is so low that 2**x is no
-    normal number (x is then taken for the lowest that is).
+def _reduce(e: Emitter, x: Value) -> tuple[Any, Any, Any]:
+    """``x = n ln 2 + r``, |r| <= ln(2) / 2, for x <= 0: r, ``2**n``, and where x is so
+    low that 2**x is no normal number (x is then taken for the lowest that is).
     """
     b, single = e.builder, e.size == 4
     integer = ir.VectorType(I32 if single else I64, e.lanes)
@@ -97,7 +99,7 @@ def _reduce(e: Emitter, x: Any) -> tuple[Any, Any, Any]:
     return r, b.bitcast(power, e.vector), low
 
 
-def _polynomial(e: Emitter, x: Any, coefficients: Any) -> Any:
+def _polynomial(e: Emitter, x: Value, coefficients: Value) -> Value:
     """Sum of ``coefficients[k] * x**k``."""
     value = e.constant(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
@@ -105,11 +107,12 @@ def _polynomial(e: Emitter, x: Any, coefficients: Any) -> Any:
     return value
 
 
-def write_exp(e: Emitter, x: Any) -> Any:
+def write_exp(e: Emitter, x: Value) -> Value:
     """exp(x) for x <= 0: ``x = n ln 2 + r``, Taylor's series in ``r`` (|r| <= ln(2) / 2), times ``2**n``.
 
-    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9 (float32), r**14 / 14! =
-    4e-18 (float64). Below the smallest normal number the result is 0. NaN stays NaN.
+    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9
+    (float32), r**14 / 14! = 4e-18 (float64). Below the smallest normal number the
+    result is 0. NaN stays NaN.
     """
     r, power, low = _reduce(e, x)
     degree = 7 if e.size == 4 else 13
@@ -117,7 +120,7 @@ def write_exp(e: Emitter, x: Any) -> Any:
     return e.builder.select(low, e.constant(0.0), e.builder.fmul(value, power))
 
 
-def write_expm1(e: Emitter, x: Any) -> Any:
+def write_expm1(e: Emitter, x: Value) -> Value:
     """exp(x) - 1 for x <= 0, exact to rounding near 0 too: ``2**n (exp(r) - 1) + (2**n - 1)``.
 
     Reduction and series are those of `write_exp`. NaN stays NaN.
@@ -129,12 +132,12 @@ def write_expm1(e: Emitter, x: Any) -> Any:
     return e.fma(b.fmul(r, quotient), power, b.fsub(power, e.constant(1.0)))
 
 
-def write_size(e: Emitter, x: Any) -> Any:
+def write_size(e: Emitter, x: Value) -> Value:
     """|x|."""
     return e.call(f"llvm.fabs.{e.suffix}", e.vector, x)
 
 
-def write_logistics(e: Emitter, z: Any) -> tuple[Any, Any]:
+def write_logistics(e: Emitter, z: Value) -> tuple[Any, Any]:
     """``s(z) = 1 / (1 + exp(-z))`` and ``1 - s(z) = s(-z)``, each with all its digits. NaN stays NaN."""
     b, one = e.builder, e.constant(1.0)
     power = write_exp(e, b.fmul(write_size(e, z), e.constant(-1.0)))
@@ -144,29 +147,31 @@ def write_logistics(e: Emitter, z: Any) -> tuple[Any, Any]:
     return b.select(negative, small, large), b.select(negative, large, small)
 
 
-def _artanh(e: Emitter, t: Any, terms: int) -> Any:
+def _artanh(e: Emitter, t: Value, terms: int) -> Value:
     """``2 artanh(t)``, by so many terms of ``2 (t + t**3 / 3 + t**5 / 5 + ...)``."""
     b = e.builder
     series = _polynomial(e, b.fmul(t, t), [1.0 / (2 * k + 1) for k in range(terms)])
     return b.fmul(b.fadd(t, t), series)
 
 
-def _log1p_exp(e: Emitter, z: Any) -> Any:
+def _log1p_exp(e: Emitter, z: Value) -> Value:
     """``log(1 + exp(-|z|)) = 2 artanh(x / (2 + x))`` of x = exp(-|z|), with all its digits where x is small.
 
-    The argument is at most 1/3: the first term left out is below ``3**-16 / 17 = 1.4e-9`` (float32) and
-    ``3**-34 / 35 = 1.8e-18`` (float64), relative to it. NaN stays NaN.
+    The argument is at most 1/3: the first term left out is below ``3**-16 / 17 =
+    1.4e-9`` (float32) and ``3**-34 / 35 = 1.8e-18`` (float64), relative to it. NaN
+    stays NaN.
     """
     b = e.builder
     x = write_exp(e, b.fmul(write_size(e, z), e.constant(-1.0)))
     return _artanh(e, b.fdiv(x, b.fadd(x, e.constant(2.0))), 8 if e.size == 4 else 17)
 
 
-def write_erfcx(e: Emitter, y: Any) -> Any:
+def write_erfcx(e: Emitter, y: Value) -> Value:
     """``exp(y**2) erfc(y)`` for y >= 0, relative error below 4 units: a polynomial over 1 + 2 y.
 
-    Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math.
-    Comp. 36 (1981): one series for all y; the coefficients are computed anew.
+    Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in 0 <=
+    x < infinity", Math. Comp. 36 (1981): one series for all y; the coefficients are
+    computed anew.
     """
     b, middle = e.builder, e.constant(ERFCX_MIDDLE)
     t = b.fdiv(b.fsub(y, middle), b.fadd(y, middle))
@@ -174,13 +179,13 @@ def write_erfcx(e: Emitter, y: Any) -> Any:
     return b.fdiv(series, e.fma(y, e.constant(2.0), e.constant(1.0)))
 
 
-def _log(e: Emitter, x: Any) -> Any:
-    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m + 1))``, ``1/sqrt(2)
-    <= m < sqrt(2)``.
+def _log(e: Emitter, x: Value) -> Value:
+    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m +
+    1))``, ``1/sqrt(2) <= m < sqrt(2)``.
 
-    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series left out is below
-    ``t**11 / 11 = 3.5e-10``
-    (float32) and ``t**23 / 23 = 1.1e-19`` (float64), relative to ``t``. NaN stays NaN.
+    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series
+    left out is below ``t**11 / 11 = 3.5e-10`` (float32) and ``t**23 / 23 = 1.1e-19``
+    (float64), relative to ``t``. NaN stays NaN.
     """
     b, single = e.builder, e.size == 4
     scalar = I32 if single else I64

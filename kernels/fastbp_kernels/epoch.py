@@ -5,11 +5,12 @@ One step, for each thread of a team (``|`` is a barrier)::
     distort, drop inputs | gather, forward 0 | forward 1 | ... | last layer, loss |
     backward and update L-1 | ... | update 0
 
-Forward products and the first layer's update are shared by columns of W, the last layer and the
-loss by samples, the other updates by rows of W. So each element is computed by one thread, in an
-order that does not depend on how many there are. The first layer needs no barrier between its
-update and the next product, because each thread goes on with its own columns. Every thread gathers
-for itself; distorted images, and copies without dropped inputs, are shared by samples.
+Forward products and the first layer's update are shared by columns of W, the last layer
+and the loss by samples, the other updates by rows of W. So each element is computed by
+one thread, in an order that does not depend on how many there are. The first layer
+needs no barrier between its update and the next product, because each thread goes on
+with its own columns. Every thread gathers for itself; distorted images, and copies
+without dropped inputs, are shared by samples.
 """
 
 from __future__ import annotations
@@ -151,8 +152,8 @@ def _gather_batch(
 ) -> None:
     """Gather the batch, whole or as lists, into this thread's own buffers.
 
-    Every thread gathers all of it: to write lists that another core has just read takes longer than
-    to write twice as many.
+    Every thread gathers all of it: to write lists that another core has just read takes
+    longer than to write twice as many.
     """
     layer, own, samples = layer_of(model.layout, 0), worker.own, batch.samples
     inputs = layer.fan_in
@@ -186,7 +187,8 @@ def _forward(
 ) -> None:
     """Pass a gathered batch through all layers; a barrier stands after each hidden one.
 
-    Hidden layers are shared by columns, the last one, with the loss that follows, by samples.
+    Hidden layers are shared by columns, the last one, with the loss that follows, by
+    samples.
     """
     lanes, last = width(model.parameters), model.layers - 1
     thread, threads, space = worker.thread, worker.threads, worker.space
@@ -284,8 +286,8 @@ def _update_clipped(model: Model, updater: Updater, rule: Rule, step: int, worke
 def _limit(model: Model, updater: Updater, rule: Rule, worker: Worker) -> None:
     """Limit the norms of a thread's columns, and average what is left.
 
-    Without a barrier: all rows of hidden layers are updated before the first layer is, and no thread
-    reads other columns before the next barrier.
+    Without a barrier: all rows of hidden layers are updated before the first layer is,
+    and no thread reads other columns before the next barrier.
     """
     lanes, thread, threads = width(model.parameters), worker.thread, worker.threads
     for number in range(model.layers):
@@ -335,9 +337,10 @@ def run_batches(
 ) -> None:
     """Pass every mini-batch forward, and update the model after each if the batches say so.
 
-    Every thread of a team calls this with the same arrays, except for the worker's ``own``, its
-    number and its distorter. Nothing is checked: `fastbp.backends.kernel_arguments` makes the
-    groups, and proves that they fit each other.
+    Every thread of a team calls this with the same arrays, except for the worker's
+    ``own``, its number and its distorter. Nothing is checked:
+    `fastbp.backends.kernel_arguments` makes the groups, and proves that they fit each
+    other.
 
     Parameters
     ----------

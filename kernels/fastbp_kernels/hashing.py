@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .annotations import Word
 from .jit import njit
 
 __all__ = ["GOLDEN", "ONE", "mix"]
@@ -16,7 +15,7 @@ ONE = np.uint64(1)
 
 
 @njit
-def mix(z: Any) -> Any:
+def mix(z: Word) -> Word:
     """Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2014): SplitMix64's finisher."""
     z = (z ^ (z >> S30)) * FIRST
     z = (z ^ (z >> S27)) * SECOND

@@ -1,12 +1,11 @@
 """The only place that calls ``numba.njit``: flags, error model, and where compiled code is kept on disk.
 
-Why not ``cache=True``: Numba's own disk cache checks only the file that holds the function, so an edit in a
-file that it
-calls is not seen; a truncated entry raises for ever; and where the cache lives is one setting for the whole
-process. Here every
-entry is one file, written whole or not at all, in a folder named by a hash of all that the machine code
-depends on. An
-entry that cannot be read, for whatever reason, is compiled again.
+Why not ``cache=True``: Numba's own disk cache checks only the file that holds the
+function, so an edit in a file that it calls is not seen; a truncated entry raises for
+ever; and where the cache lives is one setting for the whole process. Here every entry
+is one file, written whole or not at all, in a folder named by a hash of all that the
+machine code depends on. An entry that cannot be read, for whatever reason, is compiled
+again.
 """
 
 from __future__ import annotations

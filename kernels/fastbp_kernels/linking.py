@@ -1,8 +1,9 @@
 """How functions that only compiled code calls are compiled: to LLVM's language, and no further.
 
-Numba optimises each function with all that it calls, turns it into machine code, and does both again in every
-caller. Of functions that Python never calls that work is thrown away: here their instructions are handed to
-the caller as they were written, so that everything is optimised once, in the function that Python calls.
+Numba optimises each function with all that it calls, turns it into machine code, and
+does both again in every caller. Of functions that Python never calls that work is
+thrown away: here their instructions are handed to the caller as they were written, so
+that everything is optimised once, in the function that Python calls.
 """
 
 from __future__ import annotations

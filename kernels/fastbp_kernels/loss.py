@@ -1,16 +1,22 @@
 """Losses: each sample's loss, its gradient, and whether it was classified correctly, in one pass.
 
-Softmax cross-entropy by log-sum-exp, for classes:
+Softmax cross-entropy by log-sum-exp, for classes::
 
-loss = -log softmax(z)[y] = max(z) + log(sum(exp(z - max(z)))) - z[y];   d loss / dz = softmax(z) - onehot(y)
+    loss = -log softmax(z)[y] = max(z) + log(sum(exp(z - max(z)))) - z[y]
+    d loss / dz = softmax(z) - onehot(y)
 
-Logistic loss, for labels of which any number may apply, y from 0 to 1:
+Logistic loss, for labels of which any number may apply, y from 0 to 1::
 
-loss = sum(max(z, 0) - z y + log(1 + exp(-|z|)));   d loss / dz = 1 / (1 + exp(-z)) - y
+    loss = sum(max(z, 0) - z y + log(1 + exp(-|z|)))
+    d loss / dz = 1 / (1 + exp(-z)) - y
 
-Squared error, for values: loss = sum((z - y)**2) / 2;   d loss / dz = z - y
+Squared error, for values::
 
-exp never sees a positive number, so nothing overflows: logits of 1e30 have a finite loss and gradient.
+    loss = sum((z - y)**2) / 2
+    d loss / dz = z - y
+
+exp never sees a positive number, so nothing overflows: logits of 1e30 have a finite
+loss and gradient.
 """
 
 from __future__ import annotations
@@ -175,10 +181,10 @@ def weighted_cross_entropy(
 ) -> None:
     """Compute `softmax_cross_entropy` with smoothed labels, and a weight for each sample.
 
-    Loss and gradient of a sample are multiplied by its weight. The label has the probability
-    1 - smoothing, and smoothing is spread over all classes. With z_y the label's logit, that adds
-    ``smoothing * (z_y - mean z)`` to the loss, and smoothing times (onehot - 1 / classes) to its
-    gradient.
+    Loss and gradient of a sample are multiplied by its weight. The label has the
+    probability 1 - smoothing, and smoothing is spread over all classes. With z_y the
+    label's logit, that adds ``smoothing * (z_y - mean z)`` to the loss, and smoothing
+    times (onehot - 1 / classes) to its gradient.
     """
     scale, smoothing = real(z.at, 1.0 / batch.samples), real(z.at, objective.smoothing)
     losses = offset(answers.losses, batch.first)
@@ -243,8 +249,8 @@ def losses_of_targets(
     """Write logistic loss or squared error, and gradient, of some samples of a batch.
 
     Parameters as those of `softmax_cross_entropy`. A logistic target y is smoothed to
-    (1 - smoothing) y + smoothing / 2. ``correct`` is 1 if all of a sample's labels are right, and
-    0 if outputs are values.
+    (1 - smoothing) y + smoothing / 2. ``correct`` is 1 if all of a sample's labels are
+    right, and 0 if outputs are values.
 
     Notes
     -----

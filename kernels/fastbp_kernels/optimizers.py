@@ -112,8 +112,8 @@ APPLIES, HAS_FIRST, HAS_SECOND, HAS_MEAN = 1, 2, 4, 8
 """Bits of a Rule's ``kinds``."""
 
 SCRATCH_BYTES = 8192
-"""Gradient of so many rows of W waits for the rule: with the same rows of W, m and v it fits the first level
-cache.
+"""Gradient of so many rows of W waits for the rule: with the same rows of W, m and v it
+fits the first level cache.
 """
 CHUNK = 4096
 """Elements whose squares are summed together: a fixed part of the block, whichever thread has it."""
@@ -217,8 +217,9 @@ def _write_flushed(e: Emitter, value: Value) -> Value:
 
 
 _flushed = operation(1, _write_flushed)
-"""0 for numbers too small to be normal: state of a unit without gradient decays to these and, rounded, stays
-there, and roots and quotients of them take ten times as long. NaN stays NaN.
+"""0 for numbers too small to be normal: state of a unit without gradient decays to
+these and, rounded, stays there, and roots and quotients of them take ten times as long.
+NaN stays NaN.
 """
 
 

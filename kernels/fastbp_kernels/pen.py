@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .jit import njit
 
@@ -15,11 +15,17 @@ F0, HALF, TOP = np.float32(0), np.float32(0.5), np.float32(255)
 
 
 @njit(kept=True)
-def stamp_discs(points: Any, starts: Any, radii: Any, canvases: Any) -> None:
+def stamp_discs(
+    points: NDArray[np.float32],
+    starts: NDArray[np.int64],
+    radii: NDArray[np.float32],
+    canvases: NDArray[np.uint8],
+) -> None:
     """Draw discs; where several meet, the darkest one counts.
 
-    A pixel's coverage is ``min(max(radius + 1/2 - d, 0), 1)`` for a distance d from its middle to a disc's:
-    exact for a straight edge along an axis, and within a tenth for others.
+    A pixel's coverage is ``min(max(radius + 1/2 - d, 0), 1)`` for a distance d from its
+    middle to a disc's: exact for a straight edge along an axis, and within a tenth for
+    others.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """Bilinear resampling of byte images, a vector of pixels at a time.
 
-Each pixel is put into one 32-bit word with its right, lower and lower right neighbours, so that a place
-between pixels takes one load instead of four. Written with LLVM's instructions, because LLVM does not make
-vectors of loops that read at computed places and write: such a loop took four times as long.
+Each pixel is put into one 32-bit word with its right, lower and lower right neighbours,
+so that a place between pixels takes one load instead of four. Written with LLVM's
+instructions, because LLVM does not make vectors of loops that read at computed places
+and write: such a loop took four times as long.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
+from .annotations import BytePointer, FloatPointer, NumbaType, Value, WordPointer
 from .jit import intrinsic, njit
 from .simd import Emitter, Vector, offset, store, width
 
@@ -31,12 +33,12 @@ def packed_row(columns: int) -> int:
 
 
 @intrinsic
-def _pack_words(typing: Any, above: Any, below: Any, at: Any, out: Any) -> Any:
-    """``out[at + i]`` = ``above[at + i]``, ``above[at + i + 1]`` and the same of ``below`` as bytes, low
-    first; for i < ``PACKED``.
+def _pack_words(typing: Any, above: NumbaType, below: NumbaType, at: NumbaType, out: NumbaType) -> Any:
+    """``out[at + i]`` = ``above[at + i]``, ``above[at + i + 1]`` and the same of
+    ``below`` as bytes, low first; for i < ``PACKED``.
     """
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         above, below, at, out = args
         e = Emitter.of(types.float32, b)
         bytes_, words = ir.VectorType(I8, PACKED), ir.VectorType(I32, PACKED)
@@ -53,10 +55,10 @@ def _pack_words(typing: Any, above: Any, below: Any, at: Any, out: Any) -> Any:
 
 
 @intrinsic
-def ramp(typing: Any, start: Any, step: Any) -> Any:
+def ramp(typing: Any, start: NumbaType, step: NumbaType) -> Any:
     """Vector start, start + step, start + 2 step, ..."""
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         e = Emitter.of(signature.args[0], b)
         counts = ir.Constant(e.vector, [float(i) for i in range(e.lanes)])
         return e.fma(counts, e.splat(args[1]), e.splat(args[0]))
@@ -65,15 +67,23 @@ def ramp(typing: Any, start: Any, step: Any) -> Any:
 
 
 @intrinsic
-def _between(typing: Any, packed: Any, row: Any, y: Any, x: Any, bottom: Any, right: Any) -> Any:
+def _between(
+    typing: Any,
+    packed: NumbaType,
+    row: NumbaType,
+    y: NumbaType,
+    x: NumbaType,
+    bottom: NumbaType,
+    right: NumbaType,
+) -> Any:
     """Values at the places (y, x) between pixels, 0 outside; (bottom, right) is one beyond the last pixel."""
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         packed, row, y, x, bottom, right = args
         e = Emitter.of(signature.args[2], b)
         whole = ir.VectorType(I32, e.lanes)
 
-        def clamp(value: Any, most: Any) -> Any:
+        def clamp(value: Value, most: Value) -> Value:
             # NaN compares as false and becomes 0, so that no place outside is ever read.
             value, nothing, most = b.fadd(value, e.constant(1.0)), e.constant(0.0), e.splat(most)
             value = b.select(b.fcmp_ordered(">", value, nothing), value, nothing)
@@ -104,7 +114,7 @@ def _between(typing: Any, packed: Any, row: Any, y: Any, x: Any, bottom: Any, ri
 
 
 @njit
-def pack(image: Any, height: int, columns: int, padded: Any, packed: Any) -> None:
+def pack(image: BytePointer, height: int, columns: int, padded: BytePointer, packed: WordPointer) -> None:
     """Write the words of an image, with zeros around it.
 
     Parameters
@@ -128,7 +138,14 @@ def pack(image: Any, height: int, columns: int, padded: Any, packed: Any) -> Non
 
 @njit
 def resample(
-    packed: Any, height: int, columns: int, matrix: Any, fields: Any, bent: bool, row: int, out: Any
+    packed: WordPointer,
+    height: int,
+    columns: int,
+    matrix: tuple[float, float, float, float, float, float],
+    fields: FloatPointer,
+    bent: bool,
+    row: int,
+    out: FloatPointer,
 ) -> None:
     """``out[r, c]`` = the image at ``matrix (r, c, 1)``, and ``fields[:, r, c]`` further where it is bent.
 
@@ -159,10 +176,10 @@ def resample(
 
 
 @intrinsic
-def add_at(typing: Any, vector: Any, base: Any, elements: Any) -> Any:
+def add_at(typing: Any, vector: NumbaType, base: NumbaType, elements: NumbaType) -> Any:
     """``vector + base[elements:]``."""
 
-    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         e = Emitter.of(signature.args[0], b)
         return b.fadd(args[0], e.load(e.at(args[1], args[2])))
 

@@ -1,10 +1,9 @@
 """Vectors of the host's width as values in compiled code.
 
-A vector is a Numba value of type ``Vector(float32 | float64)``; functions below load, store and combine
-vectors. The width is the
-host's (512 bits with AVX-512, 256 with AVX2, else 128), or ``FASTBP_SIMD_BITS``. Pointers are Numba
-``CPointer``; offsets
-count elements. Nothing is checked.
+A vector is a Numba value of type ``Vector(float32 | float64)``; functions below load,
+store and combine vectors. The width is the host's (512 bits with AVX-512, 256 with
+AVX2, else 128), or ``FASTBP_SIMD_BITS``. Pointers are Numba ``CPointer``; offsets count
+elements. Nothing is checked.
 """
 
 from __future__ import annotations
@@ -174,8 +173,8 @@ class Emitter:
     def loop(
         self, count: Any, carried: Sequence[Any], body: Callable[[Any, Sequence[Any]], Sequence[Any]]
     ) -> list[Any]:
-        """Emit ``for k in range(count): carried = body(k, carried)``, all of it in registers. ``count``
-        must be at least 1.
+        """Emit ``for k in range(count): carried = body(k, carried)``, all of it in
+        registers. ``count`` must be at least 1.
         """
         b = self.builder
         entry, loop, done = b.block, b.append_basic_block("loop"), b.append_basic_block("done")
@@ -196,12 +195,12 @@ class Emitter:
         return list(out)
 
     def fold(self, vectors: Sequence[Any]) -> Any:
-        """Sum the lanes of ``n`` vectors (a power of two up to the lanes) into one vector of ``n`` sums, in
-        their order.
+        """Sum the lanes of ``n`` vectors (a power of two up to the lanes) into one
+        vector of ``n`` sums, in their order.
 
-        Every sum adds lane ``i`` to lane ``i + width/2``, then quarters, and so on: the order does not
-        depend on ``n``, so a
-        sum has the same bits whichever neighbours it is computed with.
+        Every sum adds lane ``i`` to lane ``i + width/2``, then quarters, and so on: the
+        order does not depend on ``n``, so a sum has the same bits whichever neighbours
+        it is computed with.
         """
         vectors = list(vectors)
         segment = self.lanes  # lanes that still belong to one sum
@@ -272,8 +271,8 @@ def _write_pointers(context: Any, builder: ir.IRBuilder, kind: Any, value: Any) 
 def pointers(typing: Any, group: Any) -> Any:
     """Return the same named tuple with a pointer in place of each array, also in tuples within it.
 
-    Numba counts references to arrays wherever a tuple that holds them goes, and never to pointers.
-    The arrays must be C-contiguous and stay alive.
+    Numba counts references to arrays wherever a tuple that holds them goes, and never
+    to pointers. The arrays must be C-contiguous and stay alive.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:

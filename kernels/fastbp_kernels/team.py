@@ -1,8 +1,7 @@
 """What threads that train together need: a barrier that spins briefly and then yields.
 
-A team is plain Python threads inside one compiled call each; nothing of Numba's threading layers, whose
-pools abort on
-concurrent calls and change under a fork.
+A team is plain Python threads inside one compiled call each; nothing of Numba's
+threading layers, whose pools abort on concurrent calls and change under a fork.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 
+from .annotations import IntPointer, NumbaType, Value
 from .jit import intrinsic, njit
 
 __all__ = ["BARRIER_SIZE", "Team", "barrier"]
@@ -28,26 +28,26 @@ I64 = ir.IntType(64)
 BARRIER_SIZE = 32
 """int64 elements of a barrier: its counter alone in its cache lines."""
 SPINS = 2000
-"""Polls before a waiting thread gives its core away: about 20 microseconds, longer than most phases
-differ.
+"""Polls before a waiting thread gives its core away: about 20 microseconds, longer than
+most phases differ.
 """
 
 
 @intrinsic
-def _arrive(typing: Any, counter: Any) -> Any:
+def _arrive(typing: Any, counter: NumbaType) -> Any:
     """Add one to ``counter[0]``; return what it was. Orders memory."""
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.atomic_rmw("add", args[0], ir.Constant(I64, 1), "seq_cst")
 
     return types.int64(counter), emit
 
 
 @intrinsic
-def _observe(typing: Any, counter: Any) -> Any:
+def _observe(typing: Any, counter: NumbaType) -> Any:
     """Read ``counter[0]``; what others wrote before they arrived is visible afterwards."""
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.load_atomic(args[0], "acquire", 8)
 
     return types.int64(counter), emit
@@ -57,7 +57,7 @@ def _observe(typing: Any, counter: Any) -> Any:
 def _pause(typing: Any) -> Any:
     """Tell the core that this is a waiting loop."""
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         if llvm.get_process_triple().startswith(("x86_64", "i686")):
             name = "llvm.x86.sse2.pause"
             function = builder.module.globals.get(name) or ir.Function(
@@ -73,7 +73,7 @@ def _pause(typing: Any) -> Any:
 def _yield(typing: Any) -> Any:
     """Let another thread have the core."""
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
         function = builder.module.globals.get(name) or ir.Function(
             builder.module, ir.FunctionType(ir.IntType(32), []), name
@@ -85,9 +85,9 @@ def _yield(typing: Any) -> Any:
 
 
 @njit
-def barrier(counter: Any, threads: int) -> None:
-    """Wait until all ``threads`` threads are here. ``counter`` points to an int64 that starts at 0 and
-    only grows.
+def barrier(counter: IntPointer, threads: int) -> None:
+    """Wait until all ``threads`` threads are here. ``counter`` points to an int64 that
+    starts at 0 and only grows.
     """
     if threads > 1:
         goal = (_arrive(counter) // threads + 1) * threads
@@ -133,8 +133,8 @@ class Team:
     def run(self, part: Callable[[int], None], threads: int | None = None) -> None:
         """Call ``part(thread)`` in every thread, or the first ``threads``, and wait for all.
 
-        The parts must not raise before they have passed their last barrier: the others would wait for ever.
-        Ctrl-C is raised when all are done.
+        The parts must not raise before they have passed their last barrier: the others
+        would wait for ever. Ctrl-C is raised when all are done.
         """
         others = (self.threads if threads is None else threads) - 1
         self._start(others)

@@ -1,22 +1,24 @@
 """Register tiles: the inner loops of a dense layer's three products, in vector instructions.
 
-``X`` (B, D) inputs, ``W`` (D, H) weights, ``Z`` (B, H) outputs, ``dZ`` (B, H) their gradient.
-Every row is padded with zeros to whole vectors, and row counts to multiples of 4. So a tile has
-no remainder in rows, and in columns it exists for every number of vectors from 1 to `VECTORS`.
+``X`` (B, D) inputs, ``W`` (D, H) weights, ``Z`` (B, H) outputs, ``dZ`` (B, H) their
+gradient. Every row is padded with zeros to whole vectors, and row counts to multiples
+of 4. So a tile has no remainder in rows, and in columns it exists for every number of
+vectors from 1 to `VECTORS`.
 
-========  ==========================================  ========================  ===============
-tile      computes                                    in registers              loads per FMA
-========  ==========================================  ========================  ===============
-forward   Z[4, v] = f(bias + sum_k X[4, k] W[k, v])   4v sums, v of W, 1 splat  (v + 4) / 4v
-update    W[4, v] += alpha sum_n X[n, 4] dZ[n, v]     4v sums, v of dZ, 1 splat (v + 4) / 4v
-backward  dX[r, 4] = (dZ[r, :] . W[4, :]) (X > 0)     4r sums, r of dZ, 1 of W  (r + 4) / 4r
-========  ==========================================  ========================  ===============
+========  =========================================  ===================  ============
+tile      computes                                   in registers         loads / FMA
+========  =========================================  ===================  ============
+forward   Z[4, v] = f(bias + sum_k X[4, k] W[k, v])  4v sums, v of W, 1   (v + 4) / 4v
+update    W[4, v] += alpha sum_n X[n, 4] dZ[n, v]    4v sums, v of dZ, 1  (v + 4) / 4v
+backward  dX[r, 4] = (dZ[r, :] . W[4, :]) (X > 0)    4r sums, r of dZ, 1  (r + 4) / 4r
+========  =========================================  ===================  ============
 
-The widest tiles, v = 6 and r = 4, load 10 / 24 and 8 / 16 vectors for each FMA.
+The last register is one value of X in every lane, or, backward, a vector of W. The
+widest tiles, v = 6 and r = 4, load 10 / 24 and 8 / 16 vectors for each FMA.
 
-``forward`` and ``update`` exist twice: for whole rows of ``X``, and for lists of the inputs that
-are not zero (`fastbp_kernels.batch`). A list names the same terms in the same order and leaves out
-exact zeros, so both give the same bits.
+``forward`` and ``update`` exist twice: for whole rows of ``X``, and for lists of the
+inputs that are not zero (`fastbp_kernels.batch`). A list names the same terms in the
+same order and leaves out exact zeros, so both give the same bits.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ VECTORS = 6 if REGISTERS >= 32 else 3
 BACKWARD_ROWS = 4 if REGISTERS >= 32 else 2
 """Samples of a backward tile."""
 AHEAD = 8
-"""How many rows of W ahead of its use a tile asks for: rows lie a page apart, where no hardware prefetcher
-looks.
+"""How many rows of W ahead of its use a tile asks for: rows lie a page apart, where no
+hardware prefetcher looks.
 """
 
 INT = types.int64
@@ -89,9 +91,9 @@ def _find_row(e: Emitter, matrix: tuple[Value, Value], places: Value | None) -> 
 def _forward(*, listed: bool = False, masked: bool = False) -> Any:
     """Return a tile of ``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows.
 
-    A ``floor`` of 0 is ReLU, -inf none. ``masked``: ``y[i, :] = (sum_k x[i, k] * w[k, :]) *
-    (bias[i, :] > floor)``, where ``bias`` lies as ``y``. ``listed``: ``x`` holds values, 4 side by
-    side for each k, and where their rows of w begin.
+    A ``floor`` of 0 is ReLU, -inf none. ``masked``: ``y[i, :] = (sum_k x[i, k] * w[k,
+    :]) * (bias[i, :] > floor)``, where ``bias`` lies as ``y``. ``listed``: ``x`` holds
+    values, 4 side by side for each k, and where their rows of w begin.
     """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
@@ -158,7 +160,8 @@ def _store_outputs(
 def _update(*, listed: bool) -> Any:
     """Return a tile of ``w[0:4, :] += alpha * sum_n x[n, 0:4]^T * dz[n, :]`` for some vectors.
 
-    ``listed``: ``x`` holds values, 4 side by side for each term, and the samples they are of.
+    ``listed``: ``x`` holds values, 4 side by side for each term, and the samples they
+    are of.
     """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
@@ -222,7 +225,8 @@ def backward_tile(
 ) -> Any:
     """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > floor)``, for 4 rows of w.
 
-    Of `BACKWARD_ROWS` samples; the dot products are ``vectors`` long; ``x`` lies as ``dx``.
+    Of `BACKWARD_ROWS` samples; the dot products are ``vectors`` long; ``x`` lies as
+    ``dx``.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
