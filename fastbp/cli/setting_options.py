@@ -44,8 +44,10 @@ def option_of(name: str, default: Any = None, settings: type[Settings] = Setting
         shown: Any = list(default) or None
     else:
         shown = format_hidden(default) if isinstance(default, tuple) else default
+    flag = name.replace("_", "-")
+    # A switch can be turned off, too: a config file may have turned it on.
     option = typer.Option(
-        f"--{name.replace('_', '-')}",
+        f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}",
         metavar=declared.form or None,
         help=declared.help,
         rich_help_panel=declared.group,

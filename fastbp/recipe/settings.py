@@ -249,16 +249,16 @@ class Settings:
     batch_norm: bool = setting(
         False,
         check=Switch(),
-        help="Batch normalisation of the hidden layers while training. The network that is kept needs it no "
-        "more.",
+        help="Batch normalisation of the hidden layers while training. It is folded into the weights of "
+        "the network that is kept.",
         group=LEARNING,
     )
     label_smoothing: float = setting(
         0.0,
         check=Fraction(),
-        help="Label smoothing: part of each label's probability that is spread over all classes.",
+        help="Label smoothing: fraction of each label's probability spread over all classes.",
         group=LEARNING,
-        metavar="PART",
+        metavar="FRACTION",
     )
     class_weight: str = setting(
         "none",

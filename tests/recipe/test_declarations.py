@@ -239,3 +239,13 @@ def test_a_setting_added_by_its_declaration_only():
     assert len(outcome.history) == 2
     assert np.isfinite(outcome.network.parameters).all()
     assert [field.name for field in fields(Settings)] == list(declarations())
+
+
+def test_an_option_turns_off_what_a_file_turns_on(tmp_path):
+    path = tmp_path / "given.toml"
+    path.write_text("batch_norm = true\nepochs = 0\n", encoding="utf-8")
+    data = clusters.write_npz(tmp_path / "data.npz")
+    arguments = ["train", "--config", path, "--no-batch-norm", "--data", data, "--out", tmp_path / "run"]
+    result = CliRunner().invoke(cli.app, [*map(str, arguments), "--backend", "numpy", "--quiet"])
+    assert result.exit_code == 0, result.output
+    assert "batch_norm = false" in (tmp_path / "run" / "config.toml").read_text(encoding="utf-8")
