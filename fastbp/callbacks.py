@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Callback", "ChunkRecord", "EpochRecord"]
+from .errors import ConfigError
+
+__all__ = ["Callback", "ChunkRecord", "EpochRecord", "checked_callbacks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +101,22 @@ class Callback:
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Called after each epoch and its validation."""
+
+
+def checked_callbacks(given: Iterable[Callback]) -> tuple[Callback, ...]:
+    """Return callbacks as a tuple; ConfigError for anything else."""
+    if isinstance(given, Callback):
+        raise ConfigError("callbacks is a Callback; expected a list: callbacks=[callback]")
+    try:
+        callbacks = tuple(given)
+    except TypeError:
+        raise ConfigError(f"callbacks is {given!r}; expected a list of callbacks") from None
+    for callback in callbacks:
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            name = callback.__name__
+            raise ConfigError(f"callbacks has the class {name}; expected an object: {name}()")
+        if not isinstance(callback, Callback):
+            raise ConfigError(
+                f"callbacks has {callback!r}; expected objects of classes that derive from fastbp.Callback"
+            )
+    return callbacks

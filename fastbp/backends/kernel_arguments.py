@@ -292,8 +292,8 @@ def _checked_batches(batches: Batches, samples: int) -> tuple[NDArray[np.int64],
     rates, epoch = np.array(batches.rates, np.float64), batches.epoch_samples or samples
     if batches.size < 1 or epoch < 1 or samples % epoch:
         raise ConfigError(
-            f"batches are of {batches.size} samples, and epochs of {epoch} of {samples}; expected at least 1, "
-            "and whole epochs"
+            f"batches are of {batches.size} samples, and epochs of {epoch} of {samples}; expected "
+            "at least 1, and whole epochs"
         )
     bounds = bounds_of(samples, min(batches.size, epoch), epoch)
     if rates.shape != (len(bounds) - 1,):

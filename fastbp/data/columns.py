@@ -65,7 +65,9 @@ def _images(values: Any, name: str) -> NDArray[Any]:
         return np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
     try:
         # One by one: they may be pictures of Pillow, which NumPy does not take as a list.
-        return np.stack([np.asarray(value) for value in values])
+        arrays = [value if np.ma.isMaskedArray(value) else np.asarray(value) for value in values]
+        masked = any(np.ma.is_masked(array) for array in arrays)
+        return np.ma.stack(arrays) if masked else np.stack(arrays)
     except ValueError as error:
         raise DataError(f"{name}: {error}; expected images of one size") from None
 

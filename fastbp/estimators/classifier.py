@@ -22,7 +22,7 @@ from ..network import FloatArray
 from ..reference.losses import OUTPUTS, Targets
 from ..training.samples import Images
 from .perceptron import FLOATS, Perceptron, Score
-from .samples import dense
+from .samples import dense, refuse_masked
 
 __all__ = ["MLPClassifier"]
 
@@ -238,6 +238,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             targets = self._encode(labels)
             weights = self._weights_of(samples, labels, sample_weight)
             validation = self._check_validation(X_val, y_val, self._check)
+            watches = self._checked_callbacks(callbacks)
             held = None if validation is None else (validation[0], self._encode(validation[1]))
         self._train(
             samples,
@@ -246,7 +247,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             weights=weights,
             validation=held,
             stratify=not self._binarizer.y_type_.startswith("multilabel"),
-            callbacks=callbacks,
+            callbacks=watches,
         )
         return self
 
@@ -333,6 +334,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return lambda record: record.validation_accuracy
 
     def _check(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[FloatArray, Any]:
+        refuse_masked(X=X, y=y)
         samples, labels = validate_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", reset=reset, multi_output=True
         )

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..backends.base import Backend, make_backend
-from ..callbacks import Callback, EpochRecord
+from ..callbacks import Callback, EpochRecord, checked_callbacks
 from ..errors import ConfigError
 from ..network import FloatArray, Network
 from ..recipe.initializers import initialize
@@ -32,7 +32,7 @@ from ..training.trainer import Trainer, make_optimizer
 from .convergence import ConvergedError, Convergence
 from .options import settings_of
 from .quasi_newton import Limits, minimize_loss
-from .samples import dense, hold_back
+from .samples import dense, hold_back, refuse_masked
 
 __all__ = ["FLOATS", "Perceptron"]
 
@@ -316,6 +316,20 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             raise ValueError("X_val needs y_val, and early_stopping=True")
         return check(X, y, reset=False)
 
+    def _check_network(self, features: int) -> None:
+        """Raise ValueError if ``network_`` was replaced by one for other inputs or outputs."""
+        network = self.network_
+        if (network.inputs, network.sizes[-1], network.output) != (
+            features,
+            self.n_outputs_,
+            self.out_activation_,
+        ):
+            raise ValueError(
+                f"X has {features} features, the estimator {self.n_outputs_} {self.out_activation_} "
+                f"outputs, but network_ takes {network.inputs} features and has {network.sizes[-1]} {network.output} "
+                "outputs; expected the network that this estimator was fitted with"
+            )
+
     def _check_goes_on(self, samples: FloatArray) -> None:
         """Raise ValueError if the parameters, or the data, ask for another network than there is."""
         network, hidden = self.network_, self._hidden()
@@ -325,6 +339,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
                 f"X has {samples.shape[1]} features, but the network to go on with takes {network.inputs}; "
                 "expected as many, or warm_start=False"
             )
+        self._check_network(samples.shape[1])
         if (hidden, self.activation) != (known, network.activation):
             raise ValueError(
                 f"hidden_layer_sizes and activation are {hidden} and {self.activation!r}, but those of the "
@@ -339,18 +354,22 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             raise AttributeError("partial_fit needs a solver by mini-batches, which lbfgs is not")
         return True
 
+    @staticmethod
+    def _checked_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
+        try:
+            return checked_callbacks(callbacks)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+
     def _check_partial(self) -> None:
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
 
     def _logits(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self, "network_")
+        refuse_masked(X=X)
         samples = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, order="C", reset=False)
-        if samples.shape[1] != self.network_.inputs:
-            raise ValueError(
-                f"X has {samples.shape[1]} features, but network_ takes {self.network_.inputs}; expected the "
-                "network that this estimator was fitted with"
-            )
+        self._check_network(samples.shape[1])
         backend = make_backend("numba", self.n_threads)
         try:
             rows = dense(samples).astype(self.network_.dtype, copy=False)

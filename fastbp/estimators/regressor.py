@@ -19,7 +19,7 @@ from ..network import FloatArray
 from ..reference.losses import Targets
 from ..training.samples import Images
 from .perceptron import FLOATS, Perceptron, Score
-from .samples import dense
+from .samples import dense, refuse_masked
 
 __all__ = ["MLPRegressor"]
 
@@ -221,6 +221,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
             targets = self._rows(values)
             weights = self._weights(samples, sample_weight)
             validation = self._check_validation(X_val, y_val, self._check)
+            watches = self._checked_callbacks(callbacks)
             held = None if validation is None else (validation[0], self._rows(validation[1]))
         self._train(
             samples,
@@ -228,7 +229,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
             epochs=int(self.max_iter),
             weights=weights,
             validation=held,
-            callbacks=callbacks,
+            callbacks=watches,
         )
         return self
 
@@ -260,6 +261,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         return score
 
     def _check(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[FloatArray, NDArray[Any]]:
+        refuse_masked(X=X, y=y)
         samples, values = validate_data(
             self,
             X,

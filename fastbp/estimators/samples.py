@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from ..network import FloatArray
 from ..reference.losses import Targets
 
-__all__ = ["dense", "hold_back"]
+__all__ = ["dense", "hold_back", "refuse_masked"]
 
 
 def dense(samples: Any) -> FloatArray:
@@ -20,6 +20,13 @@ def dense(samples: Any) -> FloatArray:
     array: Any = samples.toarray() if sparse.issparse(samples) else samples
     rows: FloatArray = np.ascontiguousarray(array)
     return rows
+
+
+def refuse_masked(**arrays: Any) -> None:
+    """Raise ValueError if a masked array hides values: training would take what is under the mask."""
+    for name, array in arrays.items():
+        if np.ma.is_masked(array):
+            raise ValueError(f"{name} is a masked array with masked values; expected them filled or left out")
 
 
 def hold_back(

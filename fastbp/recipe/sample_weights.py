@@ -42,6 +42,8 @@ def canonical(spec: Any) -> str:
 
 def checked(weights: ArrayLike, samples: int) -> NDArray[np.float64]:
     """Return weights of samples as float64; DataError unless there are so many, all finite and >= 0."""
+    if np.ma.is_masked(weights):
+        raise DataError("sample_weight is a masked array with masked values; expected a number each")
     try:
         found = np.asarray(weights, np.float64)
     except (TypeError, ValueError):

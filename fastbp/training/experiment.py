@@ -8,17 +8,17 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..backends.base import make_backend
-from ..callbacks import Callback
+from ..callbacks import Callback, checked_callbacks
 from ..data.arrays import BYTE_SCALE, DataSource, spec_of, training_data
 from ..data.dataset import Dataset
-from ..errors import ConfigError, DataError, DivergenceError
+from ..errors import DataError, DivergenceError
 from ..network import Network
 from ..recipe.distortions import Distortion, make_distortion, read_variants
 from ..recipe.initializers import initialize
@@ -133,22 +133,6 @@ def _keywords() -> inspect.Signature:
 train.__signature__ = _keywords()  # type: ignore[attr-defined]
 
 
-def _checked_callbacks(given: Iterable[Callback]) -> tuple[Callback, ...]:
-    """Return callbacks as a tuple; ConfigError for anything else."""
-    if isinstance(given, Callback):
-        raise ConfigError("callbacks is a Callback; expected a list of them: callbacks=[callback]")
-    try:
-        callbacks = tuple(given)
-    except TypeError:
-        raise ConfigError(f"callbacks is {given!r}; expected a list of fastbp.Callback") from None
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise ConfigError(
-                f"callbacks has {callback!r}; expected objects of classes that derive from fastbp.Callback"
-            )
-    return callbacks
-
-
 def run(
     settings: Settings,
     training: Dataset,
@@ -161,9 +145,11 @@ def run(
 
     ``sample_weight`` is that of `train`.
     """
-    callbacks = _checked_callbacks(callbacks)
+    callbacks = checked_callbacks(callbacks)
     if training.labels is None:
         raise DataError(f"{training.name}: has no labels, which training needs")
+    if testing is not None and testing.labels is not None:
+        testing = replace(testing, labels=testing.labels.copy())
     network = new_network(settings, training)
     distortion = find_distortion(settings.augment, training)
     backend = make_backend(settings.backend, settings.threads)

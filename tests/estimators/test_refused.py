@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastbp import MLPClassifier, MLPRegressor
+from fastbp import Callback, MLPClassifier, MLPRegressor
 
 RNG = np.random.default_rng(2)
 X = RNG.random((60, 7))
@@ -43,7 +43,7 @@ def test_a_refused_fit_leaves_the_estimator_as_it_was(refused, more):
 def test_a_wider_network_put_into_a_fitted_estimator_is_noticed():
     model = fitted().fit(X, Y)
     model.network_ = fitted().fit(np.tile(X, 30), Y).network_
-    with pytest.raises(ValueError, match="X has 7 features, but network_ takes 210"):
+    with pytest.raises(ValueError, match="but network_ takes 210 features"):
         model.predict_proba(X)
 
 
@@ -69,3 +69,27 @@ def test_values_of_another_width_are_refused():
         model.partial_fit(X, RNG.random(60))
     with pytest.raises(ValueError, match="y has 3 values a sample; expected 2"):
         model.partial_fit(X, RNG.random((60, 3)))
+
+
+def test_a_network_with_other_outputs_is_noticed():
+    model = fitted().fit(X, Y)
+    model.network_ = fitted().fit(X, np.arange(60) % 5).network_
+    with pytest.raises(ValueError, match="has 5 softmax outputs; expected the network"):
+        model.predict(X)
+    with pytest.raises(ValueError, match="has 5 softmax outputs; expected the network"):
+        model.partial_fit(X, Y)
+
+
+def test_masked_values_are_refused():
+    masked = np.ma.masked_array(X, X > 0.9)
+    for call in (lambda: fitted().fit(masked, Y), lambda: fitted().fit(X, Y).predict(masked)):
+        with pytest.raises(ValueError, match="X is a masked array"):
+            call()
+    with pytest.raises(ValueError, match="y is a masked array"):
+        fitted().fit(X, np.ma.masked_array(Y, Y == 1))
+
+
+@pytest.mark.parametrize("callbacks", [[print], Callback(), [Callback], 5])
+def test_callbacks_of_another_kind_are_refused(callbacks):
+    with pytest.raises(ValueError, match=r"^callbacks "):
+        fitted().fit(X, Y, callbacks=callbacks)

@@ -82,7 +82,7 @@ def test_labels_changed_while_training_change_nothing(backend):
     np.testing.assert_array_equal(result.network.parameters, expected.network.parameters)
 
 
-@pytest.mark.parametrize("callbacks", [[print], fastbp.Callback(), 5])
+@pytest.mark.parametrize("callbacks", [[print], fastbp.Callback(), [fastbp.Callback], 5])
 def test_callbacks_of_another_kind_are_refused(callbacks):
     with pytest.raises(ConfigError, match=r"^callbacks "):
         fastbp.train((IMAGES, LABELS), callbacks=callbacks, **QUICK)
@@ -94,3 +94,19 @@ def test_predict_takes_a_run_folder_and_a_single_image(tmp_path):
     expected = fastbp.predict(result.network, IMAGES[:1])
     for image in (IMAGES[0], IMAGES[0].reshape(4, 5), IMAGES[:1].reshape(1, 4, 5)):
         np.testing.assert_array_equal(fastbp.predict(tmp_path / "run", image), expected)
+
+
+def test_masked_weights_and_lists_of_masked_images_are_refused():
+    with pytest.raises(DataError, match="sample_weight is a masked array"):
+        fastbp.train((IMAGES, LABELS), sample_weight=np.ma.masked_array(np.ones(120), LABELS == 1), **QUICK)
+    masked = [np.ma.masked_array(image, image > 200) for image in IMAGES]
+    with pytest.raises(DataError, match="images are a masked array"):
+        fastbp.train({"images": masked, "label": LABELS}, **QUICK)
+
+
+def test_test_labels_changed_while_training_change_nothing():
+    test_labels = LABELS[:20].copy()
+    data = {"train": PART, "test": {"data": IMAGES[:20], "target": test_labels}}
+    expected = fastbp.train(data, **QUICK)
+    result = fastbp.train(data, callbacks=[Vandal(test_labels)], **QUICK)
+    assert result.test_loss == expected.test_loss
