@@ -326,8 +326,8 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         ):
             raise ValueError(
                 f"X has {features} features, the estimator {self.n_outputs_} {self.out_activation_} "
-                f"outputs, but network_ takes {network.inputs} features and has {network.sizes[-1]} {network.output} "
-                "outputs; expected the network that this estimator was fitted with"
+                f"outputs, but network_ takes {network.inputs} features and has {network.sizes[-1]} "
+                f"{network.output} outputs; expected the network that this estimator was fitted with"
             )
 
     def _check_goes_on(self, samples: FloatArray) -> None:
