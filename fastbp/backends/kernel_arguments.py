@@ -75,7 +75,11 @@ class Buffers:
         if key not in self._spaces:
             _make_room(self._spaces)
             layout, _ = _layout_of(shape.sizes, shape.dtype.itemsize)
-            kind = ACTIVATIONS[shape.activation]
+            kind = ACTIVATIONS.get(shape.activation)
+            if kind is None:
+                raise ConfigError(
+                    f'activation {shape.activation} has no compiled kernel; use backend="numpy"'
+                )
             self._spaces[key] = kernels.make_workspace(
                 layout, shape.dtype, shape.batch, kind, slopes=shape.slopes
             )

@@ -222,7 +222,7 @@ def update(
         decay = rate * optimizer.weight_decay * w if is_weight else np.zeros_like(w)
         if is_weight:
             g += w.dtype.type(optimizer.l2) * w
-        _move(optimizer, w, g, m, v, rate)
+        optimizer.rule.move(w, g, rules.State(m, v, optimizer.updates), rate, *optimizer.values)
         w -= decay
         if is_weight and optimizer.max_norm < math.inf:
             rules.limit_columns(w, optimizer.max_norm)
@@ -236,19 +236,3 @@ def _state(network: Network, block: FloatArray) -> list[FloatArray]:
         return [block] * (2 * len(network.weights))
     weights, biases = network.views(block)
     return [*weights, *biases]
-
-
-def _move(
-    optimizer: Optimizer, w: FloatArray, g: FloatArray, m: FloatArray, v: FloatArray, rate: float
-) -> None:
-    if optimizer.rule == "sgd":
-        rules.sgd(w, g, rate)
-    elif optimizer.rule == "momentum":
-        rules.momentum(w, g, m, rate, *optimizer.values)
-    elif optimizer.rule == "nesterov":
-        rules.nesterov(w, g, m, rate, *optimizer.values)
-    elif optimizer.rule == "rmsprop":
-        rules.rmsprop(w, g, v, rate, *optimizer.values)
-    else:
-        beta1, beta2, epsilon = optimizer.values
-        rules.adam(w, g, m, v, rate, optimizer.updates, beta1, beta2, epsilon)

@@ -1,14 +1,5 @@
 // The forward pass of a multilayer perceptron in float64: 784 bytes to the probabilities of the classes.
-
-const ACTIVATIONS = {
-  "relu": (z) => Math.max(z, 0),
-  "leaky-relu": (z) => (z > 0 ? z : 0.01 * z),
-  "tanh": Math.tanh,
-  "logistic": (z) => 1 / (1 + Math.exp(-z)),
-  "gelu": (z) => 0.5 * z * erfc(-z / Math.SQRT2),
-  "silu": (z) => z / (1 + Math.exp(-z)),
-  "identity": (z) => z,
-};
+// ACTIVATIONS, functions by name, comes from fastbp/drawing/page.py.
 
 class Network {
   /** `about` is what fastbp/drawing/weights.py wrote: sizes, activation, scale, type, and in base64 each

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from importlib.resources import files
 
+from ..errors import ConfigError
+from ..reference.activations import ACTIVATIONS
 from .weights import Packed
 
 __all__ = ["drawing_page"]
@@ -23,9 +25,14 @@ def drawing_page(networks: Sequence[Packed]) -> str:
     ----------
     networks
         Networks from `fastbp.drawing.pack`, in the order in which they are shown.
+
+    Raises
+    ------
+    ConfigError
+        An activation has no JavaScript expression in its entry.
     """
     style = _part("page.css")
-    script = "\n".join(map(_part, SCRIPTS))
+    script = "\n".join((_activations(networks), *map(_part, SCRIPTS)))
     # In HTML, "<" in a script could end it or begin a comment. JSON may escape it.
     data = json.dumps([network.to_dict() for network in networks]).replace("<", "\\u003c")
     # Everything else is forbidden, above all requests to a network.
@@ -35,6 +42,22 @@ def drawing_page(networks: Sequence[Packed]) -> str:
     )
     parts = {"style": style, "script": script, "data": data, "policy": policy}
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _part("page.html"))
+
+
+def _activations(networks: Sequence[Packed]) -> str:
+    """Return the script of all activation functions that JavaScript has."""
+    for packed in networks:
+        name = packed.network.activation
+        if not ACTIVATIONS[name].javascript:
+            raise ConfigError(
+                f"{packed.name}: activation {name} has no JavaScript; expected a network with another one"
+            )
+    lines = [
+        f"  {json.dumps(name)}: (z) => {entry.javascript},\n"
+        for name, entry in ACTIVATIONS.items()
+        if entry.javascript
+    ]
+    return f"const ACTIVATIONS = {{\n{''.join(lines)}}};\n"
 
 
 def _part(name: str) -> str:

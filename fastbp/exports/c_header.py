@@ -10,19 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network
-from .format import Format, description, in_single_precision, input_units, output_units
+from .format import Format, activation_text, description, in_single_precision, input_units, output_units
 
-__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS"]
+__all__ = ["FORMAT", "OUTPUTS"]
 
-ACTIVATIONS = {
-    "relu": "z > 0.0f ? z : 0.0f",
-    "leaky-relu": "z > 0.0f ? z : 0.01f * z",
-    "tanh": "tanhf(z)",
-    "logistic": "1.0f / (1.0f + expf(-z))",
-    "gelu": "0.5f * z * erfcf(-0.707106781f * z)",
-    "silu": "z / (1.0f + expf(-z))",
-    "identity": "z",
-}
 A_LINE = 8  # numbers
 
 
@@ -122,7 +113,7 @@ def _build(network: Network, stem: str) -> Mapping[str, str | bytes]:
         outputs=network.classes,
         **output._asdict(),
         arrays="\n".join(_arrays(in_single_precision(network), name)),
-        activation=ACTIVATIONS[network.activation],
+        activation=activation_text(network, "c", "c"),
         units_of_layers=", ".join(f"units_{layer}[{size}]" for layer, size in enumerate(network.sizes[:-1])),
         scale=str(np.float32(network.input_scale)),
         layers="\n".join(_layers(network, name, output.sums)),

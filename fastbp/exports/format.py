@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from ..data.arrays import BYTE_SCALE
 from ..errors import ConfigError
 from ..network import Network
+from ..reference.activations import ACTIVATIONS
 
 __all__ = [
     "MEANINGS",
     "Format",
+    "activation_text",
     "description",
     "fastbp_version",
     "in_single_precision",
@@ -46,6 +49,17 @@ class Format:
     suffixes: tuple[str, ...]
     build: Callable[[Network, str], Mapping[str, str | bytes]]
     ending: str = ""
+
+
+def activation_text(network: Network, field: str, to: str) -> Any:
+    """Return what the activation's entry has for an export; ConfigError if it has nothing."""
+    text = getattr(ACTIVATIONS[network.activation], field)
+    if not text:
+        raise ConfigError(
+            f"--to {to} cannot write the activation {network.activation}; expected another format, "
+            "such as --to npz"
+        )
+    return text
 
 
 def in_single_precision(network: Network) -> dict[str, NDArray[np.float32]]:

@@ -6,21 +6,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..network import Network
-from .format import Format, description, input_units, output_units
+from .format import Format, activation_text, description, input_units, output_units
 from .npz_archive import archive
 
-__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS"]
-
-# Through tanh, the logistic function cannot overflow: (1 + tanh(z / 2)) / 2 = 1 / (1 + exp(-z)).
-ACTIVATIONS = {
-    "relu": "np.maximum(z, 0)",
-    "leaky-relu": "np.where(z > 0, z, 0.01 * z)",
-    "tanh": "np.tanh(z)",
-    "logistic": "0.5 + 0.5 * np.tanh(0.5 * z)",
-    "gelu": "z * np.vectorize(math.erfc, otypes=[z.dtype])(-z * math.sqrt(0.5)) / 2",
-    "silu": "z * (0.5 + 0.5 * np.tanh(0.5 * z))",
-    "identity": "z",
-}
+__all__ = ["FORMAT", "OUTPUTS"]
 
 
 class Output(NamedTuple):
@@ -95,6 +84,7 @@ if __name__ == "__main__":
 
 
 def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
+    activation = activation_text(network, "numpy", "numpy")
     script = SCRIPT.format(
         description=description(network),
         inputs=network.inputs,
@@ -102,12 +92,12 @@ def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
         units=input_units(network),
         meaning=output_units(network),
         **OUTPUTS[network.output]._asdict(),
-        activation=ACTIVATIONS[network.activation],
+        activation=activation,
         dtype=network.dtype.name,
         scale=network.input_scale,
         hidden=len(network.weights) - 1,
     )
-    if "math." not in ACTIVATIONS[network.activation]:
+    if "math." not in activation:
         script = script.replace("import math\n", "")
     return {".npz": archive(network), ".py": script}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,43 +10,32 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, FastbpError
 from ..network import Network
-from .format import Format, description, fastbp_version, in_single_precision, input_units, output_units
+from ..reference.activations import Operation
+from .format import (
+    Format,
+    activation_text,
+    description,
+    fastbp_version,
+    in_single_precision,
+    input_units,
+    output_units,
+)
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS", "model"]
+__all__ = ["FORMAT", "OUTPUTS", "model"]
 
 # Of operators and file: as old as what is used allows, so that old runtimes take them too.
 OPSET, IR_VERSION = 13, 7
 LARGEST = 2**31 - 2**16  # bytes of parameters: Protocol Buffers end at 2 GB
 
-Operation = tuple[str, tuple[str, ...], str, dict[str, Any]]  # operator, inputs, output, attributes
-
-# From the name of a layer's sums, z, to that of its outputs, a; constants are in CONSTANTS.
-ACTIVATIONS: dict[str, Callable[[str, str], list[Operation]]] = {
-    "relu": lambda z, a: [("Relu", (z,), a, {})],
-    "leaky-relu": lambda z, a: [("LeakyRelu", (z,), a, {"alpha": 0.01})],
-    "tanh": lambda z, a: [("Tanh", (z,), a, {})],
-    "logistic": lambda z, a: [("Sigmoid", (z,), a, {})],
-    # GELU is an operator of its own from opset 20 on.
-    "gelu": lambda z, a: [
-        ("Mul", (z, "sqrt_half"), f"{a}.scaled", {}),
-        ("Erf", (f"{a}.scaled",), f"{a}.erf", {}),
-        ("Add", (f"{a}.erf", "one"), f"{a}.sum", {}),
-        ("Mul", (z, f"{a}.sum"), f"{a}.product", {}),
-        ("Mul", (f"{a}.product", "half"), a, {}),
-    ],
-    "silu": lambda z, a: [("Sigmoid", (z,), f"{a}.logistic", {}), ("Mul", (z, f"{a}.logistic"), a, {})],
-    "identity": lambda z, a: [("Identity", (z,), a, {})],
-}
 # Name of the last layer's sums, and what is made of them; the graph gives both.
 OUTPUTS: dict[str, tuple[str, list[Operation]]] = {
     "softmax": ("logits", [("Softmax", ("logits",), "probabilities", {"axis": 1})]),
     "logistic": ("logits", [("Sigmoid", ("logits",), "probabilities", {})]),
     "identity": ("values", []),
 }
-CONSTANTS = {"sqrt_half": 0.5**0.5, "one": 1.0, "half": 0.5}
 
 
 def model(network: Network) -> ModelProto:
@@ -72,14 +61,14 @@ def model(network: Network) -> ModelProto:
         )
     units = f"Inputs: {input_units(network)}. Outputs: {output_units(network)}."
     operations = _operations(network)
-    used = {name for _, inputs, _, _ in operations for name in inputs}
-    numbers = {**CONSTANTS, "input_scale": network.input_scale}
-    tensors: dict[str, NDArray[Any]] = {
-        name: np.array(value, np.float32) for name, value in numbers.items() if name in used
-    }
+    tensors: dict[str, NDArray[Any]] = {"input_scale": np.array(network.input_scale, np.float32)}
+    for _, inputs, _, _ in operations:
+        tensors |= {
+            _named(value): np.array(value, np.float32) for value in inputs if isinstance(value, float)
+        }
     tensors.update(in_single_precision(network))
     graph = helper.make_graph(
-        [_node(*operation) for operation in operations],
+        [_node(operation) for operation in operations],
         "fastbp",
         [helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["N", network.inputs])],
         [
@@ -110,8 +99,27 @@ def _operations(network: Network) -> list[Operation]:
         operations.append(("Gemm", (units, f"{name}.weight", f"{name}.bias"), sums, {}))
         if layer < last:
             units = f"{name}.units"
-            operations += ACTIVATIONS[network.activation](sums, units)
+            operations += _activation(network, sums, units)
     return operations + answers
+
+
+def _activation(network: Network, sums: str, units: str) -> list[Operation]:
+    """Return the nodes of the activation, with the names that "z" and "a" have in this layer."""
+    names = {"z": sums, "a": units}
+
+    def local(name: str | float) -> str | float:
+        return names.get(name, f"{units}.{name}") if isinstance(name, str) else name
+
+    operations: tuple[Operation, ...] = activation_text(network, "onnx", "onnx")
+    return [
+        (operator, tuple(map(local, inputs)), names.get(output, f"{units}.{output}"), attributes)
+        for operator, inputs, output, attributes in operations
+    ]
+
+
+def _named(value: str | float) -> str:
+    """Return the name of an input; a constant is called by its value."""
+    return value if isinstance(value, str) else f"constant.{value!r}"
 
 
 def _outputs(network: Network) -> list[str]:
@@ -119,10 +127,11 @@ def _outputs(network: Network) -> list[str]:
     return [sums, *(output for _, _, output, _ in operations)]
 
 
-def _node(operator: str, inputs: tuple[str, ...], output: str, attributes: dict[str, Any]) -> NodeProto:
+def _node(operation: Operation) -> NodeProto:
     from onnx import helper
 
-    return helper.make_node(operator, list(inputs), [output], name=output, **attributes)
+    operator, inputs, output, attributes = operation
+    return helper.make_node(operator, list(map(_named, inputs)), [output], name=output, **attributes)
 
 
 def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:

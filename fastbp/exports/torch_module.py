@@ -8,19 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from ..network import Network
-from .format import Format, description, input_units, output_units
+from .format import Format, activation_text, description, input_units, output_units
 
-__all__ = ["ACTIVATIONS", "FORMAT", "OUTPUTS"]
+__all__ = ["FORMAT", "OUTPUTS"]
 
-ACTIVATIONS = {
-    "relu": "nn.ReLU()",
-    "leaky-relu": "nn.LeakyReLU(0.01)",
-    "tanh": "nn.Tanh()",
-    "logistic": "nn.Sigmoid()",
-    "gelu": "nn.GELU()",
-    "silu": "nn.SiLU()",
-    "identity": "nn.Identity()",
-}
 
 # What the module gives, and what makes answers of it.
 OUTPUTS = {
@@ -71,7 +62,8 @@ def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
 
 def _layers(network: Network) -> str:
     linear = [f"nn.Linear({fan_in}, {fan_out})" for fan_in, fan_out in pairwise(network.sizes)]
-    layers = f", {ACTIVATIONS[network.activation]}, ".join(linear).split(", nn.")
+    activation = activation_text(network, "torch", "torch")
+    layers = f", {activation}, ".join(linear).split(", nn.")
     entries = [layers[0], *(f"nn.{layer}" for layer in layers[1:])]
     line = ", ".join(entries)
     return line if len(line) <= LINE else "\n" + "".join(f"    {entry},\n" for entry in entries)

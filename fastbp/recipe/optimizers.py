@@ -3,31 +3,113 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigError
 from ..network import FloatArray, Network
+from ..reference import optimizers as formulas
 from . import specs
 from .specs import Parameter
 
-__all__ = ["OPTIMIZERS", "Optimizer", "canonical"]
+__all__ = ["OPTIMIZERS", "Coefficients", "Optimizer", "Rule", "canonical"]
+
+Numbers: TypeAlias = float | NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coefficients:
+    """A rule as an instance of the general form that `fastbp_kernels.optimizers` computes.
+
+    ::
+
+        m = first_decay m + first_gain g
+        v = second_decay v + second_gain g^2
+        w = w - rate (m_share m + g_share g) / (root sqrt(v) + epsilon)
+
+    The denominator counts for rules that keep v only. Each is one number, or one for each
+    of the next n updates, (n,) float64.
+    """
+
+    rate: Numbers
+    first_decay: Numbers = 0.0
+    first_gain: Numbers = 1.0
+    second_decay: Numbers = 0.0
+    second_gain: Numbers = 0.0
+    m_share: Numbers = 0.0
+    g_share: Numbers = 0.0
+    root: Numbers = 1.0
+    epsilon: Numbers = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An update rule, for both paths.
+
+    Attributes
+    ----------
+    move : the formula, ``move(w, g, state, rate, *numbers)``; see `fastbp.reference.optimizers`
+    coefficients : the same for the compiled path, ``coefficients(rates, t, *numbers)``:
+        ``rates`` of the next updates, (n,), and their numbers t, (n,), from 1. None for a
+        rule that the general form cannot express; only ``backend="numpy"`` then has it
+    parameters : the numbers that the rule's text may give, ``"momentum:0.9"``
+    keeps_m, keeps_v : which state the rule needs
+    """
+
+    move: Callable[..., None]
+    coefficients: Callable[..., Coefficients] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    keeps_m: bool = False
+    keeps_v: bool = False
+
+
+def _sgd(rates: NDArray[np.float64], _t: NDArray[np.int64]) -> Coefficients:
+    return Coefficients(rate=rates, g_share=1.0)
+
+
+def _momentum(rates: NDArray[np.float64], _t: NDArray[np.int64], mu: float) -> Coefficients:
+    return Coefficients(rate=rates, first_decay=mu, m_share=1.0)
+
+
+def _nesterov(rates: NDArray[np.float64], _t: NDArray[np.int64], mu: float) -> Coefficients:
+    return Coefficients(rate=rates, first_decay=mu, m_share=mu, g_share=1.0)
+
+
+def _rmsprop(rates: NDArray[np.float64], _t: NDArray[np.int64], rho: float, epsilon: float) -> Coefficients:
+    return Coefficients(rate=rates, second_decay=rho, second_gain=1 - rho, g_share=1.0, epsilon=epsilon)
+
+
+def _adamw(
+    rates: NDArray[np.float64], t: NDArray[np.int64], beta1: float, beta2: float, epsilon: float
+) -> Coefficients:
+    return Coefficients(
+        rate=rates / (1 - beta1**t),
+        first_decay=beta1,
+        first_gain=1 - beta1,
+        second_decay=beta2,
+        second_gain=1 - beta2,
+        m_share=1.0,
+        root=1 / np.sqrt(1 - beta2**t),
+        epsilon=epsilon,
+    )
+
 
 _MOMENTUM = Parameter("MOMENTUM", 0.9, below=1)
 _EPSILON = Parameter("EPSILON", 1e-8)
+_BETA1, _BETA2 = Parameter("BETA1", 0.9, below=1), Parameter("BETA2", 0.999, below=1)
 
-OPTIMIZERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
-    {
-        "sgd": (),
-        "momentum": (_MOMENTUM,),
-        "nesterov": (_MOMENTUM,),
-        "rmsprop": (Parameter("DECAY", 0.9, below=1), _EPSILON),
-        "adamw": (Parameter("BETA1", 0.9, below=1), Parameter("BETA2", 0.999, below=1), _EPSILON),
-    }
-)
+OPTIMIZERS: dict[str, Rule] = {
+    "sgd": Rule(formulas.sgd, _sgd),
+    "momentum": Rule(formulas.momentum, _momentum, (_MOMENTUM,), keeps_m=True),
+    "nesterov": Rule(formulas.nesterov, _nesterov, (_MOMENTUM,), keeps_m=True),
+    "rmsprop": Rule(formulas.rmsprop, _rmsprop, (Parameter("DECAY", 0.9, below=1), _EPSILON), keeps_v=True),
+    "adamw": Rule(formulas.adam, _adamw, (_BETA1, _BETA2, _EPSILON), keeps_m=True, keeps_v=True),
+}
+"""Every update rule: the one place where rules are declared."""
 
 
 def canonical(spec: Any) -> str:
@@ -72,13 +154,14 @@ class Optimizer:
         max_norm: float = 0.0,
         average: float = 0.0,
     ) -> None:
-        self.rule, self.values = specs.parse("optimizer", rule, OPTIMIZERS)
+        self.name, self.values = specs.parse("optimizer", rule, OPTIMIZERS)
+        self.rule = OPTIMIZERS[self.name]
         self.l2, self.weight_decay, self.average = l2, weight_decay, average
         self.clip_value, self.clip_norm = clip_value or math.inf, clip_norm or math.inf
         self.max_norm = max_norm or math.inf
         nothing: FloatArray = np.zeros(0, network.dtype)
-        self.first = nothing if self.rule in ("sgd", "rmsprop") else np.zeros_like(network.parameters)
-        self.second = np.zeros_like(network.parameters) if self.rule in ("rmsprop", "adamw") else nothing
+        self.first = np.zeros_like(network.parameters) if self.rule.keeps_m else nothing
+        self.second = np.zeros_like(network.parameters) if self.rule.keeps_v else nothing
         self.mean = network.parameters.copy() if average else nothing
         self.updates = 0
 
@@ -86,7 +169,7 @@ class Optimizer:
     def is_plain(self) -> bool:
         """Whether it only takes ``rate * gradient`` away."""
         return (
-            self.rule == "sgd"
+            self.name == "sgd"
             and self.l2 == self.weight_decay == self.average == 0
             and self.clip_value == self.clip_norm == self.max_norm == math.inf
         )
@@ -117,40 +200,18 @@ class Optimizer:
         -------
         (n, len(columns))
         """
+        if self.rule.coefficients is None:
+            raise ConfigError(f'optimizer {self.name} has no compiled form; use backend="numpy"')
         numbers = self.updates + 1 + np.arange(len(rates))
         self.updates += len(rates)
-        found: dict[str, Any] = {
-            "rate": rates,
+        found = asdict(self.rule.coefficients(rates, numbers, *self.values)) | {
             "decay": rates * self.weight_decay,
             "l2": self.l2,
             "clip_value": self.clip_value,
             "clip_norm": self.clip_norm,
             "max_norm": self.max_norm,
-            "first_decay": 0.0,
-            "first_gain": 1.0,
-            "second_decay": 0.0,
-            "second_gain": 0.0,
-            "m_share": 1.0,
-            "g_share": 0.0,
-            "root": 1.0,
-            "epsilon": 0.0,
             "average_gain": [self.mean_gain(number) for number in numbers.tolist()],
         }
-        if self.rule == "sgd":
-            found |= {"m_share": 0.0, "g_share": 1.0}
-        elif self.rule == "momentum":
-            found |= {"first_decay": self.values[0]}
-        elif self.rule == "nesterov":
-            found |= {"first_decay": self.values[0], "m_share": self.values[0], "g_share": 1.0}
-        elif self.rule == "rmsprop":
-            decay, epsilon = self.values
-            found |= {"second_decay": decay, "second_gain": 1 - decay, "epsilon": epsilon}
-            found |= {"m_share": 0.0, "g_share": 1.0}
-        else:
-            beta1, beta2, epsilon = self.values
-            found |= {"first_decay": beta1, "first_gain": 1 - beta1, "epsilon": epsilon}
-            found |= {"second_decay": beta2, "second_gain": 1 - beta2}
-            found |= {"rate": rates / (1 - beta1**numbers), "root": 1 / np.sqrt(1 - beta2**numbers)}
         table = np.empty((len(rates), len(columns)))
         for place, name in enumerate(columns):
             table[:, place] = found[name]

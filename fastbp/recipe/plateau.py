@@ -1,6 +1,7 @@
-"""The schedule ``plateau``: a rate that falls when the loss does not, asked after each epoch.
+"""The schedule ``plateau``: a rate that falls when the loss does not, checked after each epoch.
 
-It is no function of the update's number, as those in `fastbp.recipe.schedules` are, which has its text and numbers.
+The other schedules are functions of the update's number. This one is not; only its text and
+numbers are in `fastbp.recipe.schedules`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 
 from ..callbacks import EpochRecord
 from . import specs
-from .schedules import PARAMETERS
+from .schedules import SCHEDULES
 from .stopping import Stop
 
 __all__ = ["PlateauRate", "falls_on_plateaus"]
@@ -44,7 +45,7 @@ class PlateauRate:
         self._warmup = math.ceil(warmup)
         self.is_active = falls_on_plateaus(schedule)
         if self.is_active:
-            values = specs.parse("schedule", schedule, PARAMETERS)[1]
+            values = specs.parse("schedule", schedule, SCHEDULES)[1]
             self._factor, self._patience, self._tol, self._least = values
         self._best, self._idle, self._falls = math.inf, 0, 0
 
@@ -74,4 +75,4 @@ class PlateauRate:
 
 def falls_on_plateaus(schedule: str) -> bool:
     """Say whether a schedule looks at the loss."""
-    return specs.parse("schedule", schedule, PARAMETERS)[0] == "plateau"
+    return SCHEDULES[specs.parse("schedule", schedule, SCHEDULES)[0]].follows_loss

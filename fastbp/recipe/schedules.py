@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from . import specs
 from .specs import Parameter
 
-__all__ = ["PARAMETERS", "SCHEDULES", "Schedule", "canonical", "learning_rates"]
+__all__ = ["SCHEDULES", "Schedule", "canonical", "learning_rates"]
 
 ONE_CYCLE_RISE = 0.3  # part of the run in which the rate rises
 ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 250_000  # shares of the highest rate
@@ -27,6 +26,7 @@ class Schedule:
 
     shares: Callable[..., Shares]  # of t (n,) float64, total, and a value for each parameter
     parameters: tuple[Parameter, ...] = ()
+    follows_loss: bool = False  # whether `fastbp.recipe.plateau` also lowers the rate after epochs
 
 
 def _constant(t: Shares, _total: int) -> Shares:
@@ -72,36 +72,31 @@ def _one_cycle(t: Shares, total: int) -> Shares:
     )
 
 
-SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
-    {
-        "constant": Schedule(_constant),
-        "linear": Schedule(_linear),
-        "step": Schedule(_step, (Parameter("FACTOR", 0.1, most=1), Parameter("COUNT", 2, whole=True))),
-        "exponential": Schedule(_exponential, (Parameter("END", 0.01, most=1),)),
-        "inverse": Schedule(_inverse, (Parameter("POWER", 0.5),)),
-        "cosine": Schedule(_cosine),
-        "one-cycle": Schedule(_one_cycle),
-        "plateau": Schedule(
-            _plateau,
-            (
-                Parameter("FACTOR", 0.2, below=1),
-                Parameter("PATIENCE", 2, whole=True),
-                Parameter("TOL", 1e-4),
-                Parameter("LEAST", 1e-6),
-            ),
+SCHEDULES: dict[str, Schedule] = {
+    "constant": Schedule(_constant),
+    "linear": Schedule(_linear),
+    "step": Schedule(_step, (Parameter("FACTOR", 0.1, most=1), Parameter("COUNT", 2, whole=True))),
+    "exponential": Schedule(_exponential, (Parameter("END", 0.01, most=1),)),
+    "inverse": Schedule(_inverse, (Parameter("POWER", 0.5),)),
+    "cosine": Schedule(_cosine),
+    "one-cycle": Schedule(_one_cycle),
+    "plateau": Schedule(
+        _plateau,
+        (
+            Parameter("FACTOR", 0.2, below=1),
+            Parameter("PATIENCE", 2, whole=True),
+            Parameter("TOL", 1e-4),
+            Parameter("LEAST", 1e-6),
         ),
-    }
-)
-
-
-PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
-    {name: schedule.parameters for name, schedule in SCHEDULES.items()}
-)
+        follows_loss=True,
+    ),
+}
+"""Every learning-rate schedule: the one place where they are declared."""
 
 
 def canonical(spec: Any) -> str:
     """Return a schedule's text as it is kept; ConfigError unless it is one."""
-    return specs.canonical("schedule", spec, PARAMETERS)
+    return specs.canonical("schedule", spec, SCHEDULES)
 
 
 def learning_rates(
@@ -125,7 +120,8 @@ def learning_rates(
           1/250,000 in the rest. Smith & Topin, "Super-convergence", SPIE 11006 (2019)
         - ``"plateau[:FACTOR[,PATIENCE[,TOL[,LEAST]]]]"``: 1, of a rate that is multiplied by FACTOR (0.2)
           whenever PATIENCE (2) epochs in a row have not lowered the loss by TOL (0.0001), as
-          `fastbp.recipe.plateau.PlateauRate` has it; the run ends where the rate would fall below LEAST (1e-6)
+          `fastbp.recipe.plateau.PlateauRate` says; the run ends where the rate would fall below LEAST
+          (1e-6)
     rate : > 0, the highest
     first, count : >= 0, first + count <= total
     total : updates of the whole run
@@ -141,7 +137,7 @@ def learning_rates(
     ------
     ConfigError : no schedule has this text
     """
-    name, values = specs.parse("schedule", schedule, PARAMETERS)
+    name, values = specs.parse("schedule", schedule, SCHEDULES)
     updates = np.arange(first, first + count, dtype=np.float64)
     after = np.maximum(updates - warmup, 0.0)
     shares = SCHEDULES[name].shares(after, max(1, total - warmup), *values)

@@ -134,12 +134,12 @@ class Settings:
     )
     schedule: str = setting(
         "linear",
-        check=Parsed(schedules.canonical, lambda: forms(schedules.PARAMETERS)),
+        check=Parsed(schedules.canonical, lambda: forms(schedules.SCHEDULES)),
         help="Learning-rate schedule, applied at every update; linear falls to zero. plateau multiplies the "
         "rate by FACTOR (0.2) when PATIENCE (2) epochs have not lowered the loss by TOL (0.0001) - the "
         "validation loss if there is one - and ends the run when the rate would fall below LEAST (1e-6).",
         group=TRAINING,
-        metavar=lambda: "|".join(forms(schedules.PARAMETERS)),
+        metavar=lambda: "|".join(forms(schedules.SCHEDULES)),
         keyed_at_default=True,
     )
     warmup: float = setting(
@@ -152,11 +152,11 @@ class Settings:
     )
     stop: tuple[str, ...] = setting(
         (),
-        check=Several(Parsed(stopping.canonical, stopping.forms)),
+        check=Several(Parsed(stopping.canonical, lambda: forms(stopping.CRITERIA))),
         help="Early stopping. Give it several times to combine criteria: the first that is met ends the run. "
         "Works best with --schedule constant, because a falling schedule is cut short.",
         group=TRAINING,
-        metavar=lambda: "|".join(stopping.forms()),
+        metavar=lambda: "|".join(forms(stopping.CRITERIA)),
         keyed_at_default=True,
     )
     restore_best: bool = setting(

@@ -1,15 +1,19 @@
-"""Settings that are a name and numbers: ``"step:0.5,3"``. How they are read, kept and shown."""
+"""Settings that are a name and numbers, ``"step:0.5,3"``: how they are read, kept and shown.
+
+A registry is a table of names and entries; an entry's ``parameters`` say which numbers may follow its
+name. Update rules, learning-rate schedules and stopping criteria are such registries.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import ConfigError, did_you_mean
 
-__all__ = ["Parameter", "canonical", "forms", "parse"]
+__all__ = ["Entry", "Parameter", "canonical", "forms", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,52 +21,55 @@ class Parameter:
     """A number in the text, after the colon; above 0."""
 
     name: str  # in help and messages
-    default: float
+    default: float | None = None  # None: the text must give it; only before those with a default
     most: float = math.inf  # it may be this
     below: float = math.inf  # it may not be this
     whole: bool = False
+    least: int = 1  # of a whole number
 
     def read(self, text: str) -> float | None:
-        """Return the number, None for what is none or out of range."""
+        """Return the number, or None if it is not a number or out of range."""
         try:
             number = int(text) if self.whole else float(text)
         except ValueError:
             return None
-        return number if 0 < number <= self.most and number < min(self.below, 2**63) else None
+        in_range = 0 < number <= self.most and number < min(self.below, 2**63)
+        return number if in_range and (not self.whole or number >= self.least) else None
 
     @property
     def expected(self) -> str:
-        """What a message says the number should be."""
-        kind = "a whole number above 0" if self.whole else "a number above 0"
+        """The range, as error messages give it."""
+        kind = f"a whole number, {self.least} or more" if self.whole else "a number above 0"
         if self.below != math.inf:
             return f"{kind}, below {self.below:g}"
         return kind if self.most == math.inf else f"{kind}, up to {self.most:g}"
 
 
-Table = Mapping[str, Sequence[Parameter]]
+class Entry(Protocol):
+    """What every registry of such settings maps its names to."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The numbers that the text may give; those with a default come last."""
+        ...
 
 
-def forms(table: Table) -> list[str]:
-    """How each name is written, with its parameters: ``step[:FACTOR[,COUNT]]``."""
-    texts = []
-    for name, parameters in table.items():
-        names = [parameter.name for parameter in parameters]
-        inner = "[,".join(names) + "]" * (len(names) - 1)
-        texts.append(f"{name}[:{inner}]" if names else name)
-    return texts
+def forms(table: Mapping[str, Entry]) -> list[str]:
+    """Return how each name is written with its numbers: ``step[:FACTOR[,COUNT]]``, ``time:SECONDS``."""
+    return [_form(name, entry.parameters) for name, entry in table.items()]
 
 
-def parse(setting: str, spec: Any, table: Table) -> tuple[str, list[float]]:
+def parse(setting: str, spec: Any, table: Mapping[str, Entry]) -> tuple[str, list[float]]:
     """Read a text; return the name, and a value for each of its parameters.
 
     Parameters
     ----------
-    setting : what the text is a value of, for messages
-    table : the names there are, and their parameters
+    setting : name of the setting, for messages
+    table : the registry
 
     Raises
     ------
-    ConfigError : there is no such name, or a number is out of its range
+    ConfigError : the name is not in the registry, or a number is missing or out of its range
     """
     name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     name = name.strip()
@@ -70,32 +77,43 @@ def parse(setting: str, spec: Any, table: Table) -> tuple[str, list[float]]:
         raise ConfigError(
             f"{setting} is {spec!r}; expected one of: {', '.join(forms(table))}{did_you_mean(name, table)}"
         )
-    parameters = table[name]
+    parameters = table[name].parameters
     given = [text.strip() for text in rest.split(",")] if colon else []
     if len(given) > len(parameters):
         raise ConfigError(
             f"{setting} is {spec!r}, which has {len(given)} numbers; expected {len(parameters)} at most"
         )
-    values = [parameter.default for parameter in parameters]
-    for position, (text, parameter) in enumerate(zip(given, parameters, strict=False)):
-        number = parameter.read(text)
+    values = []
+    for position, parameter in enumerate(parameters):
+        if position < len(given):
+            number, found = parameter.read(given[position]), f"{parameter.name} is {given[position]!r}"
+        else:
+            number, found = parameter.default, f"{parameter.name} is missing"
         if number is None:
-            raise ConfigError(
-                f"{setting} is {spec!r}: {parameter.name} is {text!r}; expected {parameter.expected}"
-            )
-        values[position] = number
+            raise ConfigError(f"{setting} is {spec!r}: {found}; expected {parameter.expected}")
+        values.append(number)
     return name, values
 
 
-def canonical(setting: str, spec: Any, table: Table) -> str:
-    """Return a text as it is kept: without spaces, and without numbers at the end that are the defaults.
+def canonical(setting: str, spec: Any, table: Mapping[str, Entry], *, complete: bool = False) -> str:
+    """Return a text as it is kept: without spaces, and without defaults at its end unless ``complete``.
 
     Raises
     ------
     ConfigError : as `parse`
     """
     name, values = parse(setting, spec, table)
-    defaults = [parameter.default for parameter in table[name]]
-    while values and values[-1] == defaults[len(values) - 1]:
+    parameters = table[name].parameters
+    while not complete and values and values[-1] == parameters[len(values) - 1].default:
         values.pop()
-    return name + (":" if values else "") + ",".join(map(repr, values))
+    # repr() reads back to the last bit.
+    return name + (":" if values else "") + ",".join(repr(value).removesuffix(".0") for value in values)
+
+
+def _form(name: str, parameters: tuple[Parameter, ...]) -> str:
+    form, ends, mark = name, "", ":"
+    for parameter in parameters:
+        optional = parameter.default is not None
+        form += f"{'[' if optional else ''}{mark}{parameter.name}"
+        ends, mark = ends + ("]" if optional else ""), ","
+    return form + ends

@@ -1,24 +1,28 @@
-"""When a run has learnt enough: criteria that look at one epoch after another and say when to stop.
+"""Early stopping: criteria that see one epoch after another and say when to stop.
 
-The next criterion is one class here and its name in `CRITERIA`: settings, trainer, command line and files
-know only texts such as ``"early:5"``, and sentences. What the learning rate does is not looked at. With the
-schedule ``linear`` a run that stops early never gets to its small rates, so criteria go best with
-``constant``.
+A new criterion is one class here and its name in `CRITERIA`: settings, trainer, command line and
+files know only texts such as ``"early:5"``, and the reasons. The learning rate plays no part. With
+the schedule ``linear`` a run that stops early never reaches its small rates, so criteria work best
+with ``constant``.
+
+The criterion ``plateau`` looks at the spread of the training loss and ends the run. The learning-rate
+schedule ``plateau`` (`fastbp.recipe.plateau`) is another thing: it looks for improvement and lowers
+the rate. Both keep their names in texts, because recorded runs are found by them.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from ..callbacks import EpochRecord
-from ..errors import ConfigError, did_you_mean
+from . import specs
+from .specs import Parameter
 
-__all__ = ["CRITERIA", "Criterion", "Parameter", "Stop", "Stopper", "canonical", "forms", "needs_validation"]
+__all__ = ["CRITERIA", "Criterion", "Stop", "Stopper", "canonical", "needs_validation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +32,6 @@ class Stop:
     criterion: str  # as in the settings, such as "early:5", or "schedule plateau"
     epoch: int  # from 1, the last one that was trained
     reason: str  # a clause with the numbers
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A number in a criterion's text, after the colon."""
-
-    name: str  # in help and messages
-    least: float  # a whole number may be this, another one must be above it
-    whole: bool = True
-    default: float | None = None  # None: has to be given
-
-    def read(self, text: str) -> float | None:
-        """Return the number, None for what is none or out of range."""
-        try:
-            number = int(text) if self.whole else float(text)
-        except ValueError:
-            return None
-        # The second comparison refuses NaN too; beyond 2**63 nothing is counted.
-        good = self.least <= number < 2**63 if self.whole else self.least < number < math.inf
-        return number if good else None
-
-    @property
-    def expected(self) -> str:
-        """What a message says the number should be."""
-        return f"a whole number, {self.least:g} or more" if self.whole else f"a number above {self.least:g}"
 
 
 class Criterion(Protocol):
@@ -73,7 +52,7 @@ class Early:
     Equal losses, or NaN, break the row.
     """
 
-    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("N", 1, default=5),)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("N", 5, whole=True),)
     needs_validation: ClassVar[bool] = True
 
     def __init__(self, epochs: float) -> None:
@@ -91,15 +70,15 @@ class Early:
         )
 
 
-class Plateau:
+class FlatLoss:
     """Standard deviation of the training loss, over the last WINDOW epochs, below SHARE of its mean there.
 
     The deviation is that of these losses themselves (divided by WINDOW, not WINDOW - 1).
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("SHARE", 0, whole=False, default=0.001),
-        Parameter("WINDOW", 2, default=5),
+        Parameter("SHARE", 0.001),
+        Parameter("WINDOW", 5, whole=True, least=2),
     )
     needs_validation: ClassVar[bool] = False
 
@@ -126,7 +105,7 @@ class Plateau:
 class Patience:
     """No validation loss below the best one so far for N epochs; an equal one is not better."""
 
-    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("N", 1, default=10),)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("N", 10, whole=True),)
     needs_validation: ClassVar[bool] = True
 
     def __init__(self, epochs: float) -> None:
@@ -152,7 +131,7 @@ class Time:
     Looked at after whole epochs, so a run takes up to an epoch longer.
     """
 
-    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("SECONDS", 0, whole=False),)
+    parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("SECONDS"),)
     needs_validation: ClassVar[bool] = False
 
     def __init__(self, seconds: float) -> None:
@@ -164,12 +143,16 @@ class Time:
         self._seconds += record.seconds
         if self._seconds < self._wanted:
             return None
-        return f"training has taken {self._seconds:.2f} s of the {_text(self._wanted)} s allowed"
+        return f"training has taken {self._seconds:.2f} s of the {self._wanted:g} s allowed"
 
 
-CRITERIA: Mapping[str, type[Criterion]] = MappingProxyType(
-    {"early": Early, "plateau": Plateau, "patience": Patience, "time": Time}
-)
+CRITERIA: dict[str, type[Criterion]] = {
+    "early": Early,
+    "plateau": FlatLoss,
+    "patience": Patience,
+    "time": Time,
+}
+"""Every stopping criterion: the one place where they are declared."""
 
 
 class Stopper:
@@ -177,17 +160,17 @@ class Stopper:
 
     Parameters
     ----------
-    specs : texts of criteria, such as ``"early:5"``
+    texts : of criteria, such as ``"early:5"``
 
     Raises
     ------
     ConfigError : a text is not one of a criterion
     """
 
-    def __init__(self, specs: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str]) -> None:
         self._criteria: list[tuple[str, Criterion]] = []
-        for spec in specs:
-            name, values = _read(spec)
+        for spec in texts:
+            name, values = specs.parse("stop", spec, CRITERIA)
             self._criteria.append((canonical(spec), CRITERIA[name](*values)))
 
     def observe(self, record: EpochRecord) -> Stop | None:
@@ -207,55 +190,12 @@ def canonical(spec: object) -> str:
     ------
     ConfigError : no criterion has this name, or its numbers are too many, too few or out of range
     """
-    name, values = _read(spec)
-    return f"{name}:{','.join(map(_text, values))}"
+    return specs.canonical("stop", spec, CRITERIA, complete=True)
 
 
 def needs_validation(spec: str) -> bool:
     """Say whether a criterion looks at the validation loss."""
-    return CRITERIA[_read(spec)[0]].needs_validation
-
-
-def forms() -> list[str]:
-    """Return how each criterion is written, such as ``early[:N]``."""
-    return [_form(name) for name in CRITERIA]
-
-
-def _form(name: str) -> str:
-    form, ends = name, ""
-    for mark, parameter in zip(":" + "," * 9, CRITERIA[name].parameters, strict=False):
-        optional = parameter.default is not None
-        form += f"{'[' if optional else ''}{mark}{parameter.name}"
-        ends += "]" if optional else ""
-    return form + ends
-
-
-def _read(spec: object) -> tuple[str, Sequence[float]]:
-    """Return a criterion's name and the values of all its parameters."""
-    name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
-    name = name.strip()
-    if name not in CRITERIA:
-        raise ConfigError(
-            f"stop is {spec!r}; expected one of: {' '.join(forms())}{did_you_mean(name, CRITERIA)}"
-        )
-    parameters = CRITERIA[name].parameters
-    texts = rest.split(",") if colon else []
-    if len(texts) > len(parameters):
-        raise ConfigError(f"stop is {spec!r}; expected {_form(name)}, no more numbers than that")
-    values = []
-    for index, parameter in enumerate(parameters):
-        value = parameter.read(texts[index]) if index < len(texts) else parameter.default
-        if value is None:
-            raise ConfigError(
-                f"stop is {spec!r}; expected {_form(name)}, {parameter.name} {parameter.expected}"
-            )
-        values.append(value)
-    return name, values
-
-
-def _text(value: float) -> str:
-    """Write a number so that it is read back to the last bit: 0.001, 60."""
-    return repr(value).removesuffix(".0")
+    return CRITERIA[specs.parse("stop", spec, CRITERIA)[0]].needs_validation
 
 
 def _epochs(count: float) -> str:

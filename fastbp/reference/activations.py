@@ -1,31 +1,55 @@
-"""Activations of hidden units and their derivatives, in plain NumPy.
+"""Activation functions of the hidden layers: their formulas in NumPy, and in every exported language.
 
-Each is a pair of functions of what goes into the units, z: the value f(z), and the slope f'(z), both of z's
-shape and type. Where f has no derivative, at 0 of ReLU and leaky ReLU, the slope is the one from the left.
+Each is a function of a layer's sums z: the value f(z) and the slope f'(z), both of z's shape and
+type. Where f has no derivative, at 0 for ReLU and leaky ReLU, the slope is the one from the left.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ACTIVATIONS", "Activation"]
+__all__ = ["ACTIVATIONS", "Activation", "Operation"]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
 LEAKY_SLOPE = 0.01
 
 
-class Activation(NamedTuple):
-    """A function and its derivative, elementwise."""
+Operation: TypeAlias = tuple[str, tuple[str | float, ...], str, dict[str, Any]]
+"""An ONNX node: operator, inputs (names, or constants), output, attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """An activation function: everything that fastbp knows about it, except its kernel.
+
+    The compiled path finds the kernel by the activation's name in
+    `fastbp_kernels.activations.ACTIVATIONS`. An export whose text is empty refuses the
+    activation by name.
+
+    Attributes
+    ----------
+    value, slope : f and f', elementwise, for arrays of any shape
+    onnx : nodes of opset 13 that compute "a" from "z"; other names are local to the layer
+    torch : module of ``torch.nn``
+    c : expression of ``float z``, C99 with ``math.h``
+    numpy : expression of the array z, with ``np`` and ``math``
+    javascript : expression of the number z, with ``Math`` and the drawing page's ``erfc``
+    """
 
     value: Callable[[Floats], Floats]
     slope: Callable[[Floats], Floats]
+    onnx: tuple[Operation, ...] = ()
+    torch: str = ""
+    c: str = ""
+    numpy: str = ""
+    javascript: str = ""
 
 
 def _relu(z: Floats) -> Floats:
@@ -104,14 +128,77 @@ def _silu_slope(z: Floats) -> Floats:
     return _logistic(z) * (1 + z * _logistic(-z))
 
 
-ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
-    {
-        "relu": Activation(_relu, _relu_slope),
-        "leaky-relu": Activation(_leaky_relu, _leaky_relu_slope),
-        "tanh": Activation(np.tanh, _tanh_slope),
-        "logistic": Activation(_logistic, _logistic_slope),
-        "gelu": Activation(_gelu, _gelu_slope),
-        "silu": Activation(_silu, _silu_slope),
-        "identity": Activation(np.positive, np.ones_like),
-    }
-)
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": Activation(
+        _relu,
+        _relu_slope,
+        onnx=(("Relu", ("z",), "a", {}),),
+        torch="nn.ReLU()",
+        c="z > 0.0f ? z : 0.0f",
+        numpy="np.maximum(z, 0)",
+        javascript="Math.max(z, 0)",
+    ),
+    "leaky-relu": Activation(
+        _leaky_relu,
+        _leaky_relu_slope,
+        onnx=(("LeakyRelu", ("z",), "a", {"alpha": LEAKY_SLOPE}),),
+        torch="nn.LeakyReLU(0.01)",
+        c="z > 0.0f ? z : 0.01f * z",
+        numpy="np.where(z > 0, z, 0.01 * z)",
+        javascript="z > 0 ? z : 0.01 * z",
+    ),
+    "tanh": Activation(
+        np.tanh,
+        _tanh_slope,
+        onnx=(("Tanh", ("z",), "a", {}),),
+        torch="nn.Tanh()",
+        c="tanhf(z)",
+        numpy="np.tanh(z)",
+        javascript="Math.tanh(z)",
+    ),
+    "logistic": Activation(
+        _logistic,
+        _logistic_slope,
+        onnx=(("Sigmoid", ("z",), "a", {}),),
+        torch="nn.Sigmoid()",
+        c="1.0f / (1.0f + expf(-z))",
+        # tanh cannot overflow: (1 + tanh(z / 2)) / 2 = 1 / (1 + exp(-z)).
+        numpy="0.5 + 0.5 * np.tanh(0.5 * z)",
+        javascript="1 / (1 + Math.exp(-z))",
+    ),
+    "gelu": Activation(
+        _gelu,
+        _gelu_slope,
+        # ONNX has GELU as one operator only from opset 20 on.
+        onnx=(
+            ("Mul", ("z", math.sqrt(0.5)), "scaled", {}),
+            ("Erf", ("scaled",), "erf", {}),
+            ("Add", ("erf", 1.0), "sum", {}),
+            ("Mul", ("z", "sum"), "product", {}),
+            ("Mul", ("product", 0.5), "a", {}),
+        ),
+        torch="nn.GELU()",
+        c="0.5f * z * erfcf(-0.707106781f * z)",
+        numpy="z * np.vectorize(math.erfc, otypes=[z.dtype])(-z * math.sqrt(0.5)) / 2",
+        javascript="0.5 * z * erfc(-z / Math.SQRT2)",
+    ),
+    "silu": Activation(
+        _silu,
+        _silu_slope,
+        onnx=(("Sigmoid", ("z",), "logistic", {}), ("Mul", ("z", "logistic"), "a", {})),
+        torch="nn.SiLU()",
+        c="z / (1.0f + expf(-z))",
+        numpy="z * (0.5 + 0.5 * np.tanh(0.5 * z))",
+        javascript="z / (1 + Math.exp(-z))",
+    ),
+    "identity": Activation(
+        np.positive,
+        np.ones_like,
+        onnx=(("Identity", ("z",), "a", {}),),
+        torch="nn.Identity()",
+        c="z",
+        numpy="z",
+        javascript="z",
+    ),
+}
+"""Every activation function: the one place where they are declared."""

@@ -1,6 +1,7 @@
 """The drawing page as a file: whole in itself, and with the weights that it says it has."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -15,8 +16,9 @@ from typer.testing import CliRunner
 from fastbp import cli
 from fastbp.digits import preprocess
 from fastbp.drawing import LIMIT, Shown, drawing_page, pack, read_shown
-from fastbp.errors import WeightsError
-from fastbp.network import ACTIVATIONS, Network
+from fastbp.errors import ConfigError, WeightsError
+from fastbp.network import Network
+from fastbp.reference.activations import ACTIVATIONS
 
 
 def network(sizes=(784, 7, 3), dtype="float32", scale=1 / 255, spread=0.1):
@@ -202,8 +204,16 @@ def test_javascript_has_pythons_numbers():
 
 
 def test_javascript_has_all_activations():
-    table = re.search(r"const ACTIVATIONS = \{\n(.*?)\n\};", script("network.js"), re.DOTALL)[1]
-    assert set(ACTIVATIONS) <= set(re.findall(r'^ +"([a-z-]+)":', table, re.MULTILINE))
+    text = drawing_page(pack(shown(network())))
+    table = re.search(r"const ACTIVATIONS = \{\n(.*?)\n\};", text, re.DOTALL)[1]
+    assert re.findall(r'^ +"([a-z-]+)": \(z\) => ', table, re.MULTILINE) == list(ACTIVATIONS)
+
+
+def test_activation_without_javascript_is_refused(monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, "tanh", dataclasses.replace(ACTIVATIONS["tanh"], javascript=""))
+    made = Network((784, 7, 3), activation="tanh")
+    with pytest.raises(ConfigError, match="activation tanh has no JavaScript"):
+        drawing_page(pack(shown(made)))
 
 
 # fastbp draw

@@ -118,7 +118,7 @@ def test_which_schedules_look_at_the_loss():
     ("spec", "message"),
     [
         ("plateau:1", "FACTOR is '1'; expected a number above 0, below 1"),
-        ("plateau:0.5,1.5", "PATIENCE is '1.5'; expected a whole number above 0"),
+        ("plateau:0.5,1.5", "PATIENCE is '1.5'; expected a whole number, 1 or more"),
         ("plateau:0.5,1,0", "TOL is '0'; expected a number above 0"),
         ("plateau:0.5,1,0.1,-1", "LEAST is '-1'; expected a number above 0"),
         ("plateau:1,2,3,4,5", "has 5 numbers; expected 4 at most"),
@@ -205,7 +205,7 @@ def test_a_run_that_ends_says_so_and_its_folder_too(tmp_path):
     # Idle from the second epoch on: 0.25, 0.25, 0.025; a second fall would be to 0.0025.
     assert [record.learning_rate for record in result.history] == pytest.approx([0.25, 0.25, 0.025])
     assert result.status == "completed"
-    assert result.training.stop.criterion == "schedule plateau:0.1,1,9.0,0.01"
+    assert result.training.stop.criterion == "schedule plateau:0.1,1,9,0.01"
     folder = result.save(tmp_path / "run")
     assert read_history(folder) == result.history
     assert result.summary()["stopped_at_epoch"] == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastbp.errors import ConfigError
-from fastbp.recipe.schedules import PARAMETERS, SCHEDULES, canonical, learning_rates
+from fastbp.recipe.schedules import SCHEDULES, canonical, learning_rates
 from fastbp.recipe.specs import forms
 
 SPECS = [*SCHEDULES, "step:0.5,3", "exponential:0.2", "inverse:1"]
@@ -94,7 +94,7 @@ def test_rates_are_float64_positive_and_may_be_none(schedule):
         ("step:.1", "step"),
         ("step: 0.5 , 3", "step:0.5,3"),
         ("step:0.1,4", "step:0.1,4"),
-        ("inverse:1", "inverse:1.0"),
+        ("inverse:1", "inverse:1"),
     ],
 )
 def test_text_is_kept_in_one_form(given, kept):
@@ -103,7 +103,7 @@ def test_text_is_kept_in_one_form(given, kept):
 
 
 def test_forms_name_the_numbers():
-    assert forms(PARAMETERS)[:3] == ["constant", "linear", "step[:FACTOR[,COUNT]]"]
+    assert forms(SCHEDULES)[:3] == ["constant", "linear", "step[:FACTOR[,COUNT]]"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_forms_name_the_numbers():
         ("linear:", "has 1 numbers; expected 0 at most"),
         ("step:0", "FACTOR is '0'; expected a number above 0, up to 1"),
         ("step:2", "FACTOR is '2'"),
-        ("step:0.5,1.5", "COUNT is '1.5'; expected a whole number above 0"),
+        ("step:0.5,1.5", "COUNT is '1.5'; expected a whole number, 1 or more"),
         ("inverse:nan", "POWER is 'nan'; expected a number above 0"),
         ("inverse:inf", "POWER is 'inf'"),
         ("exponential:x", "END is 'x'"),
