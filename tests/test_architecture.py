@@ -75,20 +75,6 @@ def inner_imports(path):
                 yield from ((*base, alias.name) for alias in node.names)
 
 
-def is_only_for_types(path, target):
-    """Whether a module is imported under ``if TYPE_CHECKING`` only."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    guarded = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level and n.module]
-    named = [n for n in nodes if n.module.split(".")[-1] == target[-1]]
-    return bool(named) and all(id(node) in guarded for node in named)
-
-
 def test_rooms_import_from_the_ground_up():
     wrong = [
         f"{path.relative_to(PACKAGE)} imports {'.'.join(target)}"
@@ -100,14 +86,10 @@ def test_rooms_import_from_the_ground_up():
 
 
 def test_modules_do_not_import_each_other_in_a_circle():
-    """Within a room too; imports for types only, which are never run, do not count."""
+    """Within a room too, and for types too."""
     names = {tuple(p.relative_to(PACKAGE).with_suffix("").parts): p for p in modules()}
     arrows = {
-        name: {
-            target
-            for target in inner_imports(path)
-            if target in names and target != name and not is_only_for_types(path, target)
-        }
+        name: {target for target in inner_imports(path) if target in names and target != name}
         for name, path in names.items()
     }
     while arrows:

@@ -61,7 +61,7 @@ def train(
                 result = run(settings, training, testing, [progress, *logs])
                 for entry in logs:
                     entry.finish(result)
-            folder.write(result)
+            result.write(folder)
         finally:
             folder.release()
         _close_run(result, folder.path)

@@ -15,11 +15,12 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..callbacks import EpochRecord
 from ..data.source import printable
 from ..digits.preprocess import SIDE
 from ..errors import ConfigError, WeightsError
@@ -28,9 +29,6 @@ from ..network import Network
 from ..recipe.checks import format_hidden
 from ..recipe.settings import Settings, read_settings
 from .history import HISTORY, history_csv
-
-if TYPE_CHECKING:
-    from .result import Result
 
 __all__ = [
     "RunFolder",
@@ -93,16 +91,25 @@ class RunFolder:
         folder._made = True
         return folder
 
-    def write(self, result: Result) -> None:
-        """Write the four files; FastbpError if one cannot be written."""
+    def write(
+        self,
+        network: Network,
+        history: tuple[EpochRecord, ...],
+        settings: Settings,
+        summary: Mapping[str, Any],
+    ) -> None:
+        """Write the four files; FastbpError if one cannot be written.
+
+        ``summary`` is the contents of ``result.json``.
+        """
         # Otherwise a crash between the files would leave an old result with new
         # weights.
         with suppress(OSError):
             (self.path / RESULT).unlink(missing_ok=True)
-        result.network.save(self.path / WEIGHTS)
-        replace_file(self.path / HISTORY, history_csv(result.history))
-        replace_file(self.path / CONFIG, result.settings.to_toml())
-        replace_file(self.path / RESULT, json.dumps(result.summary(), indent=2, allow_nan=False) + "\n")
+        network.save(self.path / WEIGHTS)
+        replace_file(self.path / HISTORY, history_csv(history))
+        replace_file(self.path / CONFIG, settings.to_toml())
+        replace_file(self.path / RESULT, json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
     def release(self) -> None:
         """Remove the folder if it was created for a run that wrote nothing."""

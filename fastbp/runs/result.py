@@ -112,10 +112,14 @@ class Result:
         """
         folder = RunFolder(Path(path), force=force)
         try:
-            folder.write(self)
+            self.write(folder)
         finally:
             folder.release()
         return folder.path
+
+    def write(self, folder: RunFolder) -> None:
+        """Write the files of the run into a folder made for it."""
+        folder.write(self.network, self.history, self.settings, self.summary())
 
     def summary(self) -> dict[str, Any]:
         """Return the contents of ``result.json``: plain values, None if missing."""
