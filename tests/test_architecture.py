@@ -165,24 +165,16 @@ def test_trainer_does_no_arithmetic_on_arrays():
 
 
 def test_no_registry_or_machine_is_named():
-    # Put together here, so that this file does not name them.
-    words = [
-        "py" + "pi.org",
-        "python" + "hosted",
-        "registry." + "npm",
-        "deb." + "debian",
-        "/wo" + "rk/",
-        "/ro" + "ot/",
-    ]
-    pattern = re.compile("|".join(map(re.escape, words)))
+    pattern = re.compile(r"pypi[.]org|pythonhosted|registry[.]npm|deb[.]debian|/work/|/root/")
     suffixes = {".py", ".md", ".toml", ".txt", ".cfg", ".yml", ".yaml", ".sh", ""}
-    folders = ("fastbp", "kernels", "data", "bench", "tests", "docs", ".ci")
+    folders = ("fastbp", "kernels", "data", "bench", "tests", "docs", ".ci", ".github")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
     files += [*ROOT.glob("*.md"), *ROOT.glob("*.toml")]
     found = [
         str(path.relative_to(ROOT))
         for path in files
         if path.is_file()
+        and path != Path(__file__).resolve()  # it names what it forbids
         and "__pycache__" not in path.parts
         and pattern.search(path.read_text(encoding="utf-8", errors="replace"))
     ]

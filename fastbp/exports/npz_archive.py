@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -20,16 +21,17 @@ def archive(network: Network) -> bytes:
     ``fastbp_version``, text; ``input_scale``, float64.
     """
     stream = io.BytesIO()
+    # NumPy before 2.2 has no allow_pickle here; there is no object among the arrays.
+    named: dict[str, Any] = dict(network.named_arrays())
     np.savez(
         stream,
-        allow_pickle=False,
         format=np.array("fastbp"),
         fastbp_version=np.array(fastbp_version()),
         sizes=np.array(network.sizes, np.int64),
         activation=np.array(network.activation),
         output=np.array(network.output),
         input_scale=np.array(network.input_scale),
-        **dict(network.named_arrays()),
+        **named,
     )
     return stream.getvalue()
 
