@@ -20,7 +20,7 @@ from ..recipe.dropout import STEPS, Dropout
 from ..recipe.optimizers import Optimizer
 from ..recipe.step_options import PLAIN, StepOptions
 from ..reference import distortions as reference_distortions
-from ..reference import general_step as reference_learning
+from ..reference import general_step
 from ..reference import optimizers as rules
 from ..reference import step as reference
 from ..reference.activations import ACTIVATIONS
@@ -65,17 +65,18 @@ class NumpyBackend:
     ) -> Figures:
         """Run one update for each mini-batch, in place; see `Backend.train_steps`."""
         network.check_parameters()
-        found = Figures(np.empty(len(batches.rates)), np.empty(len(batches.rates), np.int64))
         epoch = batches.epoch_samples or max(1, len(batches.order))
         steps = math.ceil(epoch / batches.size)
+        parts = []
         for number in range(math.ceil(len(batches.order) / epoch)):
             rows = batches.order[number * epoch : (number + 1) * epoch]
-            some = slice(number * steps, (number + 1) * steps)
-            part = Batches(rows, batches.size, batches.rates[some])
-            self._train_epoch(
-                network, images, targets, part, options, Figures(found.losses[some], found.correct[some])
+            rates = batches.rates[number * steps : (number + 1) * steps]
+            parts.append(
+                self._train_epoch(network, images, targets, Batches(rows, batches.size, rates), options)
             )
-        return found
+        if not parts:
+            return Figures(np.empty(0), np.empty(0, np.int64))
+        return Figures(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _train_epoch(
         self,
@@ -84,34 +85,28 @@ class NumpyBackend:
         targets: Targets,
         batches: Batches,
         options: StepOptions,
-        figures: Figures,
-    ) -> None:
-        """Run the mini-batches of one epoch, or of a part of one; write its figures."""
-        dropout, weights = options.dropout, options.sample_weights
-        scale = network.input_scale * (dropout.input_factor if dropout else 1.0)
-        labels: Any = targets  # of softmax, the only one that the lesson and distortions by class are for
-        data = images, labels, batches.order, batches.size, batches.rates, scale
-        given = network.weights, network.biases, *data, figures.losses, figures.correct
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Run the mini-batches of one epoch, or of a part of one; return its figures."""
+        order, size, rates = batches.order, batches.size, batches.rates
+        is_lesson = network.activation == "relu" and network.output == "softmax" and options.is_plain
         # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
         # each operation on the way would only bury its message.
         with self._settings():
-            lesson = network.activation == "relu" and network.output == "softmax"
-            if lesson and options.is_plain:
-                reference.train_steps(*given)
-                return
-            reference_learning.train_steps(
-                *given,
-                ACTIVATIONS[network.activation],
-                OUTPUTS[network.output],
+            if is_lesson:
+                labels: Any = targets  # classes, as the output is softmax
+                scale = network.input_scale
+                return reference.train_steps(
+                    network.weights, network.biases, images, labels, order, size, rates, scale
+                )
+            scale = network.input_scale * (options.dropout.input_factor if options.dropout else 1.0)
+            return general_step.train_steps(
+                _model(network),
+                general_step.Data(images, targets, scale),
+                order,
+                size,
+                rates,
                 partial(update, network, options.optimizer or Optimizer(network)),
-                partial(_distorted, images, labels, options.distortion) if options.distortion else None,
-                partial(_factors, network, dropout) if dropout else None,
-                options.label_smoothing,
-                None if weights is None else weights.astype(network.dtype),
-                partial(_observe, options.batch_norm, options.batch_norm.gains(len(batches.rates)))
-                if options.batch_norm
-                else None,
-                EPSILON,
+                _general_options(network, images, targets, options, len(rates)),
             )
 
     def evaluate(
@@ -132,16 +127,8 @@ class NumpyBackend:
         if len(rows) == 0:
             raise DataError("no samples to evaluate; expected at least one")
         with self._settings():
-            return reference_learning.evaluate(
-                network.weights,
-                network.biases,
-                images,
-                targets,
-                rows,
-                network.input_scale,
-                ACTIVATIONS[network.activation],
-                OUTPUTS[network.output],
-            )
+            data = general_step.Data(images, targets, network.input_scale)
+            return general_step.evaluate(_model(network), data, rows)
 
     def logits(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> FloatArray:
         """Compute the outputs before the softmax, (N, C), in the type of the weights."""
@@ -166,6 +153,32 @@ class NumpyBackend:
 
     def close(self) -> None:
         """Nothing to let go: the BLAS library keeps its threads."""
+
+
+def _model(network: Network) -> general_step.Model:
+    activation, output = ACTIVATIONS[network.activation], OUTPUTS[network.output]
+    return general_step.Model(network.weights, network.biases, activation, output)
+
+
+def _general_options(
+    network: Network,
+    images: NDArray[np.uint8] | FloatArray,
+    targets: Targets,
+    options: StepOptions,
+    steps: int,
+) -> general_step.Options:
+    """Return a step's options as the reference path takes them; the next ``steps`` are counted."""
+    labels: Any = targets  # classes: distortions by class are for softmax only
+    distortion, dropout, norm = options.distortion, options.dropout, options.batch_norm
+    weights = options.sample_weights
+    return general_step.Options(
+        distort=partial(_distorted, images, labels, distortion) if distortion else None,
+        masks=partial(_factors, network, dropout) if dropout else None,
+        smoothing=options.label_smoothing,
+        sample_weights=None if weights is None else weights.astype(network.dtype),
+        observe=partial(_observe, norm, norm.gains(steps)) if norm else None,
+        epsilon=EPSILON,
+    )
 
 
 def _distorted(

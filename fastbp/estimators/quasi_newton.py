@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ..network import FloatArray, Network
-from ..reference import general_step as reference_learning
+from ..reference import general_step
 from ..reference.activations import ACTIVATIONS
 from ..reference.losses import OUTPUTS, Targets
 
@@ -74,11 +74,9 @@ def minimize_loss(
 
     def loss_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         unpack(flat)
-        inputs, slopes, logits = reference_learning.forward(
-            network.weights, network.biases, samples, activation
-        )
+        inputs, slopes, logits = general_step.forward(network.weights, network.biases, samples, activation)
         loss, d_logits = output.loss(logits, targets, smoothing, factors)
-        d_weights, d_biases = reference_learning.backward(network.weights, inputs, slopes, d_logits)
+        d_weights, d_biases = general_step.backward(network.weights, inputs, slopes, d_logits)
         for weight, d_weight in zip(network.weights, d_weights, strict=True):
             loss += l2 / 2 * float(np.vdot(weight, weight))
             d_weight += weight.dtype.type(l2) * weight

@@ -6,7 +6,8 @@ The names and shapes are those of `fastbp.reference.step`, which is the step wit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from .batch_norm import Normalized, normalize
 from .losses import Output, Targets
 from .step import CHUNK, Floats, Images, Integers, gather, predict_logits
 
-__all__ = ["Masks", "backward", "evaluate", "forward", "train_steps"]
+__all__ = ["Data", "Masks", "Model", "Options", "Update", "backward", "evaluate", "forward", "train_steps"]
 
 Masks: TypeAlias = Callable[[int, Integers], Floats | None]
 """Of a layer and rows of the data: what its inputs are multiplied by, (B, D), or None for nothing."""
@@ -88,77 +89,109 @@ def backward(
     return d_weights[::-1], d_biases[::-1]
 
 
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network: L weights (D, H) and biases (H,), its activation function, its output unit with the loss."""
+
+    weights: Sequence[Floats]
+    biases: Sequence[Floats]
+    activation: Activation
+    output: Output
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Images (N, D), what they are multiplied by, and targets (N,) or (N, C), as the output takes them."""
+
+    images: Images
+    targets: Targets
+    input_scale: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Options:
+    """What a step does beyond the lesson; at its defaults, nothing.
+
+    Attributes
+    ----------
+    distort : returns some rows of the images as data augmentation makes them; None for the images as they are
+    masks : dropout. ``input_scale`` has the factor of inputs that are kept, whose masks are 0 and 1
+    smoothing, sample_weights : of the loss; the weights are of all images, (N,)
+    observe : told what batch normalisation made of each hidden layer, and the step; None for no normalisation
+    epsilon : of the normalisation
+    """
+
+    distort: Callable[[Integers], Images] | None = None
+    masks: Masks | None = None
+    smoothing: float = 0.0
+    sample_weights: Floats | None = None
+    observe: Callable[[list[Normalized], int], None] | None = None
+    epsilon: float = 0.0
+
+
+Update: TypeAlias = Callable[[list[Floats], list[Floats], float], None]
+"""Given the derivatives by weights and biases, and the learning rate, moves the parameters."""
+
+
 def train_steps(
-    weights: Sequence[Floats],
-    biases: Sequence[Floats],
-    images: Images,
-    targets: Targets,
+    model: Model,
+    data: Data,
     order: Integers,
     batch_size: int,
     rates: NDArray[np.float64],
-    input_scale: float,
-    losses: NDArray[np.float64],
-    correct: Integers,
-    activation: Activation,
-    output: Output,
-    update: Callable[[list[Floats], list[Floats], float], None],
-    distort: Callable[[Integers], Images] | None = None,
-    masks: Masks | None = None,
-    smoothing: float = 0.0,
-    sample_weights: Floats | None = None,
-    observe: Callable[[list[Normalized], int], None] | None = None,
-    epsilon: float = 0.0,
-) -> None:
+    update: Update,
+    options: Options,
+) -> tuple[NDArray[np.float64], Integers]:
     """Make a step for each mini-batch of ``order``, in place; see `fastbp.reference.step.train_steps`.
 
-    Parameters
-    ----------
-    targets : of all images, (N,) or (N, C), as ``output`` takes them
-    activation : of hidden layers
-    output : of the last one, with its loss
-    update : given the derivatives by weights and biases, and the rate, moves the parameters
-    distort : what to take for some rows of the images, None for the images as they are
-    masks : of dropout; ``input_scale`` has the factor of inputs that are kept, whose masks are 0 and 1
-    smoothing, sample_weights : of the loss; the weights are of all images, (N,)
-    observe : given what batch normalisation made of each hidden layer, and the step; None for none of it
-    epsilon : of the normalisation
+    Returns
+    -------
+    losses, correct : (steps,): mean loss of each batch, and how many of its samples are right
     """
+    losses, correct = np.empty(len(rates)), np.empty(len(rates), np.int64)
+    weights, biases = model.weights, model.biases
     for step, rate in enumerate(rates.tolist()):
         rows = order[step * batch_size : (step + 1) * batch_size]
-        if distort is None:
-            x = gather(images, rows, input_scale, weights[0].dtype)
-        else:
-            x = gather(distort(rows), np.arange(len(rows)), input_scale, weights[0].dtype)
-        factors = None if masks is None else [masks(layer, rows) for layer in range(len(weights))]
+        x = _inputs(data, rows, weights[0].dtype, options.distort)
+        factors = None if options.masks is None else [options.masks(n, rows) for n in range(len(weights))]
         if factors is not None and factors[0] is not None:
             x = x * factors[0]
-        normalized: list[Normalized] | None = None if observe is None else []
-        activations, slopes, logits = forward(weights, biases, x, activation, factors, normalized, epsilon)
-        if observe is not None and normalized is not None:
-            observe(normalized, step)
-        of_rows = None if sample_weights is None else sample_weights[rows]
-        losses[step], d_logits = output.loss(logits, targets[rows], smoothing, of_rows)
-        correct[step] = output.right(logits, targets[rows])
+        normalized: list[Normalized] | None = None if options.observe is None else []
+        activations, slopes, logits = forward(
+            weights, biases, x, model.activation, factors, normalized, options.epsilon
+        )
+        if options.observe is not None and normalized is not None:
+            options.observe(normalized, step)
+        of_rows = None if options.sample_weights is None else options.sample_weights[rows]
+        losses[step], d_logits = model.output.loss(logits, data.targets[rows], options.smoothing, of_rows)
+        correct[step] = model.output.right(logits, data.targets[rows])
         d_weights, d_biases = backward(weights, activations, slopes, d_logits, normalized)
         update(d_weights, d_biases, rate)
+    return losses, correct
 
 
-def evaluate(
-    weights: Sequence[Floats],
-    biases: Sequence[Floats],
-    images: Images,
-    targets: Targets,
-    rows: Integers,
-    input_scale: float,
-    activation: Activation,
-    output: Output,
-    chunk: int = CHUNK,
-) -> tuple[float, float]:
+def _inputs(
+    data: Data, rows: Integers, dtype: np.dtype[Any], distort: Callable[[Integers], Images] | None
+) -> Floats:
+    """Return a batch (B, D), distorted where that is asked."""
+    if distort is None:
+        return gather(data.images, rows, data.input_scale, dtype)
+    return gather(distort(rows), np.arange(len(rows)), data.input_scale, dtype)
+
+
+def evaluate(model: Model, data: Data, rows: Integers, chunk: int = CHUNK) -> tuple[float, float]:
     """Compute mean loss and accuracy (0..1) over one or more ``rows`` of the images, ``chunk`` at a time."""
     total, right = 0.0, 0
     for start in range(0, len(rows), chunk):
         part = rows[start : start + chunk]
-        logits = predict_logits(weights, biases, images[part], input_scale, chunk, activation.value)
-        total += output.loss(logits, targets[part], 0.0, None)[0] * len(part)
-        right += output.right(logits, targets[part])
+        logits = predict_logits(
+            model.weights,
+            model.biases,
+            data.images[part],
+            data.input_scale,
+            chunk,
+            model.activation.value,
+        )
+        total += model.output.loss(logits, data.targets[part], 0.0, None)[0] * len(part)
+        right += model.output.right(logits, data.targets[part])
     return total / len(rows), right / len(rows)

@@ -232,9 +232,7 @@ def train_steps(
     batch_size: int,
     rates: NDArray[np.float64],
     input_scale: float,
-    losses: NDArray[np.float64],
-    correct: Integers,
-) -> None:
+) -> tuple[NDArray[np.float64], Integers]:
     """Make one `sgd_step` for each mini-batch of ``order``.
 
     Parameters
@@ -245,12 +243,17 @@ def train_steps(
     order : (n,), rows of ``images``; batch s is ``order[s * batch_size : (s + 1) * batch_size]``
     rates : (steps,), steps = ceil(n / batch_size): learning rate of each step
     input_scale : what the images are multiplied by
-    losses, correct : (steps,), OUT: what each `sgd_step` returned
+
+    Returns
+    -------
+    losses, correct : (steps,): what each `sgd_step` returned
     """
+    losses, correct = np.empty(len(rates)), np.empty(len(rates), np.int64)
     for step in range(len(rates)):
         rows = order[step * batch_size : (step + 1) * batch_size]
         x = gather(images, rows, input_scale, weights[0].dtype)
         losses[step], correct[step] = sgd_step(weights, biases, x, labels[rows], float(rates[step]))
+    return losses, correct
 
 
 def predict_logits(

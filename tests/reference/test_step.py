@@ -18,7 +18,7 @@ from fastbp.errors import DataError
 from fastbp.evaluation.metrics import log_loss_from_logits
 from fastbp.network import Network
 from fastbp.recipe.initializers import initialize
-from fastbp.reference import general_step as reference_learning
+from fastbp.reference import general_step
 from fastbp.reference import step as reference
 from fastbp.reference.activations import ACTIVATIONS
 from fastbp.reference.losses import OUTPUTS
@@ -77,9 +77,8 @@ def check_ten_steps(module, sizes, batch, dtype="float64", tolerance=1e-11):
     """Losses, correct counts and final parameters of ten steps against the oracle's."""
     network, run = start(sizes, dtype), ten_steps(sizes, batch)
     weights, biases, losses, correct = naive.train(network.weights, network.biases, *run, network.input_scale)
-    found_losses, found_correct = np.full(10, np.nan), np.full(10, -1)
-    module.train_steps(
-        network.weights, network.biases, *run, network.input_scale, found_losses, found_correct
+    found_losses, found_correct = module.train_steps(
+        network.weights, network.biases, *run, network.input_scale
     )
     np.testing.assert_allclose(found_losses, losses, rtol=tolerance, atol=tolerance)
     np.testing.assert_array_equal(found_correct, correct)
@@ -230,8 +229,9 @@ def test_of_equal_logits_the_first_counts():
     _, correct = reference.sgd_step(weights, biases, np.ones((4, 2)), np.array([0, 0, 1, 2]), 0.0)
     assert correct == 2
     rows = np.arange(4)
-    arguments = np.ones((4, 2)), np.array([0, 0, 0, 2]), rows, 1.0, ACTIVATIONS["relu"], OUTPUTS["softmax"]
-    _, accuracy = reference_learning.evaluate(weights, biases, *arguments)
+    model = general_step.Model(weights, biases, ACTIVATIONS["relu"], OUTPUTS["softmax"])
+    data = general_step.Data(np.ones((4, 2)), np.array([0, 0, 0, 2]), 1.0)
+    _, accuracy = general_step.evaluate(model, data, rows)
     assert accuracy == 3 / 4
 
 
@@ -257,8 +257,8 @@ def test_chunks_do_not_matter(chunk):
     whole = reference.forward(network.weights, network.biases, images / 255)[1]
     np.testing.assert_allclose(reference.predict_logits(*arguments, 1 / 255, chunk), whole, rtol=1e-12)
     rows = np.array([3, 1, 4, 1, 5])
-    layers = ACTIVATIONS["relu"], OUTPUTS["softmax"]
-    loss, accuracy = reference_learning.evaluate(*arguments, labels, rows, 1 / 255, *layers, chunk)
+    model = general_step.Model(*arguments[:2], ACTIVATIONS["relu"], OUTPUTS["softmax"])
+    loss, accuracy = general_step.evaluate(model, general_step.Data(images, labels, 1 / 255), rows, chunk)
     assert loss == pytest.approx(log_loss_from_logits(whole[rows], labels[rows]), rel=1e-12)
     assert accuracy == np.mean(whole[rows].argmax(axis=1) == labels[rows])
     assert reference.predict_logits(*arguments[:2], images[:0], 1 / 255, chunk).shape == (0, 3)

@@ -78,7 +78,7 @@ def test_another_order_of_summation_passes(settings, seed):
             network.weights[0][...] = turned.weights[0][::-1]
             for target, source in zip(network.biases, turned.biases, strict=True):
                 target[...] = source
-            return figures
+            return Figures(*figures)
 
     settings = replace(settings, seed=seed, learning_rate=0.3)
     report = verify_paths(settings, candidate=Reversed())
@@ -127,10 +127,8 @@ def edited(old, new):
             return Figures(*map(np.concatenate, zip(*parts, strict=True)))
 
         def train_epoch(self, network, images, labels, batches):
-            count, scale = len(batches.rates), network.input_scale
-            figures = Figures(np.empty(count), np.empty(count, np.int64))
             with np.errstate(over="ignore", invalid="ignore"):
-                module.train_steps(
+                figures = module.train_steps(
                     network.weights,
                     network.biases,
                     images,
@@ -138,10 +136,9 @@ def edited(old, new):
                     batches.order,
                     batches.size,
                     batches.rates,
-                    scale,
-                    *figures,
+                    network.input_scale,
                 )
-            return figures
+            return Figures(*figures)
 
     return Edited()
 
@@ -335,7 +332,7 @@ def test_what_is_no_number_is_outside_of_any_bound(settings, value):
         def train_steps(self, network, *arguments):
             figures = super().train_steps(network, *arguments)
             network.biases[0][0] = value
-            return figures
+            return Figures(*figures)
 
     report = verify_paths(settings, candidate=Poisoned())
     assert [check.candidate_share for check in report.gradients if check.name == "layers.0.bias"] == [
