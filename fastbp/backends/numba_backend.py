@@ -29,6 +29,9 @@ INFERENCE_BATCH = 64
 stay near.
 """
 
+_WARM: set[tuple[Any, ...]] = set()
+"""Types of parameters and images, and whether images are distorted, whose kernels this process has."""
+
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
 
@@ -66,8 +69,10 @@ class NumbaBackend:
             # The team must not compile: its members wait for each other inside compiled code.
             # Validation and test see images as they are.
             for one in [None] if distortion is None else [None, distortion]:
-                run = warm_up_run(network, images, one)
-                run.calls(self._buffers, 1, 0, 0)[0]()
+                types = network.dtype, images.dtype, one is not None
+                if types not in _WARM:
+                    warm_up_run(network, images, one).calls(self._buffers, 1, 0, 0)[0]()
+                    _WARM.add(types)
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 

@@ -364,7 +364,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     def _encode(self, labels: Any) -> Targets:
         """Return labels as the network has them: numbers of classes, or 0 and 1 for each output."""
         several = self._binarizer.y_type_.startswith("multilabel")
-        if type_of_target(labels).startswith("multilabel") != several:
+        if (labels.ndim == 2) != several:
             wanted = (
                 f"(N, {self.n_outputs_}), 0 or 1 for each label" if several else "(N,), one class a sample"
             )

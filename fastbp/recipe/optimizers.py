@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,7 +21,7 @@ __all__ = ["OPTIMIZERS", "Coefficients", "Optimizer", "Rule", "canonical"]
 Numbers: TypeAlias = float | NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Coefficients:
     """A rule as an instance of the general form that `fastbp_kernels.optimizers` computes.
 
@@ -204,7 +204,7 @@ class Optimizer:
             raise ConfigError(f'optimizer {self.name} has no compiled form; use backend="numpy"')
         numbers = self.updates + 1 + np.arange(len(rates))
         self.updates += len(rates)
-        found = asdict(self.rule.coefficients(rates, numbers, *self.values)) | {
+        found = vars(self.rule.coefficients(rates, numbers, *self.values)) | {
             "decay": rates * self.weight_decay,
             "l2": self.l2,
             "clip_value": self.clip_value,
