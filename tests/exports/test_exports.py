@@ -28,7 +28,7 @@ from fastbp.reference.activations import ACTIVATIONS
 
 @pytest.mark.parametrize("field", ["onnx", "torch", "c", "numpy", "javascript"])
 def test_every_language_has_every_activation(field):
-    assert list(ACTIVATIONS) == NAMES
+    assert set(ACTIVATIONS) == set(NAMES), "the oracle in tests/support/exported.py wants its own formula"
     assert all(getattr(entry, field) for entry in ACTIVATIONS.values())
 
 
