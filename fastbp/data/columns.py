@@ -36,6 +36,11 @@ def parts_of(data: Any) -> dict[str, Any]:
     names = _names(data)
     if "train" in names and _has_columns(data["train"]):
         return {name: data[name] for name in ("train", "test") if name in names}
+    if "train" in names and not set(names) & set(IMAGES):
+        raise DataError(
+            f"the train part of data is a {type(data['train']).__name__}; expected columns by name, "
+            'as in {"train": {"images": X, "labels": y}}'
+        )
     return {"train": data}
 
 

@@ -168,8 +168,11 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         if sample_weight is None:
             return None
         weights = np.asarray(_check_sample_weight(sample_weight, samples, dtype=np.float64))
-        if weights.min() < 0 or weights.sum() == 0:
+        if weights.min() < 0 or not weights.any():
             raise ValueError("sample_weight must be 0 or more, and not all 0")
+        with np.errstate(over="ignore"):
+            if not np.isfinite(weights.sum()):
+                raise ValueError("sample_weight has an infinite sum; expected smaller weights")
         return weights
 
     def _train(

@@ -87,6 +87,10 @@ def test_rows_stay_rows_and_frames_are_taken():
             "data have pixels, label; expected images under one of: images",
         ),
         (7, "data are a int; expected a name or path"),
+        (
+            {"train": (IMAGES, LABELS), "test": (IMAGES, LABELS)},
+            "the train part of data is a tuple; expected columns by name",
+        ),
         ([IMAGES, LABELS], "data are a list; expected"),
         ({}, "data have nothing; expected images"),
         ({"images": IMAGES}, "data have no labels; expected them under one of: labels, label, target"),

@@ -93,3 +93,10 @@ def test_masked_values_are_refused():
 def test_callbacks_of_another_kind_are_refused(callbacks):
     with pytest.raises(ValueError, match=r"^callbacks "):
         fitted().fit(X, Y, callbacks=callbacks)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_weights_with_an_infinite_sum_are_refused(kind):
+    """They would be divided by their mean, and all become 0."""
+    with pytest.raises(ValueError, match="sample_weight has an infinite sum; expected smaller weights"):
+        kind(max_iter=1).fit(np.eye(8), np.arange(8) % 2, sample_weight=np.full(8, 1e308))
