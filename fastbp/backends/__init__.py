@@ -1,1 +1,1 @@
-"""The two paths that run the arithmetic of training, behind one interface."""
+"""The two backends that run the arithmetic of training, behind one interface."""

@@ -1,4 +1,4 @@
-"""The two ways to run the arithmetic of training, behind one interface."""
+"""The interface of the backends, which run the arithmetic of training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Backend", "make_backend"]
 
 
 class Backend(Protocol):
-    """What the trainer asks of a path. Every array is checked before it gets here."""
+    """Interface between the trainer and a backend. Callers check every array first."""
 
     name: str
     threads: int
@@ -29,11 +29,12 @@ class Backend(Protocol):
         images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
         distortion: Distortion | None = None,
     ) -> float:
-        """Compile what a run on this network and these images needs, or load it from the cache.
+        """Compile the kernels for this network and these images, or load them.
 
         Returns
         -------
-        seconds that it took; 0 where nothing has to be compiled
+        float
+            Seconds taken; 0 if nothing has to be compiled.
         """
         ...
 
@@ -50,8 +51,8 @@ class Backend(Protocol):
         Parameters
         ----------
         images : (N, D), uint8 or float, C-contiguous
-        targets : (N,), int64, 0 <= label < C, if ``network.output`` is softmax; otherwise
-            (N, C), of the network's type, C-contiguous
+        targets : (N,), int64, 0 <= label < C, if ``network.output`` is softmax;
+            otherwise (N, C), of the network's type, C-contiguous
         batches : which rows, in which order, at which learning rates
         options : what is done beyond plain SGD; distortions need uint8 images
         """
@@ -64,17 +65,20 @@ class Backend(Protocol):
         targets: Targets,
         rows: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
-        """Mean loss and accuracy (0..1) over ``rows`` of the images, or all of them; see `train_steps`."""
+        """Return mean loss and accuracy (0..1) over ``rows`` of the images, or all.
+
+        The arrays are those of `train_steps`.
+        """
         ...
 
     def logits(
         self, network: Network, images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
     ) -> NDArray[np.float32] | NDArray[np.float64]:
-        """Outputs of the last layer's sums, before softmax or the logistic function, (N, C)."""
+        """Return the logits, (N, C): the sums of the last layer."""
         ...
 
     def close(self) -> None:
-        """Let the backend's threads go. It may be used again afterwards."""
+        """Release the backend's threads. The backend can be used again."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The mini-batches of one call of a backend, and what it observes of them."""
+"""The mini-batches of one call of a backend, and their losses and accuracies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Batches", "Figures"]
 
 @dataclass(frozen=True)
 class Batches:
-    """The mini-batches of one call of `Backend.train_steps`, and the learning rate of each.
+    """Mini-batches of one call of `Backend.train_steps`, and their learning rates.
 
     Parameters
     ----------
@@ -21,8 +21,8 @@ class Batches:
     size : samples of a mini-batch; the last one of an epoch may be smaller
     rates : (steps,), float64: learning rate of each update; without ``epoch_samples``,
         steps = ceil(n / size)
-    epoch_samples : samples of an epoch, if ``order`` holds several whole epochs: the batches
-        of each begin anew. None: ``order`` is one epoch, or a part of one
+    epoch_samples : samples of an epoch, if ``order`` holds several whole epochs; a new
+        batch starts with each. None: ``order`` is one epoch, or a part of one
     """
 
     order: NDArray[np.int64]
@@ -32,9 +32,9 @@ class Batches:
 
 
 class Figures(NamedTuple):
-    """What a backend observes of each mini-batch, before its update."""
+    """Losses and correct predictions of mini-batches, before their updates."""
 
     losses: NDArray[np.float64]
     """(steps,): mean loss, in nats, or half of the squared error."""
     correct: NDArray[np.int64]
-    """(steps,): number of samples classified correctly; 0 if outputs are values."""
+    """(steps,): number of samples classified correctly; 0 for regression."""

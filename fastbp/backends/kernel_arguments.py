@@ -1,8 +1,9 @@
-"""The one place where arguments of the compiled step are made, and where the step is called.
+"""The only place that makes the arguments of the compiled step and calls it.
 
-Kernels read and write by address and check nothing. So everything that they assume is proved here,
-for each call: shapes, lengths, types, contiguity, rows within the data, labels within the classes,
-and parameters as long as the layout says. Other modules get a `Run`, which can only be made whole.
+Kernels read and write by address and check nothing. So this module checks everything
+that they assume, for each call: shapes, lengths, types, contiguity, rows within the
+data, labels within the classes, and the length of the parameters. Other modules get a
+`Run`, whose arguments are always complete and consistent.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NO_LABELS = read_only(np.zeros(0, np.int64))
 
 
 class Shape(NamedTuple):
-    """What the size of a run's buffers depends on."""
+    """Everything that determines the size of a run's buffers."""
 
     sizes: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -54,19 +55,19 @@ class Shape(NamedTuple):
 
 
 class Buffers:
-    """Workspaces and buffers of threads, kept for the next call of the same shape."""
+    """Workspaces and thread buffers, kept for later calls of the same shape."""
 
     def __init__(self) -> None:
         self._spaces: dict[tuple[Shape, int], kernels.Workspace] = {}
         self._own: dict[tuple[Shape, int], kernels.BatchBuffers] = {}
 
     def worker(self, shape: Shape, thread: int, threads: int, part: int = 0) -> kernels.Worker:
-        """Return a thread's share in a workspace, of which ``part`` counts those that work apart."""
+        """Return a thread's worker in workspace ``part``, independent of others."""
         space = self._space(shape, part)
         return kernels.Worker(space, self._buffers(shape, thread + part), thread, threads)
 
     def clear(self) -> None:
-        """Let all of them go."""
+        """Release all buffers."""
         self._spaces.clear()
         self._own.clear()
 
@@ -96,16 +97,16 @@ class Buffers:
 
 
 def _make_room(kept: dict[Any, Any]) -> None:
-    """Forget buffers of other shapes before they become many."""
+    """Remove buffers of other shapes if there are too many."""
     if len(kept) >= MOST_KEPT:
         kept.clear()
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the compiled step over mini-batches, whose arguments fit each other.
+    """A run of the compiled step over mini-batches, with consistent arguments.
 
-    Made by `training_run`, `inference_run` and `warm_up_run`.
+    `training_run`, `inference_run` and `warm_up_run` create it.
     """
 
     shape: Shape
@@ -117,7 +118,7 @@ class Run:
     distortion: Distortion | None = None
 
     def calls(self, buffers: Buffers, threads: int, first: int, stop: int) -> list[Callable[[], None]]:
-        """Return a call for each thread of a team: together they make the steps ``first`` to ``stop``."""
+        """Return a call for each thread; they run the steps ``first`` to ``stop``."""
         is_whole = (first, stop) == (0, self.batches.steps)
         some = self if is_whole else self._some(first, stop)
         distorters = distorters_of(self.distortion, self.shape.batch, threads)
@@ -131,7 +132,7 @@ class Run:
         ]
 
     def separate_calls(self, buffers: Buffers, threads: int) -> list[Callable[[], None]]:
-        """Return calls that share the rows of a run without updates, and do not wait for each other."""
+        """Return independent calls that share the rows of a run without updates."""
         rows = len(self.batches.order)
         if threads == 1:
             return self.calls(buffers, 1, 0, self.batches.steps)
@@ -151,13 +152,16 @@ class Run:
         ]
 
     def figures(self) -> Figures:
-        """Return mean loss and number of correct answers of each mini-batch, once all are done."""
+        """Return mean loss and number of correct predictions of each mini-batch.
+
+        Call it after all steps have run.
+        """
         bounds = self.batches.bounds
         losses = np.add.reduceat(self.answers.losses, bounds[:-1], dtype=np.float64) / np.diff(bounds)
         return Figures(losses, np.add.reduceat(self.answers.correct, bounds[:-1], dtype=np.int64))
 
     def _some(self, first: int, stop: int) -> Run:
-        """Return the same run of some of its steps."""
+        """Return a run of the steps ``first`` to ``stop``."""
         batches, options = self.batches, self.options
         part = batches._replace(
             bounds=batches.bounds[first : stop + 1],
@@ -186,7 +190,7 @@ class Run:
 def training_run(
     network: Network, images: NDArray[Any], targets: Targets, batches: Batches, options: StepOptions
 ) -> Run:
-    """Prove and make the arguments of `Backend.train_steps`.
+    """Check and make the arguments of `Backend.train_steps`.
 
     Raises
     ------
@@ -230,9 +234,9 @@ def inference_run(
     order: NDArray[np.int64] | None,
     batch: int,
 ) -> Run:
-    """Prove and make the arguments of a run without updates, in mini-batches of ``batch``.
+    """Check and make the arguments of a run without updates, in batches of ``batch``.
 
-    Its answers are losses and correctness of each row if there are targets, and logits otherwise.
+    The results are losses and correctness of each row, or logits without targets.
 
     Raises
     ------
@@ -259,15 +263,15 @@ def inference_run(
 
 
 def warm_up_run(network: Network, images: NDArray[Any], distortion: Distortion | None = None) -> Run:
-    """Return a run over nothing, of the same types as those that train and predict on these images."""
+    """Return an empty run with the types of training and prediction on these images."""
     run = inference_run(network, images[:0], None, None, 1)
     return Run(run.shape, run.model, run.data, run.batches, run.options, run.answers, distortion)
 
 
 def bounds_of(samples: int, batch: int, epoch: int | None = None) -> NDArray[np.int64]:
-    """Return where mini-batches begin, and where the last one ends.
+    """Return the start of each mini-batch, and the end of the last one.
 
-    They begin anew with each epoch of so many samples.
+    A new mini-batch starts with each epoch of ``epoch`` samples.
     """
     if not samples:
         return np.zeros(1, np.int64)
@@ -277,14 +281,14 @@ def bounds_of(samples: int, batch: int, epoch: int | None = None) -> NDArray[np.
 
 @lru_cache(maxsize=MOST_KEPT)
 def _layout_of(sizes: tuple[int, ...], itemsize: int) -> tuple[NDArray[np.int64], int]:
-    """Return the layout of layers, which nobody can write to, and the length of the block."""
+    """Return the read-only layout of the layers, and the length of the block."""
     layout, count = lay_out(sizes, itemsize)
     layout.flags.writeable = False
     return layout, count
 
 
 def _model_of(network: Network) -> kernels.Model:
-    """Return the parameters, as long as the layout of the network's sizes, with a layout of our own."""
+    """Return the parameters, with their length checked, and a layout of our own."""
     network.check_parameters()
     layout, count = _layout_of(network.sizes, network.dtype.itemsize)
     state_of("network.parameters", network.parameters, (count,), network.dtype)
@@ -292,7 +296,7 @@ def _model_of(network: Network) -> kernels.Model:
 
 
 def _checked_batches(batches: Batches, samples: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return where batches begin, and a copy of their rates."""
+    """Return where batches begin, and a copy of their learning rates."""
     rates, epoch = np.array(batches.rates, np.float64), batches.epoch_samples or samples
     if batches.size < 1 or epoch < 1 or samples % epoch:
         raise ConfigError(
@@ -310,7 +314,7 @@ def _checked_batches(batches: Batches, samples: int) -> tuple[NDArray[np.int64],
 def _objective_of(
     network: Network, targets: Targets, rows: NDArray[np.int64], samples: int, options: StepOptions
 ) -> tuple[NDArray[np.int64], kernels.Objective]:
-    """Return the labels of the rows, none if there are other targets, and what the loss takes."""
+    """Return the labels of the rows, none if there are targets, and the objective."""
     kind, weights = LOSSES[network.output], options.sample_weights
     if weights is not None and (not isinstance(weights, np.ndarray) or weights.shape != (samples,)):
         raise ConfigError(
@@ -327,7 +331,7 @@ def _objective_of(
 def _checked_distortion(
     distortion: Distortion | None, network: Network, images: NDArray[Any]
 ) -> Distortion | None:
-    """Return what happens to images, if they are images of that shape with labels."""
+    """Return the distortion if it fits the images' shape and type, and the labels."""
     if distortion is None:
         return None
     height, width = distortion.shape
@@ -346,7 +350,7 @@ def _checked_distortion(
 def _updater_of(
     network: Network, model: kernels.Model, options: StepOptions, rates: NDArray[np.float64]
 ) -> tuple[kernels.Updater, int]:
-    """Return what updates take, which are counted, and the elements of a thread's scratch."""
+    """Return the Updater, advancing its step count, and the elements of a scratch."""
     optimizer = options.optimizer
     if optimizer is None:
         return kernels.no_updater(network.dtype), 0
@@ -354,7 +358,7 @@ def _updater_of(
     for name, block in blocks.items():
         shape = model.parameters.shape if np.size(block) else (0,)
         state_of(f"optimizer.{name}", block, shape, network.dtype)
-    # Only the norm of the whole gradient needs it as a whole.
+    # Only clipping by norm needs the whole gradient.
     clips = math.isfinite(optimizer.clip_norm)
     gradient = np.zeros(model.parameters.size if clips else 0, network.dtype)
     updater = kernels.make_updater(optimizer.table(rates, COLUMNS), gradient, **blocks)
@@ -364,7 +368,7 @@ def _updater_of(
 def _normalizer_of(
     network: Network, model: kernels.Model, options: StepOptions, batch: int, steps: int
 ) -> kernels.Normalizer:
-    """Return what batch normalisation takes, whose next steps are counted."""
+    """Return the Normalizer, advancing the step count of batch normalisation."""
     state = options.batch_norm
     if state is None:
         return kernels.make_normalizer(model.layout, network.dtype, batch)
@@ -376,7 +380,7 @@ def _normalizer_of(
 
 
 def _dropout_of(network: Network, images: NDArray[Any], options: StepOptions, batch: int) -> kernels.Dropout:
-    """Return what dropout takes; the batch without dropped inputs is shared by the threads."""
+    """Return the Dropout; the threads share the batch after input dropout."""
     dropout = options.dropout
     if dropout is None:
         return kernels.make_dropout(images.dtype)
@@ -390,7 +394,7 @@ def _dropout_of(network: Network, images: NDArray[Any], options: StepOptions, ba
 def _plain_options(
     sizes: tuple[int, ...], dtype: np.dtype[Any], image_dtype: np.dtype[Any]
 ) -> kernels.Options:
-    """Return what stands for plain SGD and no loss: empty arrays, which all may share."""
+    """Return options for plain SGD without loss: empty arrays, shared by runs."""
     layout, _ = _layout_of(sizes, dtype.itemsize)
     return kernels.Options(
         kernels.no_updater(dtype),
@@ -401,14 +405,14 @@ def _plain_options(
 
 
 def _answers_of(network: Network, rows: int, *, writes_logits: bool = False) -> kernels.Answers:
-    """Return room for what is written about each row."""
+    """Return arrays for the results of each row."""
     logits = np.zeros((rows if writes_logits else 0, network.classes), network.dtype)
     losses, correct = np.zeros(rows, network.dtype), np.zeros(rows, np.uint8)
     return kernels.Answers(losses, correct, writes_logits, logits)
 
 
 def distorters_of(distortion: Distortion | None, batch: int, threads: int) -> list[kernels.Distorter | None]:
-    """Allocate what distorting takes, for each thread; the batch they share."""
+    """Allocate each thread's distorter; they share the batch."""
     if distortion is None:
         return [None] * threads
     distorted = np.zeros((batch, math.prod(distortion.shape)), np.uint8)

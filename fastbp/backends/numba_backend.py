@@ -1,4 +1,4 @@
-"""The compiled path behind the ``Backend`` interface: decides threads, and keeps buffers."""
+"""The compiled backend: chooses the number of threads, and keeps buffers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from .pace import ThreadChooser, available_cores
 __all__ = ["BITS", "NumbaBackend"]
 
 INFERENCE_BATCH = 64
-"""Samples of a batch without update: enough for W to be read seldom, few enough for the activations to
-stay near.
+"""Samples of a batch without update.
+
+Large enough that W is read rarely, small enough that activations stay in the cache.
 """
 
 _WARM: set[tuple[Any, ...]] = set()
-"""Types of parameters and images, and whether images are distorted, whose kernels this process has."""
+"""Types (parameters, images, distorted or not) whose kernels are loaded."""
 
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
@@ -40,7 +41,8 @@ class NumbaBackend:
 
     Parameters
     ----------
-    threads : number of threads, at least 1, or ``"auto"``: as many as turn out to be fastest
+    threads : int or "auto"
+        Number of threads, at least 1; ``"auto"`` measures which number is fastest
         (`fastbp.backends.pace`). The weights have the same bits for any number.
     """
 
@@ -55,19 +57,19 @@ class NumbaBackend:
         """Whether ``warm_up`` had to compile, rather than load from the cache."""
         self._team = Team(self._most)
         self._buffers = Buffers()
-        # One backend used from two Python threads serves one after the other: workspaces hold one
-        # run's state.
+        # Two Python threads that share a backend take turns, because a workspace
+        # holds the state of one run.
         self._lock = threading.Lock()
 
     def warm_up(self, network: Network, images: Images, distortion: Distortion | None = None) -> float:
-        """Compile what training and prediction with these types need, or load it from the cache.
+        """Compile the kernels for these types, or load them from the cache.
 
-        Return the seconds that it took.
+        Return the seconds taken.
         """
         start, before = time.perf_counter(), compiled_count()
         with self._lock:
-            # The team must not compile: its members wait for each other inside compiled code.
-            # Validation and test see images as they are.
+            # Compile before the team starts, because its members wait for each other
+            # inside compiled code. Validation and test use undistorted images.
             for one in [None] if distortion is None else [None, distortion]:
                 types = network.dtype, images.dtype, one is not None
                 if types not in _WARM:
@@ -120,7 +122,7 @@ class NumbaBackend:
         return self._infer(inference_run(network, images, None, None, INFERENCE_BATCH)).answers.logits
 
     def close(self) -> None:
-        """Let the threads and the buffers go."""
+        """Release the threads and the buffers."""
         with self._lock:
             self._team.close()
             self._buffers.clear()
@@ -135,7 +137,7 @@ class NumbaBackend:
         return self._choosers[key]
 
     def _run_steps(self, run: Run, threads: int, first: int, stop: int) -> None:
-        """Make some steps of a run on so many threads."""
+        """Run some steps of a run on ``threads`` threads."""
         calls = run.calls(self._buffers, threads, first, stop)
         self._team.run(lambda thread: calls[thread](), threads)
 

@@ -1,4 +1,4 @@
-"""The reference path as a backend: `fastbp.reference.step`, driven by the trainer."""
+"""The reference backend: runs `fastbp.reference.step` for the trainer."""
 
 from __future__ import annotations
 
@@ -37,8 +37,10 @@ class NumpyBackend:
 
     Parameters
     ----------
-    threads : of the BLAS library behind NumPy. One is best for small networks: OpenBLAS' threads spin while
-        they wait, which on a busy machine was seen to take ninety times as long.
+    threads : int
+        Threads of the BLAS library behind NumPy. One is best for small networks:
+        OpenBLAS' threads spin while they wait, which took up to ninety times as long on
+        a busy machine.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -86,14 +88,14 @@ class NumpyBackend:
         batches: Batches,
         options: StepOptions,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Run the mini-batches of one epoch, or of a part of one; return its figures."""
+        """Run the mini-batches of an epoch, or a part of one; return the figures."""
         order, size, rates = batches.order, batches.size, batches.rates
         is_lesson = network.activation == "relu" and network.output == "softmax" and options.is_plain
-        # A run that diverges passes through infinity. The trainer finds that in the losses; a warning for
-        # each operation on the way would only bury its message.
+        # A run that diverges reaches infinity. The trainer detects that in the losses;
+        # NumPy's warnings for each operation would only hide its message.
         with self._settings():
             if is_lesson:
-                labels: Any = targets  # classes, as the output is softmax
+                labels: Any = targets  # class labels, because the output is softmax
                 scale = network.input_scale
                 return reference.train_steps(
                     network.weights, network.biases, images, labels, order, size, rates, scale
@@ -116,7 +118,7 @@ class NumpyBackend:
         targets: Targets,
         rows: NDArray[np.int64] | None = None,
     ) -> tuple[float, float]:
-        """Compute mean loss and accuracy over ``rows`` of the images, or all; see ``Backend.evaluate``.
+        """Return mean loss and accuracy over ``rows`` or all; see ``Backend.evaluate``.
 
         Raises
         ------
@@ -131,7 +133,7 @@ class NumpyBackend:
             return general_step.evaluate(_model(network), data, rows)
 
     def logits(self, network: Network, images: NDArray[np.uint8] | FloatArray) -> FloatArray:
-        """Compute the outputs before the softmax, (N, C), in the type of the weights."""
+        """Return the logits, (N, C), in the type of the weights."""
         network.check_parameters()
         with self._settings():
             logits: FloatArray = reference.predict_logits(
@@ -152,7 +154,7 @@ class NumpyBackend:
             yield
 
     def close(self) -> None:
-        """Nothing to let go: the BLAS library keeps its threads."""
+        """Do nothing: the BLAS library keeps its threads."""
 
 
 def _model(network: Network) -> general_step.Model:
@@ -167,8 +169,8 @@ def _general_options(
     options: StepOptions,
     steps: int,
 ) -> general_step.Options:
-    """Return a step's options as the reference path takes them; the next ``steps`` are counted."""
-    labels: Any = targets  # classes: distortions by class are for softmax only
+    """Return the reference path's options, advancing step counts by ``steps``."""
+    labels: Any = targets  # classes: distortions need softmax output
     distortion, dropout, norm = options.distortion, options.dropout, options.batch_norm
     weights = options.sample_weights
     return general_step.Options(
@@ -187,7 +189,7 @@ def _distorted(
     distortion: Distortion,
     rows: NDArray[np.int64],
 ) -> NDArray[np.uint8]:
-    """Some rows of the images as the distortion makes them: one batch at a time, nothing is kept."""
+    """Return some rows of the images, distorted."""
     return reference_distortions.distort(
         np.asarray(images, dtype=np.uint8),
         labels,
@@ -202,13 +204,16 @@ def _distorted(
 def _observe(
     batch_norm: BatchNorm, gains: NDArray[np.float64], normalized: list[Normalized], step: int
 ) -> None:
-    """Take note of the statistics of a step."""
+    """Update the running statistics with those of a step."""
     for layer, found in enumerate(normalized):
         batch_norm.observe(layer, found.mean, found.variance, len(found.values), float(gains[step]))
 
 
 def _factors(network: Network, dropout: Dropout, layer: int, rows: NDArray[np.int64]) -> FloatArray | None:
-    """What dropout multiplies a layer's inputs by, but for the factor of the first layer's; None for 1."""
+    """Return the factors of a layer's inputs under dropout; None if all are 1.
+
+    They exclude the constant factor of the first layer.
+    """
     threshold = int(dropout.thresholds[layer])
     if threshold == 0:
         return None
@@ -223,7 +228,7 @@ def update(
     d_biases: list[FloatArray],
     rate: float,
 ) -> None:
-    """Update all parameters by their derivatives; these are spoilt."""
+    """Update all parameters by their derivatives, which are overwritten."""
     optimizer.updates += 1
     derivatives = [*d_weights, *d_biases]
     rules.clip_norm(derivatives, optimizer.clip_norm)
@@ -244,7 +249,7 @@ def update(
 
 
 def _state(network: Network, block: FloatArray) -> list[FloatArray]:
-    """Views of a block of state, one for each parameter array; empty arrays where there is none."""
+    """Return views of a block of state for each parameter array, or empty arrays."""
     if not block.size:
         return [block] * (2 * len(network.weights))
     weights, biases = network.views(block)

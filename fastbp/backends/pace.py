@@ -1,4 +1,4 @@
-"""What is found out by trying: how many threads train fastest, and how many steps take how long.
+"""Measured choices: the number of threads, and the number of steps in one call.
 
 Results do not depend on either.
 """
@@ -11,24 +11,27 @@ from time import perf_counter
 
 __all__ = ["StepPace", "ThreadChooser", "available_cores"]
 
-PROBE_SECONDS = 0.004  # of work for one measurement: a hundred times what waking a team costs
-KEEP_SECONDS = 2.0  # before looking again: other programs come and go
-SMALLEST_FLOP = 4e6  # of a step; below it the barriers alone cost more than a second thread can save
-CHUNK_SECONDS = 0.1  # of work for the backend at once; machines slow down, so aim well below the 0.2 allowed
+PROBE_SECONDS = 0.004  # of work for one measurement: a hundred times the cost of waking a team
+KEEP_SECONDS = 2.0  # until the next measurement: the load of the machine changes
+SMALLEST_FLOP = 4e6  # of a step; below it, barriers cost more than a second thread saves
+# Of work in one call: machines slow down, so aim well below the allowed 0.2 s.
+CHUNK_SECONDS = 0.1
 
 
 def available_cores() -> int:
-    """Cores that this process may run on."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ThreadChooser:
-    """Runs steps with the number of threads that is fastest for them now.
+    """Run steps with the number of threads that is currently fastest.
 
     Parameters
     ----------
-    flop : of one step
-    most : threads to try at most; 1, 2, 4, ... and this number are tried
+    flop : float
+        Floating-point operations of one step.
+    most : int
+        Maximum number of threads; 1, 2, 4, ... and this number are tried.
     """
 
     def __init__(self, flop: float, most: int) -> None:
@@ -39,7 +42,7 @@ class ThreadChooser:
         self._next_look = 0.0
 
     def run(self, steps: int, part: Callable[[int, int, int], None]) -> None:
-        """Call ``part(threads, first, stop)`` so that each step from 0 to ``steps`` is run once, in order."""
+        """Call ``part(threads, first, stop)`` until all ``steps`` are run, in order."""
         done = 0
         if len(self.candidates) > 1 and perf_counter() >= self._next_look:
             done = self._look(steps, part)
@@ -47,7 +50,7 @@ class ThreadChooser:
             part(self.choice, done, steps)
 
     def _look(self, steps: int, part: Callable[[int, int, int], None]) -> int:
-        """Time every candidate twice, in turn, on the first steps; return how many steps that took."""
+        """Time each candidate twice, in turn; return the number of steps that took."""
         rounds, done = 2, 0
         if steps < rounds * len(self.candidates) * self._probe_steps:
             return 0
@@ -61,7 +64,7 @@ class ThreadChooser:
                 done += self._probe_steps
         self.choice = min(fastest, key=fastest.__getitem__)
         wanted = int(PROBE_SECONDS / max(fastest[self.choice], 1e-7)) + 1
-        # Too short a look says little: look again at once, longer.
+        # The measurement was too short: repeat it at once, with more steps.
         if wanted <= 2 * self._probe_steps:
             self._next_look = perf_counter() + KEEP_SECONDS
         self._probe_steps = min(wanted, 8 * self._probe_steps)
@@ -69,16 +72,17 @@ class ThreadChooser:
 
 
 class StepPace:
-    """How many steps take about `CHUNK_SECONDS`, from how long the last ones took."""
+    """Number of steps that take about `CHUNK_SECONDS`, from recent measurements."""
 
     def __init__(self) -> None:
         self.steps = 1
 
     def observe(self, steps: int, seconds: float, unit: int = 1) -> None:
-        """Note that so many steps took so long. Growth is bounded: one lucky measurement costs little.
+        """Record that ``steps`` took ``seconds``.
 
-        Fewer than the pace allows are no reason to try more, such as those at the end of an epoch; unless
-        they are all that fit into it of a unit of so many steps, such as an epoch.
+        Growth is bounded, so one lucky measurement costs little. Fewer steps than the
+        pace allows, for example at the end of an epoch, do not raise it. The exception
+        is a call with as many whole units of ``unit`` steps as fit.
         """
         wanted = steps * CHUNK_SECONDS / max(seconds, 1e-6)
         is_full = steps == self.steps // unit * unit or steps == unit > self.steps // 2

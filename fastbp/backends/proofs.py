@@ -1,7 +1,7 @@
-"""Checks of single arrays before compiled code reads them by pointer: each returns what is safe.
+"""Checks of single arrays that compiled code reads by pointer; each returns a safe one.
 
-Kernels check nothing. What another thread could change between a check and its use, where that
-could lead outside of an array, is copied here.
+Kernels check nothing. Arrays that another thread could change between check and use are
+copied here if a change could cause an access outside of an array.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ INPUT_TYPES = tuple(np.dtype(name) for name in ("uint8", "float32", "float64"))
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a view, of a memory map too, that cannot be written and is contiguous.
+    """Return a read-only, contiguous view; memory maps become plain arrays.
 
-    Numba compiles once for those, and again for others; kernels know nothing of strides.
+    Numba compiles separately for read-only arrays, and kernels do not use strides.
     """
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
@@ -30,7 +30,7 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def images_of(images: NDArray[Any], inputs: int) -> NDArray[Any]:
-    """Return images that are (N, inputs), of a type that kernels read."""
+    """Return images (N, inputs) of a type that kernels can read."""
     if (
         not isinstance(images, np.ndarray)
         or images.ndim != 2
@@ -42,7 +42,7 @@ def images_of(images: NDArray[Any], inputs: int) -> NDArray[Any]:
 
 
 def rows_of(order: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
-    """Return a copy of an order, all of whose rows there are."""
+    """Return a copy of an order, with every row checked to be in range."""
     if not isinstance(order, np.ndarray) or order.ndim != 1 or order.dtype.kind not in "iu":
         _refuse("order", order, "shape (n,) and whole numbers: rows of the inputs")
     rows = order.astype(np.int64)
@@ -57,7 +57,7 @@ def rows_of(order: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
 def labels_of(
     targets: NDArray[Any], rows: NDArray[np.int64], samples: int, classes: int
 ) -> NDArray[np.int64]:
-    """Return a copy of the labels of some rows, all of which are classes."""
+    """Return a copy of the labels of some rows, checked to be in range."""
     if not isinstance(targets, np.ndarray) or targets.shape != (samples,) or targets.dtype.kind not in "iu":
         _refuse("labels", targets, f"shape ({samples},), a whole number for each of the inputs")
     labels = targets[rows].astype(np.int64, copy=False)
@@ -72,7 +72,7 @@ def labels_of(
 
 
 def targets_of(targets: NDArray[Any], samples: int, outputs: int) -> NDArray[Any]:
-    """Return targets that are (N, C), floats."""
+    """Return targets (N, C), checked to be floats."""
     if (
         not isinstance(targets, np.ndarray)
         or targets.shape != (samples, outputs)
@@ -83,7 +83,7 @@ def targets_of(targets: NDArray[Any], samples: int, outputs: int) -> NDArray[Any
 
 
 def state_of(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an array of this shape and type that lies in one piece: it is handed over as it is."""
+    """Return a contiguous array, checked for shape and type, without a copy."""
     if not is_block(array, shape, dtype):
         found = described(array)
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Whether the kernels work on lists of what is not zero, or on whole rows."""
+"""Decide whether the kernels use lists of nonzero inputs, or dense rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fastbp_kernels.tiles import ROWS
 __all__ = ["is_sparse"]
 
 LISTED_BELOW = 0.8
-"""Share of terms left by lists up to which they pay; measured, see kernels/README.md."""
+"""Lists are used below this share of terms; measured, see kernels/README.md."""
 
 
 def is_sparse(images: NDArray[Any], order: NDArray[np.int64]) -> bool:
-    """Return whether lists leave out so many zeros that they pay, judged by up to 64 rows.
+    """Return whether lists omit enough zeros to be faster, judged by up to 64 rows.
 
-    What counts is not how many inputs are zero, but how many are in 4 samples at once (forward), and
-    in 4 neighbouring inputs at once (update).
+    The share of zero inputs does not matter, but the share that is zero in 4 samples at
+    once (forward), and in 4 neighbouring inputs at once (update).
     """
     rows = images[order[:: max(1, len(order) // 64)][:64]] != 0
     n, d = len(rows) // ROWS * ROWS, images.shape[1] // ROWS * ROWS

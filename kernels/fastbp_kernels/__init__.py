@@ -1,8 +1,9 @@
-"""Compiled kernels for multilayer perceptrons: knows numpy, numba and llvmlite, and nothing of fastbp.
+"""Compiled kernels for multilayer perceptrons, built on NumPy, Numba and llvmlite only.
 
-``run_batches`` does everything: gather, forward, loss, backward, update, for as many
-mini-batches as it is given. The ledger in kernels/README.md says what each kernel
-computes, what it costs, and what else was tried.
+The package does not import fastbp. `run_batches` runs complete steps: it gathers each
+mini-batch, then does the forward pass, the loss, the backward pass and the update.
+kernels/README.md lists what each kernel computes, what it costs, and which
+alternatives were measured.
 """
 
 from .augment import Distorter, distort_rows, make_distorter, resample_rows

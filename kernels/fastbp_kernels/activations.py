@@ -1,8 +1,10 @@
-"""Activations of hidden layers other than ReLU, which the forward tile has: each output and its slope.
+"""Activation functions of hidden layers: values and derivatives.
 
-A tile leaves ``Z`` (B, H) as it is; a pass over what the thread has just written turns
-it into ``f(Z)`` and keeps ``f'(Z)``, by which the backward product is then multiplied.
-So no activation needs ``Z`` later, and all are one code path: a switch for each vector.
+ReLU without derivatives is part of the forward tile. For every other activation the
+tile writes the sums ``Z`` (B, H). A second pass over the part that the thread has just
+written replaces ``Z`` by ``f(Z)`` and stores ``f'(Z)``; the backward pass multiplies by
+the stored derivatives, so it never needs ``Z``. All activations share this code path: a
+switch for each vector selects the formula.
 
 ===========  ======================  ===========================================
 name         f(z)                    f'(z)
@@ -16,8 +18,8 @@ silu         z s(z), s logistic      s (1 + z (1 - s))
 identity     z                       1
 ===========  ======================  ===========================================
 
-No exponent is ever positive, so nothing overflows. Errors are below 4 units in the last
-place of f, and of the largest slope for f'.
+No exponent is ever positive, so nothing overflows. The error of f is below 4 units in
+the last place; the error of f' is below 4 units in the last place of its maximum.
 """
 
 from __future__ import annotations
@@ -39,14 +41,14 @@ __all__ = ["ACTIVATIONS", "LEAKY_SLOPE", "RELU", "activate", "multiply_rows"]
 
 LEAKY_SLOPE = 0.01
 FARTHEST = 40.0
-"""Beyond it, exp(-z**2 / 2) is zero in both types; its square is far from overflow."""
+"""Above this |z|, exp(-z**2 / 2) is 0 in float32 and float64, and z**2 is finite."""
 
 Written = tuple[Any, Any]
 
 
 def _relu(e: Emitter, z: Value) -> Written:
     b, zero = e.builder, e.constant(0.0)
-    # In this form NaN stays NaN.
+    # Written this way, NaN stays NaN.
     negative = b.fcmp_ordered("<", z, zero)
     active = b.fcmp_ordered(">", z, zero)
     return b.select(negative, zero, z), b.select(active, e.constant(1.0), zero)
@@ -81,7 +83,7 @@ def _gelu(e: Emitter, z: Value) -> Written:
     b = e.builder
     size, farthest = write_size(e, z), e.constant(FARTHEST)
     a = b.select(b.fcmp_ordered(">", size, farthest), farthest, size)
-    # exp(-a^2 / 2), with what was lost in rounding the square.
+    # exp(-a^2 / 2), corrected for the rounding error of a^2.
     square = b.fmul(a, a)
     lost = e.fma(a, a, b.fmul(square, e.constant(-1.0)))
     power = write_exp(e, b.fmul(square, e.constant(-0.5)))
@@ -110,7 +112,7 @@ _WRITERS: dict[str, Callable[[Emitter, Any], Written]] = {
     "identity": _identity,
 }
 ACTIVATIONS = {name: number for number, name in enumerate(_WRITERS)}
-"""The number by which compiled code knows each."""
+"""Integer code of each activation in compiled code."""
 RELU, LOGISTIC = ACTIVATIONS["relu"], ACTIVATIONS["logistic"]
 
 
@@ -149,14 +151,22 @@ def _activate_vector(typing: Any, kind: NumbaType, z: NumbaType, slopes: NumbaTy
 def activate(
     kind: int, z: Matrix, slopes: FloatPointer, outputs: int, samples: Range, columns: Range
 ) -> None:
-    """Turn ``z`` into its activation, and keep its slopes, for some samples and vectors.
+    """Replace sums by activations and store the derivatives, for a block of ``z``.
 
     Parameters
     ----------
-    kind : a number of `ACTIVATIONS`
-    z : (B, row), IN OUT; it may be padded to whole vectors
-    slopes : pointer to (B, row), OUT
-    outputs : columns that are not padding, which stays zero
+    kind : int
+        Activation, a value of `ACTIVATIONS`.
+    z : Matrix, (B, row)
+        IN: sums, OUT: activations. Rows may be padded to whole vectors.
+    slopes : pointer to (B, row)
+        OUT: derivatives.
+    outputs : int
+        Number of columns without padding. Padding stays 0.
+    samples : (int, int)
+        First sample, and the one after the last.
+    columns : (int, int)
+        First vector of columns, and the one after the last.
 
     Notes
     -----
@@ -167,14 +177,14 @@ def activate(
         for v in range(columns[0], columns[1]):
             _activate_vector(kind, z.at, slopes, i * z.row + v * lanes)
         if kind == LOGISTIC:
-            # The only one that is not 0 at 0.
+            # Only the logistic function is not 0 at 0, so reset the padding.
             for c in range(outputs, columns[1] * lanes):
                 z.at[i * z.row + c] = 0
 
 
 @njit
 def multiply_rows(x: Matrix, factors: FloatPointer, samples: int, first: int, last: int) -> None:
-    """``x[:samples, first:last] *= factors[:samples, first:last]``; ``factors`` lie as x does."""
+    """``x[:samples, first:last] *= factors[:samples, first:last]``, laid out as x."""
     for i in range(samples):
         for c in range(i * x.row + first, i * x.row + last):
             x.at[c] *= factors[c]

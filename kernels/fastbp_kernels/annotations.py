@@ -1,6 +1,6 @@
-"""What the parameters of kernels are, by name: read by people and type checkers, never run.
+"""Type names for the parameters of kernels, for readers and type checkers only.
 
-Numba infers its own types from the arguments of each call.
+Numba ignores them and infers types from the arguments of each call.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Pointer(Protocol[T]):
-    """Address of numbers of one type; nothing knows how many there are."""
+    """Address of elements of one type, without a length."""
 
     def __getitem__(self, index: Any) -> T: ...
 
@@ -38,31 +38,31 @@ class Pointer(Protocol[T]):
 
 
 FloatPointer: TypeAlias = Pointer[Any]
-"""To numbers of the parameters' type, float32 or float64."""
+"""Pointer to float32 or float64, the type of the parameters."""
 ImagePointer: TypeAlias = Pointer[Any]
-"""To inputs: uint8, float32 or float64."""
+"""Pointer to inputs: uint8, float32 or float64."""
 BytePointer: TypeAlias = Pointer[Any]
-"""To uint8."""
+"""Pointer to uint8."""
 IntPointer: TypeAlias = Pointer[int]
-"""To int64."""
+"""Pointer to int64."""
 WordPointer: TypeAlias = Pointer[Any]
-"""To uint64: random bits."""
+"""Pointer to uint64 random bits."""
 
 FloatArray: TypeAlias = NDArray[Any]
-"""Of the parameters' type, float32 or float64."""
+"""Array of float32 or float64, the type of the parameters."""
 ImageArray: TypeAlias = NDArray[Any]
-"""Inputs: uint8, float32 or float64."""
+"""Array of inputs: uint8, float32 or float64."""
 
 Real: TypeAlias = Any
-"""One number of the parameters' type."""
+"""Scalar of the type of the parameters."""
 Word: TypeAlias = Any
-"""uint64: 64 random bits, or a key."""
+"""uint64: 64 random bits, or a hash key."""
 Vector: TypeAlias = Any
-"""A register full of numbers, `fastbp_kernels.simd.Vector`."""
+"""One SIMD register of numbers, `fastbp_kernels.simd.Vector`."""
 Range: TypeAlias = tuple[int, int]
-"""First, and the one after the last."""
+"""First index, and the index after the last."""
 
 NumbaType: TypeAlias = Any
-"""Of an argument, where an intrinsic states its signature."""
+"""Numba type of an intrinsic's argument."""
 Value: TypeAlias = Any
-"""What an LLVM instruction has computed."""
+"""Result of an LLVM instruction."""

@@ -1,13 +1,13 @@
-"""Distort images while a batch is gathered: affine maps, elastic fields, blur, black squares, noise.
+"""Data augmentation while a batch is gathered: affine maps, elastic fields and noise.
 
-What happens to an image is a pure function of (key, sample): every number that is drawn
-is a hash of the epoch's key, the sample's row and the number of the draw. So nothing is
-stored, epochs differ, and the result does not depend on threads or batches.
-``fastbp/reference/distortions.py`` is the same in NumPy.
+The result for an image is a pure function of (key, sample): every random number is a
+hash of the epoch's key, the sample's row and the index of the draw. So nothing is
+stored, each epoch differs, and the result does not depend on threads or batches.
+``fastbp/reference/distortions.py`` does the same in NumPy.
 
-The steps, each left out where its parameters are 0: one bilinear resampling (zoom,
-stretch, rotation, shear, shift and elastic displacement together), blur, noise,
-squares, rounding to bytes.
+The steps are: one bilinear resampling (zoom, stretch, rotation, shear, shift and
+elastic displacement together), blur, noise, black squares, rounding to bytes. A step
+whose parameters are 0 is skipped.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ __all__ = [
 COLUMNS = (
     "zoom_low",
     "zoom_high",
-    "stretch",  # each axis is scaled by 1 - stretch .. 1 + stretch besides
-    "rotation",  # degrees, to both sides
+    "stretch",  # each axis is also scaled by a factor in 1 - stretch .. 1 + stretch
+    "rotation",  # degrees, in both directions
     "rotation_of_1_and_7",
-    "shift",  # pixels, to both sides, along each axis
-    "shear",  # pixels a pixel, to both sides
-    "alpha",  # of the elastic field: pixels that a displacement of 1 stands for, before smoothing
+    "shift",  # pixels, in both directions, along each axis
+    "shear",  # pixels of shift for each pixel of distance, in both directions
+    "alpha",  # elastic field before smoothing: pixels for a displacement of 1
     "blur_low",  # standard deviation in pixels
     "blur_high",
     "noise",  # standard deviation in grey levels
-    "squares",  # how many
-    "square",  # side in pixels
+    "squares",  # number of squares
+    "square",  # side length in pixels
 )
-"""What a row of the plan holds."""
+"""Columns of the plan."""
 RADIUS = 15
-"""Of the Gaussian that smooths elastic fields, in pixels; its taps are in ``taps``."""
+"""Radius in pixels of the Gaussian that smooths elastic fields, see ``taps``."""
 MARGIN = 16
 
 (
@@ -69,7 +69,8 @@ MARGIN = 16
     SQUARES,
     SQUARE,
 ) = range(len(COLUMNS))
-# Numbers of draws. The first ones are one number each, fields and noise take four of 16 bits from each.
+# Indices of draws. The first ones give one number each; fields and noise take four
+# 16-bit numbers from each draw.
 DRAW_VARIANT, DRAW_ZOOM, DRAW_STRETCH, DRAW_ROTATION, DRAW_SHIFT, DRAW_SHEAR, DRAW_BLUR = 0, 1, 2, 4, 5, 7, 8
 DRAW_SQUARES, DRAW_FIELD, DRAW_NOISE = 16, 1 << 20, 1 << 21
 
@@ -79,27 +80,27 @@ F0, F1, HALF = np.float32(0), np.float32(1), np.float32(0.5)
 
 
 class Distorter(NamedTuple):
-    """What distorting takes."""
+    """Parameters and buffers of data augmentation."""
 
     plan: NDArray[np.float64]
-    """(V, len(COLUMNS)): each image gets one of the V variants, all equally often."""
+    """(V, len(COLUMNS)): each image gets one of V variants, with equal probability."""
     taps: NDArray[np.float32]
-    """(V, RADIUS + 1): half of the Gaussian that smooths the elastic field, middle first."""
+    """(V, RADIUS + 1): half of the Gaussian of the elastic field, centre first."""
     key: np.uint64
-    """Of seed and epoch."""
+    """Hash key of random seed and epoch."""
     height: int
     width: int
     distorted: NDArray[np.uint8]
     """(B, height * width): the batch, shared by the threads."""
     scratch: NDArray[np.float32]
-    """Of one thread: two displacement fields and two buffers, padded."""
+    """Buffers of one thread: two displacement fields and two images, padded."""
     words: NDArray[np.uint64]
-    """(height, ceil(width / 4)) of one thread: random bits."""
+    """(height, ceil(width / 4)), random bits of one thread."""
     parts: NDArray[np.uint16]
-    """The same memory."""
+    """The memory of ``words`` as 16-bit numbers."""
     padded: NDArray[np.uint8]
     packed: NDArray[np.uint32]
-    """Of one thread, for `fastbp_kernels.resample.pack`."""
+    """Buffer of one thread for `fastbp_kernels.resample.pack`."""
 
 
 def make_distorter(
@@ -109,14 +110,16 @@ def make_distorter(
     shape: tuple[int, int],
     distorted: NDArray[np.uint8],
 ) -> Distorter:
-    """Allocate what one thread needs besides the batch that it shares."""
+    """Allocate the buffers of one thread; the threads share ``distorted``."""
     height, columns = shape
-    # Zeros to the right of a row are those to the left of the next: all buffers together fit into a first
-    # level cache. One row more than they have: what is cleared beside the last one ends there.
+    # The padding on the right of a row is also the padding on the left of the next row,
+    # so that all buffers fit into a first-level cache. One extra row holds the padding
+    # that is cleared after the last row.
     row = -(-columns // 16) * 16 + MARGIN
     size = (4 * height + 2 * RADIUS + 1) * row + MARGIN
     words = -(-(columns + 2) // PACKED) * PACKED
-    bits = np.zeros(height * -(-columns // 4) + 4, "<u8")  # whole vectors are read of the last row too
+    # Whole vectors are read from the last row too.
+    bits = np.zeros(height * -(-columns // 4) + 4, "<u8")
     return Distorter(
         plan=plan,
         taps=taps,
@@ -139,13 +142,13 @@ def _draw(state: Word, number: int) -> Word:
 
 @njit
 def _uniform(state: Word, number: int) -> float:
-    """0 <= u < 1, of 53 bits."""
+    """Random number u, 0 <= u < 1, with 53 bits."""
     return np.float64(_draw(state, number) >> S11) * (1.0 / 9007199254740992.0)
 
 
 @njit
 def _either_way(state: Word, number: int) -> float:
-    """-1 <= u < 1."""
+    """Random number u, -1 <= u < 1."""
     return 2.0 * _uniform(state, number) - 1.0
 
 
@@ -160,11 +163,12 @@ def _fill_field(
     out: FloatPointer,
     row: int,
 ) -> None:
-    """Write U(-1, 1), (height, columns), four numbers from each draw; row by row, ceil(columns / 4) a row.
+    """Fill ``out`` (height, columns) with uniform numbers from -1 to 1.
 
-    ``parts`` are the bytes of ``words`` as 16-bit numbers: in two loops that LLVM makes
-    vectors of. Rows are filled to whole vectors with numbers that nobody looks at:
-    single ones would take as long as the vectors.
+    Each draw gives four numbers, and a row uses ceil(columns / 4) draws. ``parts`` is
+    the memory of ``words`` as 16-bit numbers. Two separate loops let LLVM vectorise
+    both. Rows are filled to whole vectors; the extra numbers are never used, but a
+    scalar remainder would take as long as the vectors.
     """
     scale, centre = np.float32(1.0 / 32768.0), np.float32(-1.0 + 0.5 / 32768.0)
     fours = (columns + 3) // 4
@@ -189,16 +193,22 @@ def _smooth(
     gain: Real,
     out: FloatPointer,
 ) -> None:
-    """``out[r, c] = gain sum_j taps[|j|] source[r, c + j step]`` for |j| <= radius:
-    along a row for step 1, along a column for step ``row``. Cost: (radius + 1) fused
-    multiply-adds a pixel.
+    """Smooth an image along one axis.
+
+    ``out[r, c] = gain sum_j taps[|j|] source[r, c + j step]`` for |j| <= radius. A step
+    of 1 smooths along rows, a step of ``row`` along columns.
+
+    Notes
+    -----
+    Cost: (radius + 1) fused multiply-adds a pixel.
     """
     lanes = width(source)
     factor = splat(gain)
     for r in range(0, height, 2):
-        # Two rows at once, so that one sum's latency hides the other's; the last row may come twice.
+        # Two rows at once, so that the latencies of their sums overlap. For an odd
+        # height the last row is computed twice.
         s = min(r + 1, height - 1)
-        # Along columns one side is beyond the image from here on, and 0.
+        # Along columns, one side is outside the image from here on, and is 0.
         both = radius if step == 1 else min(radius, s, height - 1 - r)
         inwards = step if s <= height - 1 - r else -step
         for c in range(0, columns, lanes):
@@ -221,7 +231,7 @@ def _smooth(
 def _matrix(
     p: FloatPointer, state: Word, label: int, height: int, columns: int
 ) -> tuple[float, float, float, float, float, float]:
-    """Where an output pixel's value comes from: ``(y, x) = [[a, b], [c, d]] (r, c) + (e, f)``."""
+    """Return the map to the source, ``(y, x) = [[a, b], [c, d]] (r, c) + (e, f)``."""
     zoom = p[ZOOM_LOW] + (p[ZOOM_HIGH] - p[ZOOM_LOW]) * _uniform(state, DRAW_ZOOM)
     tall = zoom * (1.0 + p[STRETCH] * _either_way(state, DRAW_STRETCH))
     wide = zoom * (1.0 + p[STRETCH] * _either_way(state, DRAW_STRETCH + 1))
@@ -231,7 +241,7 @@ def _matrix(
     down = p[SHIFT] * _either_way(state, DRAW_SHIFT)
     right = p[SHIFT] * _either_way(state, DRAW_SHIFT + 1)
     cos, sin = math.cos(angle), math.sin(angle)
-    # Backwards from the output: unshift, unscale, unshear, unrotate, around the middle.
+    # Invert the map: undo shift, scale, shear and rotation around the centre.
     a, b = cos / tall, sin / wide
     c, d = -sin / tall - shear * cos / tall, cos / wide - shear * sin / wide
     y, x = 0.5 * (height - 1), 0.5 * (columns - 1)
@@ -250,7 +260,7 @@ def _blur(
     image: FloatPointer,
     middle: FloatPointer,
 ) -> None:
-    """Smooth by a Gaussian whose deviation is drawn, along columns and then rows, in place."""
+    """Blur with a Gaussian of random standard deviation, in place."""
     sigma = p[BLUR_LOW] + (p[BLUR_HIGH] - p[BLUR_LOW]) * _uniform(state, DRAW_BLUR)
     if sigma < 0.05:
         return
@@ -287,7 +297,7 @@ def _blur(
 def _add_noise(
     p: FloatPointer, state: Word, height: int, columns: int, row: int, image: FloatPointer
 ) -> None:
-    """Add sums of four uniform numbers: of mean 0, the deviation asked for, and nearly normal."""
+    """Add nearly normal noise of mean 0: sums of four uniform numbers."""
     scale = np.float32(p[NOISE] * math.sqrt(3.0) / 65536.0)
     for r in range(height):
         for c in range(columns):
@@ -305,7 +315,7 @@ def _add_noise(
 def _add_squares(
     p: FloatPointer, state: Word, height: int, columns: int, row: int, image: FloatPointer
 ) -> None:
-    """Set squares to 0, wherever they fit in wholly."""
+    """Set squares at random places inside the image to 0."""
     side = min(int(p[SQUARE]), height, columns)
     for number in range(int(p[SQUARES])):
         top = int(_uniform(state, DRAW_SQUARES + 2 * number) * (height - side + 1))
@@ -317,7 +327,7 @@ def _add_squares(
 
 @njit
 def _clear_beyond(image: FloatPointer, height: int, columns: int, row: int) -> None:
-    """Set to 0 what whole vectors have written to the right of an image; nothing else around it is."""
+    """Clear the pixels that whole vectors have written to the right of an image."""
     for r in range(height):
         line = offset(image, r * row)
         for c in range(columns, columns + MARGIN):
@@ -335,8 +345,10 @@ def _bend(
     noise: FloatPointer,
     middle: FloatPointer,
 ) -> None:
-    """Write the two displacement fields: Simard, Steinkraus & Platt (2003), section 2:
-    uniform noise, smoothed by a Gaussian of weights that add up to 1, scaled by alpha.
+    """Write the two displacement fields of an elastic distortion.
+
+    Simard, Steinkraus & Platt (2003), section 2: uniform noise, smoothed by a Gaussian
+    whose weights sum to 1, scaled by alpha.
     """
     height, columns = d.height, d.width
     radius = RADIUS
@@ -358,10 +370,13 @@ def distort(image: BytePointer, sample: int, label: int, d: Distorter, out: Byte
     Parameters
     ----------
     image : pointer to (height * width), uint8
-    sample : its row in the data, which decides, with ``d.key``, what happens to it
-    label : its class; 1 and 7 are rotated less, where the plan says so
+    sample : int
+        Row of the image in the data. With ``d.key`` it determines all random numbers.
+    label : int
+        Class of the image. The plan may limit the rotation of classes 1 and 7.
     d : Distorter
-    out : pointer to (height * width), uint8, OUT
+    out : pointer to (height * width), uint8
+        OUT.
     """
     height, columns = d.height, d.width
     row = (columns + 15) // 16 * 16 + MARGIN
@@ -371,11 +386,12 @@ def distort(image: BytePointer, sample: int, label: int, d: Distorter, out: Byte
     taps = offset(pointer(d.taps), variant * (RADIUS + 1))
     packed = pointer(d.packed)
     base = pointer(d.scratch)
-    # Buffers one after the other; images stand MARGIN from the left, so that what lies around can be read.
+    # The buffers are adjacent. Images start after MARGIN zeros, so that pixels on their
+    # left can be read.
     fields = offset(base, MARGIN)
     noise = offset(base, (2 * height + RADIUS) * row + MARGIN)
     middle = offset(base, (3 * height + 2 * RADIUS) * row + MARGIN)
-    result = noise  # which has been smoothed by then
+    result = noise  # the noise is no longer needed
     bent = p[ALPHA] != 0.0
     if bent:
         _bend(p, taps, state, d, row, fields, noise, middle)
@@ -400,14 +416,15 @@ def distort(image: BytePointer, sample: int, label: int, d: Distorter, out: Byte
 def distort_rows(
     images: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64], d: Distorter
 ) -> None:
-    """Distort some images into ``d.distorted``.
+    """Distort rows of the images into ``d.distorted``.
 
     Parameters
     ----------
     images : (N, height * width), uint8
     labels : (N,), int64
     rows : (n,), int64
-    d : Distorter whose ``distorted`` is (n, height * width), OUT
+    d : Distorter
+        OUT: ``distorted`` (n, height * width).
     """
     size = d.height * d.width
     source, out = pointer(images), pointer(d.distorted)
@@ -418,14 +435,16 @@ def distort_rows(
 
 @njit(kept=True)
 def resample_rows(images: NDArray[np.uint8], matrices: NDArray[np.float64], d: Distorter) -> None:
-    """Resample images, each by a matrix of its own, into ``d.distorted``.
+    """Resample each image by its own matrix into ``d.distorted``.
 
     Parameters
     ----------
     images : (N, height * width), uint8
-    matrices : (N, 6), float64: a, b, e, c, d, f of ``(y, x) = [[a, b], [c, d]] (row, column) + (e, f)``, the
-        place that a pixel's value comes from
-    d : Distorter whose ``distorted`` is (N, height * width), OUT
+    matrices : (N, 6), float64
+        a, b, e, c, d, f of ``(y, x) = [[a, b], [c, d]] (row, column) + (e, f)``, the
+        source position of a pixel.
+    d : Distorter
+        OUT: ``distorted`` (N, height * width).
     """
     size, height, columns = d.height * d.width, d.height, d.width
     row = (columns + 15) // 16 * 16 + MARGIN

@@ -1,15 +1,15 @@
-"""Gather a mini-batch: shuffled rows of bytes or floats, scaled, whole or as lists of what is not zero.
+"""Gather a mini-batch: shuffled rows of bytes or floats, dense or as sparse lists.
 
-Most pixels of a digit are zero, and a zero adds nothing to either product of the first
-layer. Two kinds of lists name what is left:
+Most pixels of a digit are zero and contribute nothing to either product of the first
+layer. Two kinds of lists hold the remaining terms:
 
-* for the forward product, a list for each 4 samples: the inputs ``k`` that are not zero in all
-  four, with the 4 values of each, ``[n][4]``;
-* for the update, a list for each 4 neighbouring inputs: the samples in which not all four are
-  zero, with the 4 values of each, ``[n][4]``.
+* forward: one list for each 4 samples, with the inputs ``k`` that are not zero in all
+  four, and 4 values for each, ``[n][4]``;
+* update: one list for each 4 neighbouring inputs, with the samples in which not all
+  four are zero, and 4 values for each, ``[n][4]``.
 
 On MNIST they hold 39 % and 28 % of the terms. Both keep the order of the dense product,
-so the sums have its bits.
+so the sums have the same bits.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 TAIL = 64
-"""Inputs looked at together: 16 fours."""
+"""Inputs tested for zeros together: 16 groups of 4."""
 
 I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
@@ -54,22 +54,24 @@ class Data(NamedTuple):
     images: ImageArray
     """(N, D), uint8, float32 or float64, read-only."""
     input_scale: float
-    """Factor of every input."""
+    """Factor that scales every input."""
 
 
 class Batches(NamedTuple):
-    """Which rows make up the mini-batches, and how fast each learns."""
+    """Rows and learning rates of the mini-batches."""
 
     order: NDArray[np.int64]
     """(n,), read-only, 0 <= row < N: rows of the images."""
     labels: NDArray[np.int64]
-    """(n,), read-only, 0 <= label < C: of the same rows; empty if there are none, or targets."""
+    """(n,), read-only, 0 <= label < C: labels of these rows; empty without labels."""
     bounds: NDArray[np.int64]
-    """(steps + 1,): batch s is ``order[bounds[s] : bounds[s + 1]]``, so that they may be of
-    several epochs, each of which ends in a smaller one."""
+    """(steps + 1,): batch s is ``order[bounds[s] : bounds[s + 1]]``.
+
+    The batches may span several epochs, each of which ends with a smaller batch.
+    """
     steps: int
     updates: bool
-    """Otherwise the batches only pass forward."""
+    """Whether to train; if not, only the forward pass runs."""
     rates: NDArray[np.float64]
     """(steps,): learning rate of each update of plain SGD; empty without updates."""
 
@@ -78,36 +80,36 @@ class Batch(NamedTuple):
     """One mini-batch."""
 
     first: int
-    """Where it begins in the order."""
+    """Index of the first sample in the order."""
     samples: int
     order: IntPointer
-    """From there on."""
+    """Rows of the images, from ``first`` on."""
     labels: IntPointer
-    """From there on."""
+    """Labels of these rows, from ``first`` on."""
 
 
 class Look(NamedTuple):
-    """Where a thread finds the rows of its batch, and what is not zero there."""
+    """Addresses of a thread's rows, and which of their inputs are not zero."""
 
     addresses: NDArray[np.int64]
-    """(B4,): where each sample's row is."""
+    """(B4,): address of each sample's row."""
     zeros: ImageArray
-    """A row of zeros, for the samples that fill up the last four."""
+    """A row of zeros, which pads the last group of 4 samples."""
     tail: ImageArray
-    """(4, TAIL): the last inputs of 4 samples, filled up with zeros."""
+    """(4, TAIL): the last inputs of 4 samples, padded with zeros."""
     masks: NDArray[np.int64]
-    """(B4 / 4, D / TAIL): which fours of inputs are not zero in 4 samples."""
+    """(B4 / 4, D / TAIL): bit masks of the groups of 4 inputs that are not zero."""
 
 
 class _Four(NamedTuple):
-    """Where the inputs of 4 samples can be read, and how many elements earlier they stand there."""
+    """Addresses of the inputs of 4 samples, and an offset to subtract from indices."""
 
     addresses: tuple[int, int, int, int]
     shift: int
 
 
 class _Block:
-    """4 samples x 4 inputs: reads them, asks what is zero, converts them."""
+    """A block of 4 samples x 4 inputs: load it, test it for zeros, convert it."""
 
     def __init__(self, builder: ir.IRBuilder, image_type: NumbaType, value_type: NumbaType) -> None:
         self.builder = builder
@@ -122,13 +124,13 @@ class _Block:
         self.nothing = ir.Constant(self.bits, 0)
 
     def read(self, address: Value, at: Value) -> Value:
-        """4 inputs of one sample, whose row starts at ``address``."""
+        """Load 4 inputs of the sample whose row starts at ``address``."""
         b = self.builder
         byte = b.add(address, b.mul(at, ir.Constant(I64, self.size)))
         return b.load(b.inttoptr(byte, self.row.as_pointer()), align=self.size)
 
     def convert(self, vector: Value, scale: Value) -> Value:
-        """Inputs as values: ``scale * x`` in the type of the weights."""
+        """Return ``scale * x`` in the type of the weights."""
         b, n = self.builder, vector.type.count
         wanted = ir.VectorType(self.e.element, n)
         if self.integer:
@@ -140,14 +142,14 @@ class _Block:
         return b.fmul(vector, self.e.shuffle(one, undefined, [0] * n))
 
     def join(self, vectors: list[Value]) -> Value:
-        """4 vectors of 4 as one of 16."""
+        """Concatenate 4 vectors of 4 elements."""
         e = self.e
         low, high = (e.shuffle(vectors[i], vectors[i + 1], range(2 * ROWS)) for i in (0, 2))
         return e.shuffle(low, high, range(4 * ROWS))
 
 
 def _addresses_of(builder: ir.IRBuilder, four: Value) -> tuple[list[Value], Value]:
-    """Split a `_Four` into its addresses and its shift."""
+    """Split a `_Four` into its addresses and its offset."""
     addresses = builder.extract_value(four, 0)
     return [builder.extract_value(addresses, i) for i in range(ROWS)], builder.extract_value(four, 1)
 
@@ -163,10 +165,10 @@ def _append_inputs(
     terms: NumbaType,
     n: NumbaType,
 ) -> Any:
-    """Append the inputs ``k .. k + 3`` of 4 samples, except those zero in all; return the new n.
+    """Append those of the inputs ``k .. k + 3`` that are not zero in all 4 samples.
 
-    An input is named by where its row of W begins, ``k * ldw``. Written without
-    branches: what is zero is overwritten by what follows.
+    Return the new n. An input is identified by the start of its row of W, ``k * ldw``.
+    There are no branches: the next entry overwrites an input that is zero.
     """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
@@ -210,9 +212,9 @@ def _append_samples(
     terms: NumbaType,
     n: NumbaType,
 ) -> Any:
-    """Append the samples ``sample .. sample + 3``, except those whose 4 inputs from k on are zero.
+    """Append the samples ``sample .. sample + 3`` whose 4 inputs are not all 0.
 
-    Return the new n.
+    The inputs are ``k .. k + 3``. Return the new n.
     """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
@@ -237,14 +239,14 @@ def _append_samples(
 
 @intrinsic
 def _nonzero_fours(typing: Any, images: NumbaType, four: NumbaType, first: NumbaType) -> Any:
-    """Bit i: one of 4 samples has a nonzero among the inputs ``first + 4 i .. + 3``; for 16 fours."""
+    """Return 16 bits: bit i is set if an input ``first + 4 i .. + 3`` is nonzero."""
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         _, four, first = args
         addresses, shift = _addresses_of(b, four)
         first = b.sub(first, shift)
         block = _Block(b, signature.args[0].dtype, types.float32)
-        # 4 inputs as one integer: uint8 images compare 16 of them with one instruction.
+        # 4 inputs as one integer: one instruction compares 16 such groups of uint8.
         many = ir.VectorType(block.bits, 16)
         union = None
         for a in addresses:
@@ -260,7 +262,7 @@ def _nonzero_fours(typing: Any, images: NumbaType, four: NumbaType, first: Numba
 
 @intrinsic
 def _lowest_bit(typing: Any, mask: NumbaType) -> Any:
-    """Number of the lowest bit that is set; the mask must not be 0."""
+    """Return the index of the lowest set bit; the mask must not be 0."""
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return b.cttz(args[0], ir.Constant(ir.IntType(1), 1))
@@ -270,7 +272,7 @@ def _lowest_bit(typing: Any, mask: NumbaType) -> Any:
 
 @intrinsic
 def _address(typing: Any, base: NumbaType, elements: NumbaType) -> Any:
-    """Address of ``base[elements]`` as an integer."""
+    """Return the address of ``base[elements]`` as an integer."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.ptrtoint(builder.gep(args[0], [args[1]]), I64)
@@ -280,14 +282,14 @@ def _address(typing: Any, base: NumbaType, elements: NumbaType) -> Any:
 
 @njit
 def _fill_up(samples: int, look: Look) -> None:
-    """Let rows of zeros stand for the samples that fill up the last four."""
+    """Pad the last group of 4 samples with rows of zeros."""
     for b in range(samples, parts_of(samples, ROWS) * ROWS):
         look.addresses[b] = _address(look.zeros, 0)
 
 
 @njit
 def locate(images: ImagePointer, inputs: int, batch: Batch, look: Look) -> None:
-    """Write the addresses of a batch's rows."""
+    """Write the addresses of a batch's rows in the data."""
     for b in range(batch.samples):
         look.addresses[b] = _address(images, batch.order[b] * inputs)
     _fill_up(batch.samples, look)
@@ -295,7 +297,7 @@ def locate(images: ImagePointer, inputs: int, batch: Batch, look: Look) -> None:
 
 @njit
 def locate_copy(rows: ImagePointer, inputs: int, batch: Batch, look: Look) -> None:
-    """Write the addresses of a batch's rows, which lie one after the other."""
+    """Write the addresses of a batch's rows in a contiguous copy."""
     for b in range(batch.samples):
         look.addresses[b] = _address(rows, b * inputs)
     _fill_up(batch.samples, look)
@@ -303,7 +305,7 @@ def locate_copy(rows: ImagePointer, inputs: int, batch: Batch, look: Look) -> No
 
 @intrinsic
 def _at_address(typing: Any, images: NumbaType, address: NumbaType) -> Any:
-    """Pointer of the type of ``images`` to an address."""
+    """Convert an address to a pointer of the type of ``images``."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.inttoptr(args[1], args[0].type)
@@ -313,7 +315,7 @@ def _at_address(typing: Any, images: NumbaType, address: NumbaType) -> Any:
 
 @njit
 def _copy_tail(images: ImagePointer, look: Look, b: int, first: int, inputs: int) -> None:
-    """Copy the inputs of 4 samples from ``first`` on, fewer than TAIL, filled up with zeros."""
+    """Copy the last inputs of 4 samples, fewer than TAIL, and pad them with zeros."""
     for i in range(ROWS):
         row = _at_address(images, look.addresses[b + i])
         for j in range(TAIL):
@@ -325,11 +327,11 @@ def _copy_tail(images: ImagePointer, look: Look, b: int, first: int, inputs: int
 
 @njit
 def _look_at(images: ImagePointer, look: Look, b: int, first: int, inputs: int) -> _Four:
-    """Return where 4 samples' inputs from ``first`` on can be read 64 at a time."""
+    """Return where 64 inputs of each of 4 samples can be read, from ``first`` on."""
     if first + TAIL <= inputs:
         at = look.addresses
         return _Four((at[b], at[b + 1], at[b + 2], at[b + 3]), 0)
-    # The last inputs, filled up with zeros: a whole read would leave the row.
+    # A full read of the last inputs would leave the row, so read a padded copy.
     _copy_tail(images, look, b, first, inputs)
     tail = look.tail
     return _Four(
@@ -342,12 +344,12 @@ def _look_at(images: ImagePointer, look: Look, b: int, first: int, inputs: int) 
 def list_for_forward(
     images: ImagePointer, samples: int, inputs: int, ldw: int, scale: Real, look: Look, lists: Lists
 ) -> None:
-    """Write the forward lists of a batch, and masks of which fours of inputs are not zero.
+    """Write the forward lists of a batch, and the masks of nonzero groups of inputs.
 
     Notes
     -----
-    Cost: for 4 x 4 inputs of which one is not zero, about 35 instructions; for others, next to
-    nothing.
+    Cost: about 35 instructions for each nonzero block of 4 x 4 inputs, almost none for
+    a block of zeros.
     """
     chunks = parts_of(inputs, TAIL)
     for b in range(0, samples, ROWS):
@@ -363,7 +365,7 @@ def list_for_forward(
                 some &= some - 1
                 n = _append_inputs(images, four, at, ldw, scale, terms, n)
         if n == 0:
-            # Tiles take at least one step; this one adds zeros.
+            # Tiles take at least one step, so add one term of zeros.
             for i in range(ROWS):
                 terms.values[i] = 0
             terms.places[0] = 0
@@ -377,11 +379,12 @@ def list_for_update(
 ) -> None:
     """Write the update lists of a batch, from the masks of `list_for_forward`.
 
-    64 inputs at a time, so that the ends of their lists stay in the first level cache.
+    Processes 64 inputs at a time, so that the ends of their lists stay in the
+    first-level cache.
 
     Notes
     -----
-    Cost: as `list_for_forward`.
+    Cost: that of `list_for_forward`.
     """
     chunks = parts_of(inputs, TAIL)
     for p in range(parts_of(inputs, ROWS)):
@@ -411,7 +414,7 @@ def gather(images: ImagePointer, samples: int, inputs: int, scale: Real, look: L
 
 @njit
 def ask_for(images: ImagePointer, inputs: int, order: IntPointer, first: int, last: int) -> None:
-    """Prefetch rows of the next batch: they lie anywhere in the data, a memory access away."""
+    """Prefetch rows of the next batch, which are scattered over the data."""
     line = 64 // itemsize(images)
     for b in range(first, last):
         at = order[b] * inputs

@@ -1,13 +1,13 @@
-"""Batch normalisation of hidden layers, forward and backward, in columns that a thread owns.
+"""Batch normalisation of hidden layers, forward and backward, by columns of a thread.
 
-Ioffe & Szegedy, "Batch normalization", ICML 2015, without a scale; for each column of a
-layer's sums z:
+Ioffe & Szegedy, "Batch normalization", ICML 2015, without a scale. For each column z of
+a layer's sums, with ``s = sqrt(variance + epsilon)``::
 
-    z^ = (z - mean) / deviation,  deviation = sqrt(variance + epsilon);   the activation is of z^ + bias
-    d bias = sum d;   d z = (d - mean d - z^ mean(d z^)) / deviation
+    z^ = (z - mean) / s;   the activation function takes z^ + bias
+    d bias = sum d;        d z = (d - mean d - z^ mean(d z^)) / s
 
-A thread that owns a column has all samples of it, forward and backward, so there is no
-barrier, and sums have one order whatever the number of threads.
+One thread has all samples of a column, forward and backward. So there is no barrier,
+and the order of each sum does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -34,17 +34,18 @@ __all__ = [
 
 
 class Normalizer(NamedTuple):
-    """What normalisation takes; empty arrays mean that nothing is normalised. U: units,
-    rows of hidden layers one after the other, as in the block.
+    """Parameters and buffers of batch normalisation; empty arrays turn it off.
+
+    U is the number of units: the rows of all hidden layers, one after the other.
     """
 
     is_on: bool
     unit_at: NDArray[np.int64]
-    """(L,): where each layer's row begins, the last one's, which is not normalised, at the end."""
+    """(L,): start of each layer's row; the last entry, the output layer's, is U."""
     values: FloatArray
-    """(B4, row) of each layer, as the outputs: z^."""
+    """(B4, row) of each layer, in the layout of the outputs: z^."""
     inverse: FloatArray
-    """(U,): 1 / deviation of the last batch."""
+    """(U,): 1 / s of the last batch."""
     shifts: FloatArray
     """(U,): d bias of the last batch."""
     along: FloatArray
@@ -54,7 +55,7 @@ class Normalizer(NamedTuple):
     variance: FloatArray
     """(U,), IN OUT: running variance, unbiased."""
     gains: NDArray[np.float64]
-    """(steps,): how far each batch draws the running statistics."""
+    """(steps,): weight of each batch in the running statistics."""
     epsilon: float
 
 
@@ -67,7 +68,7 @@ def make_normalizer(
     gains: NDArray[np.float64] | None = None,
     epsilon: float = 0.0,
 ) -> Normalizer:
-    """Allocate for batches of up to ``batch`` samples; without statistics, for nothing."""
+    """Allocate buffers for up to ``batch`` samples; without statistics, empty ones."""
     units = np.append(0, np.cumsum(layout[:-1, ROW]))
     nothing = np.zeros(0, dtype)
     is_on = mean is not None and variance is not None and gains is not None
@@ -96,11 +97,14 @@ def normalize_layer(
     step: int,
     worker: Worker,
 ) -> None:
-    """Normalise a hidden layer's sums, with bias, in some columns; keep what backward needs.
+    """Normalise a hidden layer's sums and add the bias, in some columns.
+
+    Keeps the values that the backward pass needs.
 
     Notes
     -----
-    Cost: reads the layer's part of a batch three times and writes it twice, in the nearest cache.
+    Cost: reads the layer's part of a batch three times and writes it twice, in the
+    first-level cache.
     """
     layer, space, lanes = layer_of(model.layout, number), worker.space, width(model.parameters)
     row, samples = layer.row, batch.samples
@@ -143,13 +147,15 @@ def normalize_layer(
 def return_through_normalization(
     model: Model, number: int, samples: int, fours: Range, normalizer: Normalizer, worker: Worker
 ) -> None:
-    """Turn derivatives by a hidden layer's normalised values into those by its sums.
+    """Turn derivatives by normalised values into derivatives by sums.
 
-    In the columns of ``fours``. The derivatives by its biases are kept.
+    Works on the columns of ``fours`` in one hidden layer, and keeps the derivatives by
+    the biases.
 
     Notes
     -----
-    Cost: reads derivatives and values of the layer's part of a batch twice, writes the former.
+    Cost: reads derivatives and values of the layer's part of a batch twice, and writes
+    the derivatives once.
     """
     layer, space = layer_of(model.layout, number), worker.space
     row, output_at, unit_at = layer.row, space.output_at[number], normalizer.unit_at[number]

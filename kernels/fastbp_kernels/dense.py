@@ -1,7 +1,7 @@
-"""A dense layer on tiles: forward, backward and update, over what one thread owns.
+"""Dense layer built from register tiles: forward, backward and update of one thread.
 
-``X`` (B, D), ``W`` (D, H), ``Z`` (B, H), ``dZ`` (B, H). Columns come as ranges of
-vectors; rows of W, and samples, as ranges of fours.
+``X`` (B, D), ``W`` (D, H), ``Z`` (B, H), ``dZ`` (B, H). Ranges of columns count
+vectors; ranges of samples and of rows of W count groups of 4 ("fours").
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ __all__ = [
 ]
 
 NARROW = 2
-"""Vectors of outputs up to which ``backward_narrow`` is faster than ``backward``; see the ledger."""
+"""Up to this many vectors of outputs, ``backward_narrow`` is faster; see README.md."""
 NARROW_SAMPLES = 16
-"""Samples from which on its copy of W pays."""
+"""From this many samples on, the transposed copy of W is worth its cost."""
 
 
 class Lists(NamedTuple):
-    """Inputs that are not zero, 4 values side by side, in lists that begin ``capacity`` apart."""
+    """Nonzero inputs, 4 values side by side, in lists that start ``capacity`` apart."""
 
     values: FloatArray
     """(n, capacity, 4)."""
     places: NDArray[np.int32]
-    """(n, capacity): where the row of W begins, or which sample, that the values are multiplied with."""
+    """(n, capacity): start of the row of W, or sample, that the values multiply."""
     counts: NDArray[np.int64]
-    """(n,): how many of each list are used."""
+    """(n,): length of each list."""
     capacity: int
 
 
 class Terms(NamedTuple):
-    """One of the lists."""
+    """One list of `Lists`."""
 
     values: FloatPointer
     places: FloatPointer
@@ -71,15 +71,16 @@ class Terms(NamedTuple):
 
 @njit
 def share(units: int, thread: int, threads: int) -> Range:
-    """Return the first of the units that a thread owns, and the first of the next thread."""
+    """Return the units that a thread owns: the first, and the one after the last."""
     return units * thread // threads, units * (thread + 1) // threads
 
 
 @njit
 def _widest(first: int, last: int) -> int:
-    """Return the vectors of the next panel of columns.
+    """Return the number of vectors of the next panel of columns.
 
-    As wide as a tile may be, and all about as wide, because narrow tiles are slower.
+    Panels are as wide as a tile allows and of similar width, because narrow tiles are
+    slower.
     """
     left = last - first
     return parts_of(left, parts_of(left, VECTORS))
@@ -87,14 +88,14 @@ def _widest(first: int, last: int) -> int:
 
 @njit
 def terms_of(lists: Lists, number: int) -> Terms:
-    """Return where one of the lists begins."""
+    """Return one of the lists."""
     at = number * lists.capacity
     return Terms(offset(lists.values, at * ROWS), offset(lists.places, at))
 
 
 @njit
 def _at(matrix: Matrix, place: int) -> Matrix:
-    """Return the part of a matrix that begins some elements further."""
+    """Return the submatrix that starts ``place`` elements further."""
     return Matrix(offset(matrix.at, place), matrix.row)
 
 
@@ -109,12 +110,13 @@ def forward(
     columns: Range,
     floor: Real,
 ) -> None:
-    """``y = max(floor, x w + bias)`` for the samples of ``fours`` and the vectors of ``columns``.
+    """``y = max(floor, x w + bias)`` for the samples of ``fours`` and some columns.
 
     Notes
     -----
-    Cost: 2 * 4 * fours * inputs * columns FLOP. Reads the columns of w once for each 4 samples, from
-    the second level cache after the first time: a panel of 784 rows and 6 vectors has 300 kB.
+    Cost: 2 * 4 * fours * inputs * columns FLOP. Reads the columns of w once for each 4
+    samples; after the first time they come from the second-level cache, as a panel of
+    784 rows and 6 vectors has 300 kB.
     """
     lanes = width(bias)
     v = columns[0]
@@ -138,7 +140,7 @@ def forward_list(
     columns: Range,
     floor: Real,
 ) -> None:
-    """Compute `forward` over the inputs that are not zero in all of 4 samples; a list for each four."""
+    """Compute `forward` from one list of nonzero inputs for each 4 samples."""
     lanes = width(bias)
     v = columns[0]
     while v < columns[1]:
@@ -152,9 +154,9 @@ def forward_list(
 
 @njit(inline=True)
 def update(x: Matrix, dz: Matrix, w: Matrix, samples: int, fours: Range, columns: Range, alpha: Real) -> None:
-    """``w += alpha * x^T dz`` for the rows of w in ``fours`` and the vectors of ``columns``.
+    """``w += alpha * x^T dz`` for the rows of w in ``fours`` and some columns.
 
-    No array of gradients exists.
+    The gradient is never stored.
 
     Notes
     -----
@@ -173,9 +175,9 @@ def update(x: Matrix, dz: Matrix, w: Matrix, samples: int, fours: Range, columns
 
 @njit(inline=True)
 def update_list(lists: Lists, dz: Matrix, w: Matrix, fours: Range, columns: Range, alpha: Real) -> None:
-    """Compute `update` over the samples in which not all of 4 inputs are zero; a list for each four.
+    """Compute `update` from one list of samples for each 4 inputs.
 
-    Rows of w whose list is empty are left alone.
+    Rows of w whose list is empty do not change.
     """
     lanes = width(w.at)
     v = columns[0]
@@ -192,7 +194,7 @@ def update_list(lists: Lists, dz: Matrix, w: Matrix, fours: Range, columns: Rang
 
 @njit
 def update_bias(dz: Matrix, bias: FloatPointer, samples: int, columns: Range, alpha: Real) -> None:
-    """``bias += alpha * sum_n dz[n, :]`` for the vectors of ``columns``."""
+    """``bias += alpha * sum_n dz[n, :]`` for some vectors of columns."""
     lanes = width(bias)
     alphas = splat(alpha)
     for v in range(columns[0], columns[1]):
@@ -214,15 +216,15 @@ def backward(
     fours: Range,
     floor: Real,
 ) -> None:
-    """``dx = (dz w^T) * (x > floor)`` for the rows of w in ``fours``: dot products along them.
+    """``dx = (dz w^T) * (x > floor)`` for the rows of w in ``fours``.
 
-    ``x`` lies as ``dx``. A ``floor`` of 0 is ReLU; with -inf the product stays as it
-    is.
+    Computes dot products along the rows of w. ``x`` has the layout of ``dx``. A
+    ``floor`` of 0 gives the derivative of ReLU; -inf leaves the product unchanged.
 
     Notes
     -----
-    Cost: 2 * samples * rows * columns FLOP, and 15 additions for each 16 sums to add up their lanes;
-    reads that part of w once.
+    Cost: 2 * samples * rows * columns FLOP, and 15 additions for each 16 sums to reduce
+    their lanes; reads that part of w once.
     """
     for i in range(0, samples, BACKWARD_ROWS):
         for four in range(fours[0], fours[1]):
@@ -233,7 +235,7 @@ def backward(
 
 @njit
 def transpose(w: Matrix, rows: int, outputs: int, out: Matrix, columns: Range) -> None:
-    """Write ``out[c, r] = w[r, c]`` for the rows of w in ``columns``, zeros from ``rows`` on."""
+    """``out[c, r] = w[r, c]`` for rows r in ``columns``; zeros from ``rows`` on."""
     for c in range(outputs):
         for r in range(columns[0], min(columns[1], rows)):
             out.at[c * out.row + r] = w.at[r * w.row + c]
@@ -252,13 +254,13 @@ def backward_narrow(
     columns: Range,
     floor: Real,
 ) -> None:
-    """Compute `backward` for few outputs: some vectors of ``dx``, by a transposed copy of w.
+    """Compute `backward` for few outputs from a transposed copy of w.
 
-    ``transposed`` has rows as long as those of ``dx``.
+    Rows of ``transposed`` are as long as those of ``dx``.
 
     Notes
     -----
-    Cost: as `backward`, and a copy of that part of w.
+    Cost: that of `backward`, and a copy of that part of w.
     """
     lanes = width(x)
     v = columns[0]

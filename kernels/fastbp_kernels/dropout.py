@@ -1,8 +1,8 @@
-"""Dropout: which inputs and outputs a training step leaves out.
+"""Dropout of inputs and of hidden outputs in a training step.
 
 Whether an input of a layer is dropped is a pure function of (the layer's key, sample,
-input): 16 bits of a hash, four inputs a word. So the bits do not depend on threads,
-batches, or how the inputs are gathered.
+input): 16 bits of a hash, four inputs a 64-bit word. So the result does not depend on
+threads, batches, or how the inputs are gathered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .simd import offset, real
 __all__ = ["STEPS", "Dropout", "drop_inputs", "drop_outputs", "keep_scale", "make_dropout"]
 
 STEPS = 65536
-"""A rate is a multiple of 1 / STEPS: 16 bits decide."""
+"""Dropout rates are multiples of 1 / STEPS: 16 bits decide."""
 
 S16, S4 = np.uint64(16), np.uint64(4)
 LOW16 = np.uint64(0xFFFF)
@@ -30,16 +30,16 @@ FOUR = 4
 
 
 class Dropout(NamedTuple):
-    """What dropout takes."""
+    """Parameters and buffer of dropout."""
 
     drops_inputs: bool
     drops_outputs: bool
     thresholds: NDArray[np.int64]
-    """(L,): an input of layer l is dropped where its 16 bits are below; empty for no dropout."""
+    """(L,): layer l drops an input whose 16 bits are below; empty for no dropout."""
     keys: NDArray[np.uint64]
-    """(L,): a key of seed, epoch and layer."""
+    """(L,): hash key of random seed, epoch and layer."""
     dropped: ImageArray
-    """(B, D), shared by the threads: the batch without dropped inputs; empty if none are."""
+    """(B, D), shared by the threads: the batch after input dropout; or empty."""
 
 
 def make_dropout(
@@ -48,7 +48,7 @@ def make_dropout(
     keys: NDArray[np.uint64] | None = None,
     inputs: int = 0,
 ) -> Dropout:
-    """Return what the kernel takes, with room for ``inputs`` = B * D inputs of a batch.
+    """Return the arguments, with room for ``inputs`` = B * D inputs of a batch.
 
     Without thresholds and keys, nothing is dropped.
     """
@@ -62,7 +62,7 @@ def make_dropout(
 
 @njit
 def keep_scale(threshold: int) -> float:
-    """Return the factor of what is kept, so that its expectation stays as it was."""
+    """Return the factor of kept inputs that preserves their expectation."""
     return STEPS / (STEPS - threshold)
 
 
@@ -73,7 +73,7 @@ def _state(key: Word, sample: int) -> Word:
 
 @njit
 def _is_kept(word: Word, place: int, threshold: int) -> np.bool:
-    """Whether the 16 bits at a place of a word, 0 to 3, are not below the threshold."""
+    """Return whether 16 bits of a word, at place 0 to 3, reach the threshold."""
     return np.int64((word >> (S16 * np.uint64(place))) & LOW16) >= threshold
 
 
@@ -81,12 +81,13 @@ def _is_kept(word: Word, place: int, threshold: int) -> np.bool:
 def drop_inputs(
     source: ImagePointer, out: ImagePointer, inputs: int, sample: int, key: Word, threshold: int
 ) -> None:
-    """Copy the inputs of one sample, or set them to zero; ``out`` may be ``source``."""
+    """Copy the inputs of one sample with dropout; ``out`` may be ``source``."""
     state = _state(key, sample)
     for quad in range((inputs + FOUR - 1) // FOUR):
         word = mix(state + (np.uint64(quad) + ONE) * GOLDEN)
         first = FOUR * quad
-        # A branch on a random bit would be guessed wrong, so multiply; a whole four is unrolled.
+        # A branch on a random bit would be mispredicted, so multiply. Unroll whole
+        # groups of four.
         if first + FOUR <= inputs:
             for place in range(FOUR):
                 out[first + place] = source[first + place] * _is_kept(word, place, threshold)
@@ -104,16 +105,18 @@ def drop_outputs(
     key: Word,
     threshold: int,
 ) -> None:
-    """Multiply outputs and slopes by 0, or by what keeps their expectation, in some columns.
+    """Multiply outputs and derivatives by 0 or by `keep_scale`, in some columns.
 
     Parameters
     ----------
-    y : (B, row), IN OUT
-    slopes : pointer to the same, IN OUT
+    y : Matrix, (B, row)
+        IN OUT: outputs.
+    slopes : pointer to (B, row)
+        IN OUT: derivatives of the activation function.
 
     Notes
     -----
-    Cost: one hash of about 8 instructions for 4 outputs, and reads and writes both.
+    Cost: one hash of about 8 instructions for 4 outputs; reads and writes both arrays.
     """
     first, last = columns
     scale = real(slopes, keep_scale(threshold))

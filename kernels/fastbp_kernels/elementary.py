@@ -1,6 +1,7 @@
-"""Elementary functions on whole vectors: series after an exact reduction, right to a few last-place units.
+"""Elementary functions on vectors, with errors of a few units in the last place.
 
-The `Emitter` functions write the instructions; those of the last lines are for compiled
+Each function reduces its argument exactly and then sums a series. The `Emitter`
+functions write LLVM instructions; the last lines of the file wrap them for compiled
 code.
 """
 
@@ -29,8 +30,9 @@ __all__ = [
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
-# (1 + 2 y) exp(y^2) erfc(y) as a polynomial in t = (y - 3.75) / (y + 3.75), lowest power first: Chebyshev
-# series, cut where the next term is below 5e-9 and 6e-17, and written in powers.
+# Coefficients of (1 + 2 y) exp(y^2) erfc(y) as a polynomial in
+# t = (y - 3.75) / (y + 3.75), lowest power first: Chebyshev series, cut where the next
+# term is below 5e-9 (float32) and 6e-17 (float64), converted to powers.
 ERFCX_MIDDLE = 3.75
 ERFCX_SINGLE = (
     1.2375126300326993,
@@ -77,19 +79,21 @@ ERFCX_DOUBLE = (
 
 
 def _reduce(e: Emitter, x: Value) -> tuple[Any, Any, Any]:
-    """``x = n ln 2 + r``, |r| <= ln(2) / 2, for x <= 0: r, ``2**n``, and where x is so
-    low that 2**x is no normal number (x is then taken for the lowest that is).
+    """Reduce ``x = n ln 2 + r``, |r| <= ln(2) / 2, for x <= 0.
+
+    Return r, ``2**n``, and a mask of the x for which 2**n would be subnormal. Those x
+    are replaced by the lowest x with a normal result.
     """
     b, single = e.builder, e.size == 4
     integer = ir.VectorType(I32 if single else I64, e.lanes)
     mantissa, bias, lowest = (23, 127, -87.0) if single else (52, 1023, -708.0)
-    # Adding 1.5 * 2**mantissa rounds to an integer that then stands in the lowest bits.
+    # Adding 1.5 * 2**mantissa rounds to an integer, which is then in the lowest bits.
     magic = e.constant(1.5 * 2.0**mantissa)
     low = b.fcmp_ordered("<", x, e.constant(lowest))
     x = b.select(low, e.constant(lowest), x)
     shifted = e.fma(x, e.constant(1.4426950408889634), magic)
     n = b.fsub(shifted, magic)
-    # ln 2 in two parts, the first with so few bits that n * part is exact.
+    # ln 2 as a sum of two parts; the first has so few bits that n * part is exact.
     high = 0.693359375 if single else 0.693147180369123816490
     rest = -2.12194440054690583e-4 if single else 1.90821492927058770002e-10
     r = e.fma(n, e.constant(-high), x)
@@ -100,7 +104,7 @@ def _reduce(e: Emitter, x: Value) -> tuple[Any, Any, Any]:
 
 
 def _polynomial(e: Emitter, x: Value, coefficients: Value) -> Value:
-    """Sum of ``coefficients[k] * x**k``."""
+    """Return the sum of ``coefficients[k] * x**k``."""
     value = e.constant(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         value = e.fma(value, x, e.constant(coefficient))
@@ -108,11 +112,12 @@ def _polynomial(e: Emitter, x: Value, coefficients: Value) -> Value:
 
 
 def write_exp(e: Emitter, x: Value) -> Value:
-    """exp(x) for x <= 0: ``x = n ln 2 + r``, Taylor's series in ``r`` (|r| <= ln(2) / 2), times ``2**n``.
+    """Return exp(x) for x <= 0.
 
-    The first term left out is below half a unit in the last place: r**8 / 8! = 5e-9
-    (float32), r**14 / 14! = 4e-18 (float64). Below the smallest normal number the
-    result is 0. NaN stays NaN.
+    With ``x = n ln 2 + r`` and |r| <= ln(2) / 2, exp(x) is the Taylor series in ``r``
+    times ``2**n``. The first omitted term is below half a unit in the last place:
+    r**8 / 8! = 5e-9 (float32), r**14 / 14! = 4e-18 (float64). Results below the
+    smallest normal number are 0. NaN stays NaN.
     """
     r, power, low = _reduce(e, x)
     degree = 7 if e.size == 4 else 13
@@ -121,9 +126,10 @@ def write_exp(e: Emitter, x: Value) -> Value:
 
 
 def write_expm1(e: Emitter, x: Value) -> Value:
-    """exp(x) - 1 for x <= 0, exact to rounding near 0 too: ``2**n (exp(r) - 1) + (2**n - 1)``.
+    """Return exp(x) - 1 for x <= 0, accurate near 0 too.
 
-    Reduction and series are those of `write_exp`. NaN stays NaN.
+    Computes ``2**n (exp(r) - 1) + (2**n - 1)`` with the reduction and the series of
+    `write_exp`. NaN stays NaN.
     """
     b = e.builder
     r, power, _ = _reduce(e, x)
@@ -133,12 +139,15 @@ def write_expm1(e: Emitter, x: Value) -> Value:
 
 
 def write_size(e: Emitter, x: Value) -> Value:
-    """|x|."""
+    """Return |x|."""
     return e.call(f"llvm.fabs.{e.suffix}", e.vector, x)
 
 
 def write_logistics(e: Emitter, z: Value) -> tuple[Any, Any]:
-    """``s(z) = 1 / (1 + exp(-z))`` and ``1 - s(z) = s(-z)``, each with all its digits. NaN stays NaN."""
+    """Return ``s(z) = 1 / (1 + exp(-z))`` and ``s(-z)``, both to full precision.
+
+    NaN stays NaN.
+    """
     b, one = e.builder, e.constant(1.0)
     power = write_exp(e, b.fmul(write_size(e, z), e.constant(-1.0)))
     large = b.fdiv(one, b.fadd(one, power))
@@ -148,18 +157,18 @@ def write_logistics(e: Emitter, z: Value) -> tuple[Any, Any]:
 
 
 def _artanh(e: Emitter, t: Value, terms: int) -> Value:
-    """``2 artanh(t)``, by so many terms of ``2 (t + t**3 / 3 + t**5 / 5 + ...)``."""
+    """Return ``terms`` terms of ``2 artanh(t) = 2 (t + t**3 / 3 + t**5 / 5 + ...)``."""
     b = e.builder
     series = _polynomial(e, b.fmul(t, t), [1.0 / (2 * k + 1) for k in range(terms)])
     return b.fmul(b.fadd(t, t), series)
 
 
 def _log1p_exp(e: Emitter, z: Value) -> Value:
-    """``log(1 + exp(-|z|)) = 2 artanh(x / (2 + x))`` of x = exp(-|z|), with all its digits where x is small.
+    """Return ``log(1 + exp(-|z|))`` to full relative precision.
 
-    The argument is at most 1/3: the first term left out is below ``3**-16 / 17 =
-    1.4e-9`` (float32) and ``3**-34 / 35 = 1.8e-18`` (float64), relative to it. NaN
-    stays NaN.
+    With x = exp(-|z|) this is ``2 artanh(x / (2 + x))``. The argument is at most 1/3,
+    so the first omitted term is below ``3**-16 / 17 = 1.4e-9`` (float32) and
+    ``3**-34 / 35 = 1.8e-18`` (float64), relative to it. NaN stays NaN.
     """
     b = e.builder
     x = write_exp(e, b.fmul(write_size(e, z), e.constant(-1.0)))
@@ -167,11 +176,11 @@ def _log1p_exp(e: Emitter, z: Value) -> Value:
 
 
 def write_erfcx(e: Emitter, y: Value) -> Value:
-    """``exp(y**2) erfc(y)`` for y >= 0, relative error below 4 units: a polynomial over 1 + 2 y.
+    """Return ``exp(y**2) erfc(y)`` for y >= 0, with a relative error below 4 units.
 
-    Shepherd & Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in 0 <=
-    x < infinity", Math. Comp. 36 (1981): one series for all y; the coefficients are
-    computed anew.
+    The result is a polynomial divided by 1 + 2 y. Shepherd & Laframboise, "Chebyshev
+    approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Math. Comp. 36
+    (1981), use one series for all y; the coefficients here were computed anew.
     """
     b, middle = e.builder, e.constant(ERFCX_MIDDLE)
     t = b.fdiv(b.fsub(y, middle), b.fadd(y, middle))
@@ -180,12 +189,12 @@ def write_erfcx(e: Emitter, y: Value) -> Value:
 
 
 def _log(e: Emitter, x: Value) -> Value:
-    """log(x) for finite normal x > 0: ``x = 2**n m``, ``log m = 2 artanh((m - 1) / (m +
-    1))``, ``1/sqrt(2) <= m < sqrt(2)``.
+    """Return log(x) for finite normal x > 0.
 
-    With ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``, the first term of artanh's series
-    left out is below ``t**11 / 11 = 3.5e-10`` (float32) and ``t**23 / 23 = 1.1e-19``
-    (float64), relative to ``t``. NaN stays NaN.
+    With ``x = 2**n m`` and ``1/sqrt(2) <= m < sqrt(2)``, ``log m = 2 artanh(t)`` of
+    ``t = (m - 1) / (m + 1)``, ``|t| <= 0.1716``. The first omitted term of the series
+    is below ``t**11 / 11 = 3.5e-10`` (float32) and ``t**23 / 23 = 1.1e-19`` (float64),
+    relative to ``t``. NaN stays NaN.
     """
     b, single = e.builder, e.size == 4
     scalar = I32 if single else I64
@@ -196,7 +205,7 @@ def _log(e: Emitter, x: Value) -> Value:
         return ir.Constant(integer, [value] * e.lanes)
 
     bits = b.bitcast(x, integer)
-    # Subtracting 1/sqrt(2)'s bits moves the border between two exponents there.
+    # Subtracting the bits of 1/sqrt(2) moves the boundary between exponents to it.
     root = struct.unpack("<I" if single else "<Q", struct.pack("<f" if single else "<d", math.sqrt(0.5)))[0]
     n = b.ashr(b.sub(bits, constant(root)), constant(mantissa))
     m = b.bitcast(b.sub(bits, b.shl(n, constant(mantissa))), e.vector)

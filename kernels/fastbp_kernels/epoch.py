@@ -1,16 +1,16 @@
-"""The loop over mini-batches, compiled: Python is entered a few times an epoch.
+"""The training loop over mini-batches, compiled: few calls from Python an epoch.
 
 One step, for each thread of a team (``|`` is a barrier)::
 
     distort, drop inputs | gather, forward 0 | forward 1 | ... | last layer, loss |
     backward and update L-1 | ... | update 0
 
-Forward products and the first layer's update are shared by columns of W, the last layer
-and the loss by samples, the other updates by rows of W. So each element is computed by
-one thread, in an order that does not depend on how many there are. The first layer
-needs no barrier between its update and the next product, because each thread goes on
-with its own columns. Every thread gathers for itself; distorted images, and copies
-without dropped inputs, are shared by samples.
+The threads share hidden forward products and the first layer's update by columns of W,
+the last layer and the loss by samples, and the other updates by rows of W. So one
+thread computes each element, in an order that does not depend on the number of threads.
+The first layer needs no barrier between its update and the next forward product,
+because each thread keeps its own columns. Every thread gathers the whole batch for
+itself; distortion and input dropout are shared by samples.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ __all__ = ["Options", "run_batches"]
 
 
 class Options(NamedTuple):
-    """What a step does beyond plain SGD on images as they are; and which loss it is for."""
+    """Options of a step beyond plain SGD, and its loss."""
 
     updater: Updater
     dropout: Dropout
@@ -83,7 +83,7 @@ class Options(NamedTuple):
 
 @njit
 def _batch_of(batches: Batches, step: int) -> Batch:
-    """Return a mini-batch."""
+    """Return one of the mini-batches."""
     first = batches.bounds[step]
     samples = batches.bounds[step + 1] - first
     return Batch(first, samples, offset(batches.order, first), offset(batches.labels, first))
@@ -110,7 +110,7 @@ def _drop_batch(
     thread: int,
     threads: int,
 ) -> None:
-    """Drop inputs of this thread's share of the batch: of the images, or of what distorting made."""
+    """Apply input dropout to this thread's share of the batch, distorted or not."""
     some, key, threshold = share(batch.samples, thread, threads), dropout.keys[0], dropout.thresholds[0]
     for b in range(some[0], some[1]):
         row = batch.order[b]
@@ -124,7 +124,7 @@ def _drop_batch(
 
 @njit
 def _copy_of(dropout: Dropout, distorter: Distorter | None) -> ImagePointer:
-    """Return where the threads share the batch as it was distorted, or without dropped inputs."""
+    """Return the shared copy of the batch after distortion or input dropout."""
     if distorter is None:
         copy: ImagePointer = dropout.dropped
     else:
@@ -134,7 +134,7 @@ def _copy_of(dropout: Dropout, distorter: Distorter | None) -> ImagePointer:
 
 @njit
 def _input_scale(model: Model, data: Data, dropout: Dropout) -> Real:
-    """Return the factor of every input that is not dropped."""
+    """Return the factor of every input, including that of input dropout."""
     if dropout.drops_inputs:
         return real(model.parameters, data.input_scale * keep_scale(dropout.thresholds[0]))
     return real(model.parameters, data.input_scale)
@@ -150,10 +150,10 @@ def _gather_batch(
     updates: bool,
     worker: Worker,
 ) -> None:
-    """Gather the batch, whole or as lists, into this thread's own buffers.
+    """Gather the batch, dense or as lists, into this thread's own buffers.
 
-    Every thread gathers all of it: to write lists that another core has just read takes
-    longer than to write twice as many.
+    Every thread gathers the whole batch: writing to lists that another core has just
+    read would take longer than writing twice as many.
     """
     layer, own, samples = layer_of(model.layout, 0), worker.own, batch.samples
     inputs = layer.fan_in
@@ -173,7 +173,7 @@ def _gather_batch(
 def _drop_hidden(
     model: Model, number: int, batch: Batch, columns: tuple[int, int], dropout: Dropout, worker: Worker
 ) -> None:
-    """Drop outputs of a hidden layer, in some vectors of columns."""
+    """Apply dropout to the outputs of a hidden layer, in some vectors of columns."""
     layer, space, lanes = layer_of(model.layout, number), worker.space, width(model.parameters)
     at, threshold = space.output_at[number], dropout.thresholds[number + 1]
     y = Matrix(offset(space.outputs, at), layer.row)
@@ -185,10 +185,10 @@ def _drop_hidden(
 def _forward(
     model: Model, batch: Batch, step: int, normalizer: Normalizer, dropout: Dropout, worker: Worker
 ) -> None:
-    """Pass a gathered batch through all layers; a barrier stands after each hidden one.
+    """Run the forward pass of a gathered batch, with a barrier after each hidden layer.
 
-    Hidden layers are shared by columns, the last one, with the loss that follows, by
-    samples.
+    Threads share hidden layers by columns, and the last layer by samples, as the loss
+    that follows.
     """
     lanes, last = width(model.parameters), model.layers - 1
     thread, threads, space = worker.thread, worker.threads, worker.space
@@ -213,7 +213,7 @@ def _forward(
 def _write_answers(
     model: Model, batch: Batch, objective: Objective, answers: Answers, worker: Worker
 ) -> None:
-    """Write logits, and loss and gradient, of this thread's samples."""
+    """Write the logits, losses and gradients of this thread's samples."""
     last, space = model.layers - 1, worker.space
     layer = layer_of(model.layout, last)
     z = Matrix(offset(space.gradients, space.output_at[last]), layer.row)
@@ -228,7 +228,7 @@ def _write_answers(
 
 @njit
 def _change_of(model: Model, batches: Batches, step: int, updater: Updater, rule: Rule) -> Update:
-    """Return what becomes of the step's gradient: plain SGD, a rule, or a block of its own."""
+    """Return how to apply the gradient: plain SGD, a rule, or a block."""
     if updater.kinds == 0:
         rate = batches.rates[step] if batches.updates else 0.0
         return Update(model.parameters, real(model.parameters, -rate), rule)
@@ -241,7 +241,7 @@ def _change_of(model: Model, batches: Batches, step: int, updater: Updater, rule
 
 @njit(inline=True)
 def _backward(model: Model, samples: int, change: Update, normalizer: Normalizer, worker: Worker) -> None:
-    """Carry the gradient back to the first layer's outputs, and update all other layers."""
+    """Run the backward pass to the first layer's outputs; update all other layers."""
     lanes, space = width(model.parameters), worker.space
     thread, threads = worker.thread, worker.threads
     for back in range(model.layers - 1):
@@ -257,9 +257,10 @@ def _backward(model: Model, samples: int, change: Update, normalizer: Normalizer
 
 @njit
 def _ask_for_next(data: Data, inputs: int, batches: Batches, step: int, shares: bool, worker: Worker) -> None:
-    """Prefetch the rows of the next batch that this thread will read: its share, or all.
+    """Prefetch the rows of the next batch that this thread will read: a share, or all.
 
-    Late in a step, so that they are still near when the next one reads them.
+    Runs late in a step, so that the rows are still in the cache when the next step
+    reads them.
     """
     following = batches.bounds[step + 1]
     some = 0, batches.bounds[min(step + 2, batches.steps)] - following
@@ -271,7 +272,7 @@ def _ask_for_next(data: Data, inputs: int, batches: Batches, step: int, shares: 
 
 @njit
 def _update_clipped(model: Model, updater: Updater, rule: Rule, step: int, worker: Worker) -> None:
-    """Make an update of the whole gradient, once every thread has written its own part."""
+    """Apply the clipped gradient, after every thread has written its part."""
     counter, thread, threads = worker.space.barrier, worker.thread, worker.threads
     barrier(counter, threads)
     add_squares(updater, updater.elements, thread, threads)
@@ -284,10 +285,10 @@ def _update_clipped(model: Model, updater: Updater, rule: Rule, step: int, worke
 
 @njit
 def _limit(model: Model, updater: Updater, rule: Rule, worker: Worker) -> None:
-    """Limit the norms of a thread's columns, and average what is left.
+    """Limit the norms of a thread's columns of every layer, and average the result.
 
-    Without a barrier: all rows of hidden layers are updated before the first layer is,
-    and no thread reads other columns before the next barrier.
+    Needs no barrier: all hidden rows are updated before the first layer, and no thread
+    reads other columns before the next barrier.
     """
     lanes, thread, threads = width(model.parameters), worker.thread, worker.threads
     for number in range(model.layers):
@@ -313,7 +314,7 @@ def _update_first(
     normalizer: Normalizer,
     worker: Worker,
 ) -> None:
-    """Update the first layer, and what can only be updated when all gradients are there."""
+    """Update the first layer, then run updates that need all gradients."""
     columns = columns_of(layer_of(model.layout, 0), width(model.parameters), worker.thread, worker.threads)
     update_first_layer(model, samples, columns, change, normalizer, worker)
     if updater.elements > 0:
@@ -321,7 +322,8 @@ def _update_first(
     if updater.limits:
         _limit(model, updater, rule, worker)
     if model.layers == 1:
-        # The next step goes through all columns and writes the gradients that others still read.
+        # The next step passes through all columns and writes gradients that other
+        # threads still read.
         barrier(worker.space.barrier, worker.threads)
 
 
@@ -335,26 +337,25 @@ def run_batches(
     worker: Worker,
     distorter: Distorter | None,
 ) -> None:
-    """Pass every mini-batch forward, and update the model after each if the batches say so.
+    """Run the forward pass of every mini-batch, and train if ``batches.updates``.
 
-    Every thread of a team calls this with the same arrays, except for the worker's
-    ``own``, its number and its distorter. Nothing is checked:
-    `fastbp.backends.kernel_arguments` makes the groups, and proves that they fit each
-    other.
+    Every thread of a team calls this function with the same arrays, except for the
+    worker's ``own``, its number and its distorter. Nothing is checked here:
+    `fastbp.backends.kernel_arguments` makes the arguments and proves that they fit.
 
     Parameters
     ----------
     model : parameters, IN OUT
-    answers : OUT; by their place in the order
-    worker : its workspace and buffers have room for the largest batch
-    distorter : of this thread, for images of uint8; or None, which Numba compiles for itself and
-        without what distorting takes: most runs need not wait for that
+    answers : losses, correctness and logits, OUT, in the order of the samples
+    worker : workspace and buffers, with room for the largest batch
+    distorter : of this thread, for uint8 images; or None, which Numba compiles apart,
+        so that most runs do not wait for the compilation of distortions
 
     Notes
     -----
-    Training and prediction are one function so that they are compiled once. Cost: B * (6 * weights
-    - 2 * first layer's weights) FLOP a step with update, 2 * B * weights without, less what the
-    lists leave out.
+    Training and prediction are one function so that they are compiled once. Cost:
+    B * (6 * weights - 2 * first layer's weights) FLOP a step with update,
+    2 * B * weights without, less the terms that the lists leave out.
     """
     model, data, batches, answers = pointers(model), pointers(data), pointers(batches), pointers(answers)
     worker, options = pointers(worker), pointers(options)

@@ -1,4 +1,4 @@
-"""Random bits as a hash of what they are for, so that nothing is stored and no draw depends on another."""
+"""Random bits as a hash of their purpose: no draw depends on another one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ ONE = np.uint64(1)
 
 @njit
 def mix(z: Word) -> Word:
-    """Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2014): SplitMix64's finisher."""
+    """Return the hash of 64 bits: the finisher of SplitMix64.
+
+    Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2014).
+    """
     z = (z ^ (z >> S30)) * FIRST
     z = (z ^ (z >> S27)) * SECOND
     return z ^ (z >> S31)

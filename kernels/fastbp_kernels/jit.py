@@ -1,11 +1,11 @@
-"""The only place that calls ``numba.njit``: flags, error model, and where compiled code is kept on disk.
+"""The only place that calls ``numba.njit``: flags, and a disk cache of machine code.
 
-Why not ``cache=True``: Numba's own disk cache checks only the file that holds the
-function, so an edit in a file that it calls is not seen; a truncated entry raises for
-ever; and where the cache lives is one setting for the whole process. Here every entry
-is one file, written whole or not at all, in a folder named by a hash of all that the
-machine code depends on. An entry that cannot be read, for whatever reason, is compiled
-again.
+This module replaces ``cache=True`` because Numba's own disk cache checks only the file
+that holds the function, so it misses an edit in a file that the function calls; a
+truncated entry raises an error at every start; and the location of the cache is one
+setting for the whole process. Here every entry is one file, written atomically, in a
+folder named by a hash of everything that the machine code depends on. An entry that
+cannot be read is compiled again.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _compiled = 0
 
 
 def compiled_count() -> int:
-    """How many functions this process has compiled and not found in the cache."""
+    """Return the number of functions that this process had to compile."""
     return _compiled
 
 
 def _user_cache() -> Path:
-    """Where this platform keeps what can be made again."""
+    """Return the folder of this platform for caches."""
     if chosen := os.environ.get("FASTBP_CACHE_DIR"):
         return Path(chosen)
     if sys.platform == "win32":
@@ -55,7 +55,7 @@ def _user_cache() -> Path:
 
 
 def _fingerprint() -> str:
-    """Hash all that the machine code depends on."""
+    """Hash everything that the machine code depends on."""
     seen = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         seen.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -74,21 +74,21 @@ def _fingerprint() -> str:
     return seen.hexdigest()[:20]
 
 
-# Now, as the sources are imported: an edit later on is not in this process' functions, so it must not name
-# their code.
+# Computed when the sources are imported: a later edit does not change the functions of
+# this process, so it must not change the name of their cache.
 _FINGERPRINT = _fingerprint()
 
 
 def cache_folder() -> Path:
-    """Return the folder of compiled kernels for these sources, versions and this CPU.
+    """Return the cache folder of compiled kernels for these sources, versions and CPU.
 
-    ``FASTBP_CACHE_DIR`` moves it. It is safe to delete.
+    The environment variable ``FASTBP_CACHE_DIR`` moves it. It is safe to delete.
     """
     return _user_cache() / f"kernels-{_FINGERPRINT}"
 
 
 class _KernelCache(NullCache):
-    """One file an entry: SHA-256 of the payload, then the payload."""
+    """Cache with one file an entry: SHA-256 of the payload, then the payload."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -102,8 +102,7 @@ class _KernelCache(NullCache):
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         global _compiled
-        # Whatever is wrong with the entry (missing, truncated, damaged, unreadable), the cure is the same:
-        # compile.
+        # A missing, truncated, damaged or unreadable entry is compiled again.
         with suppress(Exception):
             content = self._file(signature).read_bytes()
             digest, payload = content[:_DIGEST], content[_DIGEST:]
@@ -115,7 +114,8 @@ class _KernelCache(NullCache):
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        # A home that is full or read-only costs the next process a compilation, never this one its run.
+        # If the folder is full or read-only, the next process compiles again; this one
+        # continues.
         with suppress(OSError):
             target = self._file(signature)
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -139,22 +139,26 @@ def njit(function: Kernel) -> Kernel: ...
 @overload
 def njit(*, kept: bool = ..., inline: bool = ...) -> Callable[[Kernel], Kernel]: ...
 def njit(function: Function | None = None, *, kept: bool = False, inline: bool = False) -> Any:
-    """Compile a function with this project's flags.
+    """Compile a function with the flags of this project.
 
     Parameters
     ----------
-    kept : keep its machine code on disk. Only for functions that Python calls: whatever they call is inside.
-    inline : copy it into its caller before types are inferred. For functions with tiles, whose widths and
-        strides LLVM should know.
+    function : callable or None
+        The function; None if `njit` is used as a decorator with arguments.
+    kept : bool
+        Keep the machine code on disk. Only for functions that Python calls; their
+        machine code includes everything that they call.
+    inline : bool
+        Copy the function into its caller before type inference. For functions with
+        tiles, so that LLVM knows their widths and strides.
 
     Notes
     -----
-    ``nogil``: plain Python threads run kernels side by side. ``error_model="numpy"``: no check for a
-    division by zero.
-    No fast-math: NaN and infinity must survive so that divergence is seen, and tiles state their fused
-    multiply-adds.
-    Functions that are not kept cannot be called from Python, and have no machine code of their own: see
-    linking.py.
+    ``nogil`` lets plain Python threads run kernels in parallel. ``error_model="numpy"``
+    omits the check for division by zero. There is no fast-math: NaN and infinity must
+    survive so that divergence is seen, and tiles state their fused multiply-adds
+    explicitly. Functions without ``kept`` cannot be called from Python and have no
+    machine code of their own: see linking.py.
     """
     if function is None:
         return lambda f: _compile(f, kept, inline)
@@ -162,7 +166,7 @@ def njit(function: Function | None = None, *, kept: bool = False, inline: bool =
 
 
 def _compile(function: Function, kept: bool, inline: bool) -> Function:
-    # The wrapper flags are not in Numba's signature, as they are meant for libraries.
+    # Numba's signature omits the wrapper flags, because they are meant for libraries.
     compile_: Any = numba.njit
     dispatcher = compile_(
         nogil=True,
@@ -173,7 +177,7 @@ def _compile(function: Function, kept: bool, inline: bool) -> Function:
         pipeline_class=compiler.Compiler if kept else Part,
     )(function)
     resolve = dispatcher.get_call_template
-    # Numba would compile again for each constant that is an argument.
+    # Without this, Numba would compile again for each constant argument.
     dispatcher.get_call_template = lambda args, kws: resolve(tuple(map(types.unliteral, args)), kws)
     if kept:
         dispatcher._cache = _KernelCache(f"{function.__module__.rpartition('.')[2]}.{function.__name__}")
@@ -181,5 +185,5 @@ def _compile(function: Function, kept: bool, inline: bool) -> Function:
 
 
 def intrinsic(function: Function) -> Function:
-    """``numba.extending.intrinsic``, typed: a function that writes LLVM instructions."""
+    """Typed ``numba.extending.intrinsic``: a function that writes LLVM instructions."""
     return cast(Function, numba.extending.intrinsic(function))

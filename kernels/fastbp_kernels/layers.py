@@ -1,4 +1,4 @@
-"""One layer of a step, for the samples, columns or rows that a thread owns: forward to update."""
+"""One layer of a step: forward, backward and update of the part that a thread owns."""
 
 from __future__ import annotations
 
@@ -45,32 +45,33 @@ ONE_PASS_BYTES = 65536
 
 
 class Update(NamedTuple):
-    """What becomes of a gradient, as the tiles compute it."""
+    """How the tiles apply a gradient."""
 
     target: FloatPointer
-    """Laid out as the parameters: ``alpha`` times the gradient is added, if the rule applies nothing."""
+    """Block laid out as the parameters, without a rule: += ``alpha`` * gradient."""
     alpha: Real
     rule: Rule
 
 
 @njit
 def columns_of(layer: Layer, lanes: int, thread: int, threads: int) -> Range:
-    """Share out the vectors of a layer's outputs."""
+    """Return the vectors of a layer's outputs that a thread owns."""
     return share(parts_of(layer.fan_out, lanes), thread, threads)
 
 
 @njit
 def _is_narrow(layer: Layer, samples: int, lanes: int) -> bool:
-    """Return whether the backward product transposes W."""
+    """Return whether the backward pass transposes W."""
     return parts_of(layer.fan_out, lanes) <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
 
 
 @njit
 def owned_fours(layer: Layer, samples: int, lanes: int, thread: int, threads: int) -> Range:
-    """Return the fours of rows of W that a thread owns in backward and update."""
+    """Return the fours of rows of W that a thread owns in backward pass and update."""
     all_fours = parts_of(layer.fan_in, ROWS)
     if _is_narrow(layer, samples, lanes):
-        # By whole vectors of dx, so that who writes them has transposed and updates them.
+        # Share whole vectors of dx, so that each thread transposes and updates the rows
+        # that it writes.
         owned, a_vector = share(parts_of(layer.fan_in, lanes), thread, threads), lanes // ROWS
         return owned[0] * a_vector, min(owned[1] * a_vector, all_fours)
     return share(all_fours, thread, threads)
@@ -78,7 +79,7 @@ def owned_fours(layer: Layer, samples: int, lanes: int, thread: int, threads: in
 
 @njit
 def _inputs_of(model: Model, number: int, worker: Worker) -> Matrix:
-    """Return what a layer reads: the batch, gathered whole, or the outputs of the layer before."""
+    """Return the inputs of a layer: the gathered batch, or the previous outputs."""
     if number == 0:
         return Matrix(worker.own.inputs, worker.own.input_row)
     before, space = number - 1, worker.space
@@ -88,9 +89,10 @@ def _inputs_of(model: Model, number: int, worker: Worker) -> Matrix:
 
 @njit(inline=True)
 def forward_layer(model: Model, number: int, fours: Range, columns: Range, worker: Worker) -> None:
-    """Compute one layer for some samples and columns.
+    """Run the forward pass of one layer for some samples and columns.
 
-    Hidden layers write their outputs; the last writes where its gradient will be.
+    Hidden layers write to the outputs, the last layer writes to the place of its
+    gradient.
     """
     layer, space, own = layer_of(model.layout, number), worker.space, worker.own
     w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
@@ -109,7 +111,7 @@ def forward_layer(model: Model, number: int, fours: Range, columns: Range, worke
 
 @njit
 def activate_layer(model: Model, number: int, samples: Range, columns: Range, worker: Worker) -> None:
-    """Turn a hidden layer's sums into its outputs, and keep the slopes there."""
+    """Turn a hidden layer's sums into activations, and store the derivatives."""
     layer, space = layer_of(model.layout, number), worker.space
     at = space.output_at[number]
     y, slopes = Matrix(offset(space.outputs, at), layer.row), offset(space.slopes, at)
@@ -118,7 +120,7 @@ def activate_layer(model: Model, number: int, samples: Range, columns: Range, wo
 
 @njit
 def multiply_slopes(model: Model, number: int, samples: int, fours: Range, worker: Worker) -> None:
-    """Multiply the derivatives by a layer's inputs, in the columns of fours, by the slopes there."""
+    """Multiply derivatives by the activation's derivatives, in the columns of fours."""
     before, space = number - 1, worker.space
     at, row = space.output_at[before], layer_of(model.layout, before).row
     dx, slopes = Matrix(offset(space.gradients, at), row), offset(space.slopes, at)
@@ -127,13 +129,13 @@ def multiply_slopes(model: Model, number: int, samples: int, fours: Range, worke
 
 @njit
 def _fours_of_scratch(rule: Rule, row: int) -> int:
-    """Return the fours of rows whose gradient a thread's scratch holds."""
+    """Return the fours of rows whose gradient fits into a thread's scratch."""
     return max(1, rule.room // (ROWS * row))
 
 
 @njit
 def _target_of(layer: Layer, four: int, change: Update) -> Matrix:
-    """Return where the update of a layer's rows from ``four`` on goes, with the indices of W."""
+    """Return the target of the update of rows from ``four`` on, indexed as W."""
     if change.rule.kinds > 0:
         return Matrix(offset(change.rule.scratch, -four * ROWS * layer.row), layer.row)
     return Matrix(offset(change.target, layer.weights_at), layer.row)
@@ -143,7 +145,7 @@ def _target_of(layer: Layer, four: int, change: Update) -> Matrix:
 def _apply_to_rows(
     model: Model, layer: Layer, target: Matrix, fours: Range, columns: Range, rule: Rule
 ) -> None:
-    """Update rows of W by the gradient in the scratch, if the rule applies anything."""
+    """Apply the rule, if any, to rows of W, with the gradient in the scratch."""
     if rule.kinds > 0:
         w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
         rows = fours[0] * ROWS, fours[1] * ROWS
@@ -160,11 +162,11 @@ def _update_bias(
     normalizer: Normalizer,
     worker: Worker,
 ) -> None:
-    """Add up a bias's derivatives over the samples, and update it, in some vectors."""
+    """Sum a bias's derivatives over the samples, and update it, in some vectors."""
     layer, space, rule = layer_of(model.layout, number), worker.space, change.rule
     dz = Matrix(offset(space.gradients, space.output_at[number]), layer.row)
     if normalizer.is_on and number < model.layers - 1:
-        # The sums over the samples of what was normalised are zero.
+        # After normalisation, dz sums to 0 over the samples: use the kept derivatives.
         dz, samples = Matrix(offset(normalizer.shifts, normalizer.unit_at[number]), layer.row), 1
     applies = rule.kinds > 0
     target = rule.scratch if applies else offset(change.target, layer.bias_at)
@@ -209,7 +211,7 @@ def backward_and_update(
     normalizer: Normalizer,
     worker: Worker,
 ) -> None:
-    """Compute the gradient of a layer's inputs, then update it, in the rows that a thread owns."""
+    """Compute the gradient of a layer's inputs, then update the rows of this thread."""
     layer, space, lanes = layer_of(model.layout, number), worker.space, width(model.parameters)
     thread, threads = worker.thread, worker.threads
     w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
@@ -225,7 +227,7 @@ def backward_and_update(
         rows, copy = (owned[0] * lanes, owned[1] * lanes), Matrix(space.transposed, x.row)
         transpose(w, layer.fan_in, layer.fan_out, copy, rows)
         backward_narrow(dz, space.transposed, layer.fan_out, x.at, dx, samples, owned, floor)
-    # So many rows of W that they stay in the second level cache between their two uses.
+    # As many rows of W as stay in the second-level cache between their two uses.
     step = max(1, ONE_PASS_BYTES // (ROWS * layer.row * itemsize(x.at)))
     if change.rule.kinds > 0:
         step = _fours_of_scratch(change.rule, layer.row)

@@ -1,4 +1,4 @@
-"""Where layers lie in the block of parameters, matrices by pointer, and counts rounded up."""
+"""Layout of the layers in the block of parameters, matrices by pointer, and padding."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from .jit import njit
 __all__ = ["COLUMNS", "Layer", "Matrix", "Model", "layer_of", "parts", "parts_of"]
 
 COLUMNS = ("fan_in", "fan_out", "row", "weights_at", "bias_at")
-"""What a row of a layout holds, int64."""
+"""Columns of a layout, int64."""
 FAN_IN, FAN_OUT, ROW, WEIGHTS_AT, BIAS_AT = range(len(COLUMNS))
 WIDTH = len(COLUMNS)
 
 
 class Model(NamedTuple):
-    """A network's parameters, and where its layers lie among them."""
+    """Parameters of a network, and the layout of its layers."""
 
     parameters: FloatArray
-    """(P,), IN OUT: all layers; rows padded with zeros to whole vectors, and row counts to fours."""
+    """(P,), IN OUT: all layers; rows padded to whole vectors, row counts to fours."""
     layout: NDArray[np.int64]
     """(L, 5), `COLUMNS` of each layer."""
     layers: int
-    """L."""
+    """Number of layers, L."""
 
 
 class Layer(NamedTuple):
-    """One row of a layout."""
+    """One row of a layout: the sizes and offsets of a layer."""
 
     fan_in: int
     fan_out: int
     row: int
-    """Length of a row of weights, and of the bias, with padding."""
+    """Length of a padded row of weights, and of the padded bias."""
     weights_at: int
     bias_at: int
 
 
 class Matrix(NamedTuple):
-    """Where a matrix begins, and how long its rows are."""
+    """Pointer to a matrix, and the length of its rows."""
 
     at: FloatPointer
     row: int
 
 
 def parts(units: int, size: int) -> int:
-    """Return how many parts of ``size`` hold so many units: the last one may not be full."""
+    """Return how many parts of ``size`` hold ``units``; the last may be partial."""
     return (units + size - 1) // size
 
 

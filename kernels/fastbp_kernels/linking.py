@@ -1,9 +1,9 @@
-"""How functions that only compiled code calls are compiled: to LLVM's language, and no further.
+"""Compile functions that only compiled code calls: to LLVM IR, not to machine code.
 
-Numba optimises each function with all that it calls, turns it into machine code, and
-does both again in every caller. Of functions that Python never calls that work is
-thrown away: here their instructions are handed to the caller as they were written, so
-that everything is optimised once, in the function that Python calls.
+Numba optimises each function with all functions that it calls, turns it into machine
+code, and does both again in every caller. For functions that Python never calls, that
+work is wasted. Here the caller gets their unoptimised IR, so that everything is
+optimised once, in the function that Python calls.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ __all__ = ["Part"]
 
 
 class _NoMachineCode:
-    """Stands for what holds machine code, where there is none."""
+    """Placeholder for the object that holds machine code."""
 
     def set_env(self, env_name: str, env: Any) -> None:
-        """Globals of a Python function: code without Python objects uses none."""
+        """Do nothing: code without Python objects uses no Python globals."""
 
 
 class _PartLibrary(codegen.JITCodeLibrary):
-    """Instructions that are only linked into others."""
+    """Library of instructions that are only linked into other libraries."""
 
     @property
     def codegen(self) -> Any:
-        """Who makes machine code; once this is finished, nobody."""
+        """Return the code generator, or a placeholder once finished."""
         return self._codegen if not self._finalized else _NoMachineCode()
 
     def _optimize_functions(self, ll_module: Any) -> None:
@@ -43,7 +43,7 @@ class _PartLibrary(codegen.JITCodeLibrary):
         self._finalized = True
 
     def get_pointer_to_function(self, _: str) -> int:
-        """Zero, as Numba has it where there is no code."""
+        """Return 0, Numba's value for a function without machine code."""
         finish: Any = self._ensure_finalized
         finish()
         return 0
@@ -58,7 +58,7 @@ class _Lowering(typed_passes.NativeLowering):
     _name = "fastbp_part_lowering"
 
     def run_pass(self, state: Any) -> bool:
-        """Write the instructions into a library that goes no further."""
+        """Write the instructions into a library that is never compiled by itself."""
         library: Any = _PartLibrary
         state.library = library(state.targetctx.codegen(), state.func_id.func_qualname)
         lower: Any = super().run_pass
@@ -66,10 +66,10 @@ class _Lowering(typed_passes.NativeLowering):
 
 
 class Part(compiler.Compiler):
-    """Numba's compiler, but for the last step."""
+    """Numba's compiler without its last step."""
 
     def define_pipelines(self) -> list[Any]:
-        """Numba's own passes, the last one replaced."""
+        """Return Numba's own passes, with the last one replaced."""
         define: Any = super().define_pipelines
         pipelines: list[Any] = define()
         for pipeline in pipelines:

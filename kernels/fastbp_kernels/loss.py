@@ -1,21 +1,21 @@
-"""Losses: each sample's loss, its gradient, and whether it was classified correctly, in one pass.
+"""Losses of samples, their gradients and correctness, in one pass.
 
 Softmax cross-entropy by log-sum-exp, for classes::
 
     loss = -log softmax(z)[y] = max(z) + log(sum(exp(z - max(z)))) - z[y]
     d loss / dz = softmax(z) - onehot(y)
 
-Logistic loss, for labels of which any number may apply, y from 0 to 1::
+Logistic loss, for labels that do not exclude each other, y from 0 to 1::
 
     loss = sum(max(z, 0) - z y + log(1 + exp(-|z|)))
     d loss / dz = 1 / (1 + exp(-z)) - y
 
-Squared error, for values::
+Squared error, for regression::
 
     loss = sum((z - y)**2) / 2
     d loss / dz = z - y
 
-exp never sees a positive number, so nothing overflows: logits of 1e30 have a finite
+exp never gets a positive argument, so nothing overflows: logits of 1e30 have a finite
 loss and gradient.
 """
 
@@ -60,39 +60,39 @@ __all__ = [
 ]
 
 LOSSES = {"softmax": 0, "logistic": 1, "identity": 2}
-"""The number by which compiled code knows the output unit with its loss."""
+"""Integer code of each output unit with its loss, in compiled code."""
 SOFTMAX, LOGISTIC = LOSSES["softmax"], LOSSES["logistic"]
 FARTHEST = -1e30
-"""A logit whose logistic function is 0, and its loss too; its square is never taken."""
+"""Logit whose logistic function and loss are 0; its square is never computed."""
 
 
 class Objective(NamedTuple):
-    """Which loss, and what it takes besides logits and labels."""
+    """The loss, and its inputs besides logits and labels."""
 
     kind: int
-    """A number of `LOSSES`."""
+    """Loss, a value of `LOSSES`."""
     has_answers: bool
-    """Whether there are labels or targets; without them only logits are written, and no loss."""
+    """Whether there are labels or targets; if not, only logits are written."""
     is_plain: bool
-    """Labels without smoothing and weights."""
+    """Whether labels have neither smoothing nor weights."""
     targets: FloatArray
-    """(N, C), read-only; empty for softmax, which has labels."""
+    """(N, C), read-only; empty for softmax, which uses labels."""
     smoothing: float
     has_weights: bool
     weights: FloatArray
-    """(N,): factors of each sample's loss; empty for 1."""
+    """(N,): weight of each sample's loss; empty if all are 1."""
 
 
 class Answers(NamedTuple):
-    """What is written about each sample, n in all."""
+    """Results for each of n samples."""
 
     losses: FloatArray
-    """(n,), OUT: before the update of the sample's batch."""
+    """(n,), OUT: loss before the update of the sample's batch."""
     correct: NDArray[np.uint8]
-    """(n,), OUT: 1 if it was classified correctly."""
+    """(n,), OUT: 1 if the sample was classified correctly, else 0."""
     writes_logits: bool
     logits: FloatArray
-    """(n, C), OUT; empty unless they are asked for."""
+    """(n, C), OUT; empty unless logits are requested."""
 
 
 def make_objective(
@@ -104,7 +104,7 @@ def make_objective(
     *,
     has_answers: bool = True,
 ) -> Objective:
-    """Return what the kernel takes, always of the same types."""
+    """Return the kernel's arguments, always of the same types."""
     rows = np.zeros((0, 0), dtype) if targets is None else np.ascontiguousarray(targets, dtype).view()
     rows.flags.writeable = False
     factors = np.zeros(0, dtype) if weights is None else weights.astype(dtype)
@@ -114,9 +114,9 @@ def make_objective(
 
 @njit
 def _row(z: FloatPointer, classes: int, label: int, scale: Real) -> tuple[Real, bool]:
-    """Turn one row of logits into the gradient of ``scale * loss``.
+    """Replace one row of logits by the gradient of ``scale * loss``.
 
-    Return the loss, and whether the label was the answer.
+    Return the loss, and whether the prediction is correct.
     """
     lanes = width(z)
     row = parts_of(classes, lanes) * lanes
@@ -128,7 +128,8 @@ def _row(z: FloatPointer, classes: int, label: int, scale: Real) -> tuple[Real, 
     peak = largest(top)
     peaks = splat(peak)
     gap = peak - z[label]
-    # The first largest logit is the answer. A branch on it would often be guessed wrong, so look at all.
+    # The first largest logit is the prediction. A branch would often be mispredicted,
+    # so examine all.
     answer = classes
     for c in range(0, row, lanes):
         answer = min(answer, c + first_equal(load(z, c), peaks))
@@ -142,7 +143,7 @@ def _row(z: FloatPointer, classes: int, label: int, scale: Real) -> tuple[Real, 
     for c in range(0, row, lanes):
         store(z, c, multiply(load(z, c), factor))
     z[label] -= scale
-    # A NaN among the logits makes s NaN, and the sample wrong.
+    # A NaN among the logits makes s NaN, and the prediction wrong.
     return gap + first_lane(log(splat(s))), answer == label and s > 0
 
 
@@ -152,16 +153,23 @@ def softmax_cross_entropy(z: Matrix, classes: int, batch: Batch, rows: Range, an
 
     Parameters
     ----------
-    z : (B, row), IN OUT: logits, padded to whole vectors; then the gradient of the batch's mean
-        loss, padding zero
-    batch : sample b has the label ``batch.labels[b]``, and the answer ``batch.first + b``
-    rows : first sample, and the one after the last
-    answers : OUT: loss in nats; correct if the first largest logit is the label's
+    z : Matrix, (B, row)
+        IN: logits, padded to whole vectors. OUT: gradient of the batch's mean loss,
+        with padding 0.
+    classes : int
+        Number of classes, C.
+    batch : Batch
+        Sample b has the label ``batch.labels[b]``; its results go to index
+        ``batch.first + b``.
+    rows : (int, int)
+        First sample, and the one after the last.
+    answers : Answers
+        OUT: loss in nats; correct if the first largest logit is the label's.
 
     Notes
     -----
-    Cost: four passes over a row in the first level cache, one exp a class (about 12 instructions a
-    vector), one log a row.
+    Cost: four passes over a row in the first-level cache, one exp a class (about 12
+    instructions a vector), one log a row.
     """
     scale = real(z.at, 1.0 / batch.samples)
     losses = offset(answers.losses, batch.first)
@@ -179,12 +187,12 @@ def weighted_cross_entropy(
     answers: Answers,
     objective: Objective,
 ) -> None:
-    """Compute `softmax_cross_entropy` with smoothed labels, and a weight for each sample.
+    """Compute `softmax_cross_entropy` with label smoothing and sample weights.
 
-    Loss and gradient of a sample are multiplied by its weight. The label has the
+    The weight of a sample multiplies its loss and gradient. The label has the
     probability 1 - smoothing, and smoothing is spread over all classes. With z_y the
-    label's logit, that adds ``smoothing * (z_y - mean z)`` to the loss, and smoothing
-    times (onehot - 1 / classes) to its gradient.
+    label's logit, that adds ``smoothing * (z_y - mean z)`` to the loss, and
+    ``smoothing * (onehot - 1 / classes)`` to its gradient.
     """
     scale, smoothing = real(z.at, 1.0 / batch.samples), real(z.at, objective.smoothing)
     losses = offset(answers.losses, batch.first)
@@ -211,11 +219,14 @@ def weighted_cross_entropy(
 def _logistic_row(
     z: FloatPointer, targets: FloatPointer, classes: int, scale: Real, smoothing: Real
 ) -> tuple[Real, bool]:
-    """Turn logits into the gradient of ``scale * loss``; return the loss, and if all labels are right."""
+    """Replace logits by the gradient of ``scale * loss``.
+
+    Return the loss, and whether all labels are predicted correctly.
+    """
     lanes, correct, half = width(z), True, smoothing / 2
     loss = scale - scale
     for c in range(classes):
-        # What is wrong of the logit itself: exactly nothing where it is on the target's side.
+        # The linear part of the loss: exactly 0 if the logit is on the target's side.
         loss += z[c] * ((z[c] > 0) - (targets[c] * (1 - smoothing) + half))
         correct = correct and (z[c] > 0) == (targets[c] > 0.5)
     row = parts_of(classes, lanes) * lanes
@@ -233,7 +244,7 @@ def _logistic_row(
 
 @njit
 def _squared_row(z: FloatPointer, targets: FloatPointer, classes: int, scale: Real) -> Real:
-    """Turn outputs into the gradient of ``scale * loss``; return the loss."""
+    """Replace outputs by the gradient of ``scale * loss``; return the loss."""
     loss = scale - scale
     for c in range(classes):
         apart = z[c] - targets[c]
@@ -248,14 +259,14 @@ def losses_of_targets(
 ) -> None:
     """Write logistic loss or squared error, and gradient, of some samples of a batch.
 
-    Parameters as those of `softmax_cross_entropy`. A logistic target y is smoothed to
-    (1 - smoothing) y + smoothing / 2. ``correct`` is 1 if all of a sample's labels are
-    right, and 0 if outputs are values.
+    The parameters are those of `softmax_cross_entropy`. Label smoothing turns a
+    logistic target y into (1 - smoothing) y + smoothing / 2. ``correct`` is 1 if all
+    labels of a sample are predicted correctly; it is 0 for regression.
 
     Notes
     -----
-    Cost: logistic loss two exp and a logarithm's series a vector, about 50 instructions; squared
-    error four.
+    Cost: logistic loss takes two exp and the series of a logarithm a vector, about 50
+    instructions; squared error takes four.
     """
     scale, smoothing = real(z.at, 1.0 / batch.samples), real(z.at, objective.smoothing)
     losses = offset(answers.losses, batch.first)
@@ -280,7 +291,7 @@ def write_losses(
     answers: Answers,
     objective: Objective,
 ) -> None:
-    """Write the objective's loss and gradient of some samples of a batch, if there is anything to learn."""
+    """Write losses and gradients of some samples, if there are labels or targets."""
     if not objective.has_answers:
         return
     if objective.kind != SOFTMAX:

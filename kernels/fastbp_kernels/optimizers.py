@@ -1,16 +1,18 @@
-"""Updates other than plain SGD, applied to some rows at a time while their gradient is in the nearest cache.
+"""Updates beyond plain SGD, applied while the gradient of a few rows is in the cache.
 
-The update tiles write ``dW`` of some rows to a scratch of the thread where they would have moved ``W``, and
-the rule follows at once (layers.py). Only clipping by norm needs the whole gradient first: the tiles then
-write to a block as long as the parameters, and one pass over it makes the update. Elementwise, so the bits
-do not depend on the number of threads; padding has a gradient and state of zero, and stays zero. One formula
-serves every rule, with coefficients that Python computes in float64 for each update::
+The update tiles write ``dW`` of a few rows to the thread's scratch instead of updating
+``W``, and the rule follows at once (layers.py). Only gradient clipping by norm needs
+the whole gradient first: then the tiles write to a block as long as the parameters, and
+one pass over it makes the update. All operations are elementwise, so the bits do not
+depend on the number of threads. Padding has a gradient and state of zero, and stays
+zero. One formula serves every rule; Python computes its coefficients in float64 for
+each update::
 
-    g = clip(scale dW)          scale: 1, or what shrinks the norm of all gradients to clip_norm
-    g = g + l2 w                weights only, not biases, as decay
+    g = clip(scale dW)          scale: 1, or the factor that clips the norm to clip_norm
+    g = g + l2 w                l2 and decay apply to weights, not to biases
     m = first_decay m + first_gain g
     v = second_decay v + second_gain g^2
-    d = m_share m + g_share g,  over root sqrt(v) + epsilon where there is v
+    d = m_share m + g_share g,  divided by root sqrt(v) + epsilon for rules with v
     w = w - decay w - rate d
     mean = mean + average_gain (w - mean)
 """
@@ -85,7 +87,7 @@ COLUMNS = (
     "epsilon",
     "average_gain",  # average += average_gain (w - average)
 )
-"""What a row of the table holds, float64."""
+"""Columns of the table, float64."""
 (
     RATE,
     DECAY,
@@ -105,37 +107,38 @@ COLUMNS = (
 ) = range(len(COLUMNS))
 
 SCALE = len(COLUMNS)
-"""Where a thread's coefficients hold what gradients are multiplied with: those of COLUMNS, then this."""
+"""Index of the gradient's scale in a thread's coefficients, after COLUMNS."""
 COEFFICIENTS = len(COLUMNS) + 1
 
 APPLIES, HAS_FIRST, HAS_SECOND, HAS_MEAN = 1, 2, 4, 8
 """Bits of a Rule's ``kinds``."""
 
 SCRATCH_BYTES = 8192
-"""Gradient of so many rows of W waits for the rule: with the same rows of W, m and v it
-fits the first level cache.
+"""Size of a thread's scratch: the gradient of a few rows of W.
+
+With the same rows of W, m and v it fits into the first-level cache.
 """
 CHUNK = 4096
-"""Elements whose squares are summed together: a fixed part of the block, whichever thread has it."""
+"""Elements whose squares are summed together; does not depend on threads."""
 
 
 class Updater(NamedTuple):
-    """What an update beyond plain SGD takes. Blocks are as long as the parameters."""
+    """Parameters and state of an update; blocks are as long as the parameters."""
 
     kinds: int
-    """What is there: bits `APPLIES`, `HAS_FIRST`, `HAS_SECOND`, `HAS_MEAN`; 0 is plain SGD."""
+    """Bits `APPLIES`, `HAS_FIRST`, `HAS_SECOND`, `HAS_MEAN`; 0 is plain SGD."""
     elements: int
-    """Of the gradient, which is kept whole to be clipped by its norm; 0 unless it is."""
+    """Length of the whole gradient for clipping by norm; 0 without it."""
     limits: bool
-    """The norms of columns."""
+    """Whether the norms of columns are limited."""
     averages: bool
-    """Parameters, once the norms are limited."""
+    """Whether parameters are averaged after the norms are limited."""
     table: NDArray[np.float64]
     """(steps, len(COLUMNS)); empty for plain SGD."""
     gradient: FloatArray
     """Zero before and after each step; empty unless gradients are clipped by norm."""
     first: FloatArray
-    """m; empty for rules without it, as the next ones."""
+    """m; empty for rules without it, as the next arrays."""
     second: FloatArray
     mean: FloatArray
     """Exponential moving average of the parameters."""
@@ -144,23 +147,23 @@ class Updater(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """An update for one thread, once the coefficients of a step are read."""
+    """An update for one thread, with the coefficients of one step."""
 
     kinds: int
-    """As the updater's; 0 also where the gradient must be whole first."""
+    """The updater's kinds; 0 also if the whole gradient is needed first."""
     row: FloatPointer
-    """COEFFICIENTS numbers of this step, in the parameters' type."""
+    """Coefficients of this step, in the parameters' type."""
     first: FloatPointer
     second: FloatPointer
     mean: FloatPointer
     scratch: FloatPointer
-    """This thread's, zero before and after."""
+    """This thread's scratch, zero before and after."""
     room: int
-    """Elements of it."""
+    """Elements of the scratch."""
 
 
 def scratch_size(layout: NDArray[np.int64], dtype: DTypeLike) -> int:
-    """Return the elements of a thread's scratch: at least four rows of the widest layer."""
+    """Return the elements of a thread's scratch: at least 4 of the widest rows."""
     return max(SCRATCH_BYTES // np.dtype(dtype).itemsize, ROWS * int(layout[:, ROW].max()))
 
 
@@ -171,12 +174,12 @@ def make_updater(
     second: FloatArray,
     mean: FloatArray,
 ) -> Updater:
-    """Return what an update takes, with room for the squares of its gradient."""
+    """Return an Updater, with room for the squares of its gradient."""
     limits = bool(table[0, MAX_NORM] < math.inf) if len(table) else False
     kinds = APPLIES if len(table) else 0
     kinds |= HAS_FIRST if first.size else 0
     kinds |= HAS_SECOND if second.size else 0
-    # With a limit of norms, the mean is that of what it leaves.
+    # With a norm limit, average the parameters after it is applied.
     kinds |= HAS_MEAN if mean.size and not limits else 0
     squares = np.zeros(parts(len(gradient), CHUNK))
     averages = limits and mean.size > 0
@@ -185,20 +188,20 @@ def make_updater(
 
 
 def no_updater(dtype: DTypeLike) -> Updater:
-    """Return what stands for plain SGD."""
+    """Return the Updater of plain SGD."""
     nothing = np.zeros(0, dtype)
     return make_updater(np.zeros((0, len(COLUMNS))), nothing, nothing, nothing, nothing)
 
 
 @njit
 def rule_of(updater: Updater, coefficients: FloatPointer, scratch: FloatPointer, room: int) -> Rule:
-    """Return the Rule of a thread, by its scratch and place for coefficients."""
+    """Return a thread's Rule from its coefficients and scratch."""
     return Rule(updater.kinds, coefficients, updater.first, updater.second, updater.mean, scratch, room)
 
 
 @njit
 def without_kinds(rule: Rule) -> Rule:
-    """Return a Rule that applies nothing."""
+    """Return a Rule that changes nothing."""
     return Rule(0, rule.row, rule.first, rule.second, rule.mean, rule.scratch, rule.room)
 
 
@@ -217,15 +220,16 @@ def _write_flushed(e: Emitter, value: Value) -> Value:
 
 
 _flushed = operation(1, _write_flushed)
-"""0 for numbers too small to be normal: state of a unit without gradient decays to
-these and, rounded, stays there, and roots and quotients of them take ten times as long.
-NaN stays NaN.
+"""Replace subnormal numbers by 0; NaN stays NaN.
+
+The state of a unit without gradient decays to subnormal numbers and, because of
+rounding, stays there; their roots and quotients take ten times as long.
 """
 
 
 @intrinsic
 def _add_square(typing: Any, sums: NumbaType, vector: NumbaType) -> Any:
-    """``sums + vector**2``, in float64, pieces of the vector one after the other."""
+    """Return ``sums + vector**2`` in float64, adding pieces of the vector in turn."""
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
         sums, values = args
@@ -241,7 +245,7 @@ def _add_square(typing: Any, sums: NumbaType, vector: NumbaType) -> Any:
 
 @intrinsic
 def _no_squares(typing: Any) -> Any:
-    """Float64 zeros."""
+    """Return float64 zeros."""
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
         return Emitter.of(types.float64, b).constant(0.0)
@@ -251,7 +255,7 @@ def _no_squares(typing: Any) -> Any:
 
 @njit
 def add_squares(updater: Updater, elements: int, thread: int, threads: int) -> None:
-    """Sum the squares of each of a thread's chunks of the gradient, of so many elements in all."""
+    """Sum the squares of each of a thread's chunks of the gradient."""
     gradient = updater.gradient
     lanes = width(gradient)
     mine = share(parts_of(elements, CHUNK), thread, threads)
@@ -278,8 +282,8 @@ def apply_rule(
     ----------
     w : part of the block of parameters, IN OUT
     gradient : pointer, IN OUT; indexed by row and column as ``w``
-    at : where ``w`` begins in the block, and its state in the blocks of the rule
-    is_bias : neither l2 nor decay
+    at : start of ``w`` in the block, and of its state in the blocks of the rule
+    is_bias : whether to apply neither l2 nor decay
 
     Notes
     -----
@@ -324,9 +328,9 @@ def apply_rule(
 
 @njit
 def clip_scale(squares: Pointer[float], chunks: int, most: float) -> float:
-    """Return what shrinks a gradient with these sums of squares to a norm of ``most``.
+    """Return the factor that clips a gradient with these sums of squares to ``most``.
 
-    1 if its norm is not larger.
+    The factor is 1 if the norm is not larger than ``most``.
     """
     total_squares = 0.0
     for chunk in range(chunks):
@@ -337,7 +341,7 @@ def clip_scale(squares: Pointer[float], chunks: int, most: float) -> float:
 
 @njit
 def update_parameters(model: Model, gradient: FloatPointer, rule: Rule, thread: int, threads: int) -> None:
-    """Apply a whole gradient, laid out as the parameters, and clear it, in a thread's rows of each layer."""
+    """Apply the whole gradient, and clear it, in a thread's rows of each layer."""
     lanes = width(gradient)
     for number in range(model.layers):
         layer = layer_of(model.layout, number)
@@ -352,7 +356,7 @@ def update_parameters(model: Model, gradient: FloatPointer, rule: Rule, thread: 
 
 @njit
 def limit_columns(w: Matrix, inputs: int, columns: Range, most: Real) -> None:
-    """Shrink the columns of w (inputs, row) whose norm is above ``most`` to that norm."""
+    """Scale columns of w (inputs, row) with a norm above ``most`` to that norm."""
     lanes, limits = width(w.at), splat(most)
     ones = divide(limits, limits)
     for v in range(columns[0], columns[1]):
@@ -361,7 +365,7 @@ def limit_columns(w: Matrix, inputs: int, columns: Range, most: Real) -> None:
         for k in range(inputs):
             x = load(at, k * w.row)
             sums = fma(x, x, sums)
-        # Where the norm is 0 the quotient is infinite, and 1 is less.
+        # A norm of 0 gives an infinite quotient; the minimum is then 1.
         factor = minimum(ones, divide(limits, square_root(sums)))
         for k in range(inputs):
             store(at, k * w.row, multiply(factor, load(at, k * w.row)))
@@ -369,7 +373,7 @@ def limit_columns(w: Matrix, inputs: int, columns: Range, most: Real) -> None:
 
 @njit
 def average(mean: FloatPointer, w: Matrix, rows: int, columns: Range, gain: Real) -> None:
-    """``mean += gain * (w - mean)`` in some vectors of columns of ``rows`` rows; they lie alike."""
+    """``mean += gain * (w - mean)`` for some vectors of columns, in the same layout."""
     lanes, gains = width(mean), splat(gain)
     for r in range(rows):
         for c in range(columns[0], columns[1]):

@@ -1,4 +1,4 @@
-"""Draw with a round pen: discs stamped along strokes, their edges smoothed."""
+"""Draw strokes with a round pen: discs with smooth edges."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ def stamp_discs(
     radii: NDArray[np.float32],
     canvases: NDArray[np.uint8],
 ) -> None:
-    """Draw discs; where several meet, the darkest one counts.
+    """Draw discs; where discs overlap, the darkest value counts.
 
-    A pixel's coverage is ``min(max(radius + 1/2 - d, 0), 1)`` for a distance d from its
-    middle to a disc's: exact for a straight edge along an axis, and within a tenth for
-    others.
+    The coverage of a pixel is ``min(max(radius + 1/2 - d, 0), 1)`` for a distance d
+    from its centre to the centre of a disc: exact for a straight edge along an axis,
+    and within 0.1 for other edges.
 
     Parameters
     ----------
-    points : (P, 2), float32: middles of discs, row and column; a pixel's middle is a whole number
-    starts : (n + 1,), int64: canvas i has the points starts[i] .. starts[i + 1] - 1
-    radii : (P,), float32, pixels
-    canvases : (n, height, width), uint8, OUT: 255 is ink; what is there stays where it is darker
+    points : (P, 2), float32
+        Centres of discs: row and column. The centre of a pixel has integer coordinates.
+    starts : (n + 1,), int64
+        Canvas i has the points starts[i] .. starts[i + 1] - 1.
+    radii : (P,), float32
+        Radii in pixels.
+    canvases : (n, height, width), uint8
+        IN OUT: 255 is ink. Existing darker values stay.
     """
     count, height, width = canvases.shape
     for i in range(count):

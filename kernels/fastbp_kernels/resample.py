@@ -1,9 +1,9 @@
 """Bilinear resampling of byte images, a vector of pixels at a time.
 
-Each pixel is put into one 32-bit word with its right, lower and lower right neighbours,
-so that a place between pixels takes one load instead of four. Written with LLVM's
-instructions, because LLVM does not make vectors of loops that read at computed places
-and write: such a loop took four times as long.
+Each 32-bit word holds a pixel with its right, lower and lower right neighbours, so that
+one load instead of four serves a position between pixels. The code emits LLVM
+instructions, because LLVM does not vectorise loops that both load from computed
+addresses and store: such a loop took four times as long.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ F1 = np.float32(1)
 
 @njit
 def packed_row(columns: int) -> int:
-    """Words in a row of a packed image, and bytes in a row of a padded one less ``PACKED``."""
+    """Return the words in a row of a packed image; a padded row has ``PACKED`` more."""
     return (columns + 2 + PACKED - 1) // PACKED * PACKED
 
 
 @intrinsic
 def _pack_words(typing: Any, above: NumbaType, below: NumbaType, at: NumbaType, out: NumbaType) -> Any:
-    """``out[at + i]`` = ``above[at + i]``, ``above[at + i + 1]`` and the same of
-    ``below`` as bytes, low first; for i < ``PACKED``.
+    """Pack pixels ``at + i``, i < ``PACKED``, with their three neighbours.
+
+    ``out[at + i]`` holds ``above[at + i]``, ``above[at + i + 1]``, ``below[at + i]``
+    and ``below[at + i + 1]`` as bytes, low byte first.
     """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
@@ -56,7 +58,7 @@ def _pack_words(typing: Any, above: NumbaType, below: NumbaType, at: NumbaType, 
 
 @intrinsic
 def ramp(typing: Any, start: NumbaType, step: NumbaType) -> Any:
-    """Vector start, start + step, start + 2 step, ..."""
+    """Return the vector start, start + step, start + 2 step, ..."""
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         e = Emitter.of(signature.args[0], b)
@@ -76,7 +78,10 @@ def _between(
     bottom: NumbaType,
     right: NumbaType,
 ) -> Any:
-    """Values at the places (y, x) between pixels, 0 outside; (bottom, right) is one beyond the last pixel."""
+    """Return interpolated values at positions (y, x), 0 outside of the image.
+
+    (bottom, right) is the position after the last pixel.
+    """
 
     def emit(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Value:
         packed, row, y, x, bottom, right = args
@@ -84,7 +89,7 @@ def _between(
         whole = ir.VectorType(I32, e.lanes)
 
         def clamp(value: Value, most: Value) -> Value:
-            # NaN compares as false and becomes 0, so that no place outside is ever read.
+            # NaN compares as false and becomes 0, so no address outside is ever read.
             value, nothing, most = b.fadd(value, e.constant(1.0)), e.constant(0.0), e.splat(most)
             value = b.select(b.fcmp_ordered(">", value, nothing), value, nothing)
             return b.select(b.fcmp_ordered("<", value, most), value, most)
@@ -120,8 +125,10 @@ def pack(image: BytePointer, height: int, columns: int, padded: BytePointer, pac
     Parameters
     ----------
     image : pointer to (height, columns), uint8
-    padded : pointer to (height + 3, packed_row + PACKED), uint8, zero where the image does not come
-    packed : pointer to (height + 2, packed_row), uint32, OUT: word (y, x) holds pixels y - 1, y and x - 1, x
+    padded : pointer to (height + 3, packed_row + PACKED), uint8
+        Buffer, zero outside of the image.
+    packed : pointer to (height + 2, packed_row), uint32
+        OUT: word (y, x) holds pixels y - 1, y and x - 1, x.
     """
     row = packed_row(columns)
     pitch = row + PACKED
@@ -147,15 +154,20 @@ def resample(
     row: int,
     out: FloatPointer,
 ) -> None:
-    """``out[r, c]`` = the image at ``matrix (r, c, 1)``, and ``fields[:, r, c]`` further where it is bent.
+    """``out[r, c]`` = image at ``matrix (r, c, 1)``, plus ``fields[:, r, c]`` if bent.
 
     Parameters
     ----------
-    packed : of `pack`
-    matrix : a, b, e, c, d, f: y = a r + b c + e, x = c r + d c + f
-    fields : pointer to (2, height, row), float32: down, and to the right
-    row : elements of a row of ``fields`` and ``out``, a multiple of 16 not below ``columns``
-    out : pointer to (height, row), float32, OUT; up to a whole vector is written beyond ``columns``
+    packed : pointer to uint32
+        Result of `pack`.
+    matrix : 6 floats
+        a, b, e, c, d, f: y = a r + b c + e, x = c r + d c + f.
+    fields : pointer to (2, height, row), float32
+        Displacements in pixels: down, and to the right.
+    row : int
+        Row length of ``fields`` and ``out``, a multiple of 16, at least ``columns``.
+    out : pointer to (height, row), float32
+        OUT; up to a whole vector is written beyond ``columns``.
 
     Notes
     -----

@@ -75,12 +75,12 @@ HAS_FMA = bool(_FEATURES.get("fma")) or not _FEATURES.get("sse2", False)
 
 
 def lanes(dtype: Any) -> int:
-    """Elements of one vector."""
+    """Return the elements of one vector."""
     return BITS // int(dtype.bitwidth)
 
 
 class Vector(types.Type):
-    """Numba type of one register full of ``dtype``."""
+    """Numba type of one register of ``dtype``."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
@@ -107,48 +107,48 @@ class Emitter:
 
     @classmethod
     def of(cls, dtype: Any, builder: ir.IRBuilder | None = None) -> Emitter:
-        """For a Numba scalar type, a pointer to one, or a vector of one."""
+        """Return an Emitter for a Numba scalar, or a pointer to or vector of one."""
         dtype = getattr(dtype, "dtype", dtype)
         return cls(
             builder, ir.FloatType() if dtype == types.float32 else ir.DoubleType(), dtype.bitwidth // 8
         )
 
     def constant(self, value: float) -> ir.Constant:
-        """Vector of one number."""
+        """Return a vector with one number in every lane."""
         return ir.Constant(self.vector, [value] * self.lanes)
 
     def int64(self, value: int) -> ir.Constant:
-        """A number."""
+        """Return an integer constant."""
         return ir.Constant(I64, value)
 
     def at(self, base: Any, *offsets: Any) -> Any:
-        """Pointer ``base + sum(offsets)``, in elements."""
+        """Return the pointer ``base + sum(offsets)``, in elements."""
         total = offsets[0]
         for offset in offsets[1:]:
             total = self.builder.add(total, offset)
         return self.builder.gep(base, [total])
 
     def load(self, pointer: Any, vector: ir.Type | None = None) -> Any:
-        """Vector at a pointer that need not be aligned."""
+        """Load a vector; the pointer need not be aligned."""
         vector = vector or self.vector
         return self.builder.load(self.builder.bitcast(pointer, vector.as_pointer()), align=self.size)
 
     def store(self, value: Any, pointer: Any) -> None:
-        """Write a vector; the pointer need not be aligned."""
+        """Store a vector; the pointer need not be aligned."""
         self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=self.size)
 
     def scalar(self, pointer: Any) -> Any:
-        """The element at a pointer."""
+        """Load the element at a pointer."""
         return self.builder.load(pointer, align=self.size)
 
     def splat(self, scalar: Any) -> Any:
-        """A scalar in every lane."""
+        """Return a vector with a scalar in every lane."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         return self.shuffle(first, undefined, [0] * self.lanes)
 
     def shuffle(self, a: Any, b: Any, picks: Sequence[int]) -> Any:
-        """Lanes picked from two vectors laid end to end."""
+        """Return lanes picked from the concatenation of two vectors."""
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(picks)), list(picks)))
 
     def call(self, name: str, result: ir.Type, *args: Any) -> Any:
@@ -160,13 +160,13 @@ class Emitter:
         return self.builder.call(function, args)
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
-        """``a * b + c``, rounded once where the machine can."""
+        """``a * b + c``, rounded once if the machine supports it."""
         if HAS_FMA:
             return self.call(f"llvm.fma.{self.suffix}", self.vector, a, b, c)
         return self.builder.fadd(self.builder.fmul(a, b), c)
 
     def prefetch(self, pointer: Any) -> None:
-        """Ask for a cache line. Never faults, whatever the address."""
+        """Prefetch a cache line. Never faults, whatever the address."""
         byte = self.builder.bitcast(pointer, I8.as_pointer())
         self.call("llvm.prefetch.p0", ir.VoidType(), byte, *(ir.Constant(I32, n) for n in (0, 3, 1)))
 
@@ -216,7 +216,7 @@ class Emitter:
         return vectors[0]
 
     def _halve(self, low: Any, high: Any, segment: int) -> Any:
-        """Add the halves of each segment of both; a sum of ``low`` is followed by the same of ``high``."""
+        """Add the halves of each segment; sums of ``low`` and ``high`` alternate."""
         half, size = segment // 2, low.type.count
         left: list[int] = []
         for start in range(0, size, segment):
@@ -235,7 +235,7 @@ def _pointer_to(dtype: Any) -> Any:
 
 @intrinsic
 def pointer(typing: Any, array: Any) -> Any:
-    """Pointer to an array's first element. The array must be C-contiguous and stay alive."""
+    """Return a pointer to an array, which must be C-contiguous and stay alive."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, args[0]).data
@@ -244,7 +244,7 @@ def pointer(typing: Any, array: Any) -> Any:
 
 
 def _kind_of_pointers(kind: Any) -> Any:
-    """Numba type of a group whose arrays are pointers."""
+    """Return the Numba type of a group with its arrays replaced by pointers."""
     if isinstance(kind, types.Array):
         return _pointer_to(kind.dtype)
     if isinstance(kind, types.BaseTuple):
@@ -269,10 +269,10 @@ def _write_pointers(context: Any, builder: ir.IRBuilder, kind: Any, value: Any) 
 
 @intrinsic
 def pointers(typing: Any, group: Any) -> Any:
-    """Return the same named tuple with a pointer in place of each array, also in tuples within it.
+    """Return the named tuple with each array, nested ones too, replaced by a pointer.
 
-    Numba counts references to arrays wherever a tuple that holds them goes, and never
-    to pointers. The arrays must be C-contiguous and stay alive.
+    Numba counts references to arrays in every tuple that is passed on, but not to
+    pointers. The arrays must be C-contiguous and stay alive.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
@@ -283,7 +283,7 @@ def pointers(typing: Any, group: Any) -> Any:
 
 @intrinsic
 def real(typing: Any, base: Any, number: Any) -> Any:
-    """Return a number in the type that ``base`` points to."""
+    """Convert a number to the type that ``base`` points to."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         return context.cast(builder, args[1], signature.args[1], signature.return_type)
@@ -293,7 +293,7 @@ def real(typing: Any, base: Any, number: Any) -> Any:
 
 @intrinsic
 def itemsize(typing: Any, base: Any) -> Any:
-    """Bytes of an element of what ``base`` points to, as a compile-time constant."""
+    """Return the bytes of an element of ``base``, a compile-time constant."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         return ir.Constant(I64, int(signature.args[0].dtype.bitwidth) // 8)
@@ -313,7 +313,7 @@ def offset(typing: Any, base: Any, elements: Any) -> Any:
 
 @intrinsic
 def prefetch(typing: Any, base: Any, elements: Any) -> Any:
-    """Ask for the cache line of ``base[elements]``. Never faults."""
+    """Prefetch the cache line of ``base[elements]``. Never faults."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         Emitter.of(types.float32, builder).prefetch(builder.gep(args[0], [args[1]]))
@@ -322,9 +322,9 @@ def prefetch(typing: Any, base: Any, elements: Any) -> Any:
     return types.void(base, types.int64), emit
 
 
-# ---------------------------------------------------------------------------- vectors in compiled code
+# ---------------------------------------------------- vectors in compiled code
 def operation(arity: int, write: Callable[..., Any]) -> Any:
-    """Intrinsic on ``arity`` vectors of one type, giving a vector."""
+    """Return an intrinsic that maps ``arity`` vectors of one type to a vector."""
 
     def typed(first: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
@@ -356,7 +356,7 @@ def operation(arity: int, write: Callable[..., Any]) -> Any:
 
 @intrinsic
 def width(typing: Any, base: Any) -> Any:
-    """Elements of a vector of what ``base`` points to, as a compile-time constant."""
+    """Return the elements of a vector of ``base``'s type, a compile-time constant."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         return ir.Constant(I64, lanes(signature.args[0].dtype))
@@ -366,7 +366,7 @@ def width(typing: Any, base: Any) -> Any:
 
 @intrinsic
 def load(typing: Any, base: Any, elements: Any) -> Any:
-    """Vector at ``base[elements:]``."""
+    """Load the vector ``base[elements:]``."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         e = Emitter.of(signature.args[0], builder)
@@ -389,7 +389,7 @@ def store(typing: Any, base: Any, elements: Any, vector: Any) -> Any:
 
 @intrinsic
 def splat(typing: Any, scalar: Any) -> Any:
-    """Vector with ``scalar`` in every lane; the scalar's type is the vector's."""
+    """Return a vector of the scalar's type with the scalar in every lane."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         return Emitter.of(signature.args[0], builder).splat(args[0])
@@ -428,7 +428,7 @@ def _largest(e: Emitter, vector: Any) -> Any:
 
 @intrinsic
 def first_equal(typing: Any, a: Any, b: Any) -> Any:
-    """Number of the first lane in which both are equal; 2**62 where none is."""
+    """Return the first lane in which both are equal; 2**62 if there is none."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         e = Emitter.of(signature.args[0], builder)

@@ -1,7 +1,7 @@
-"""What threads that train together need: a barrier that spins briefly and then yields.
+"""A team of threads that train together, and a barrier that spins before it yields.
 
-A team is plain Python threads inside one compiled call each; nothing of Numba's
-threading layers, whose pools abort on concurrent calls and change under a fork.
+A team is plain Python threads, each inside one compiled call. It does not use Numba's
+threading layers, whose pools abort on concurrent calls and break after a fork.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ __all__ = ["BARRIER_SIZE", "Team", "barrier"]
 
 I64 = ir.IntType(64)
 BARRIER_SIZE = 32
-"""int64 elements of a barrier: its counter alone in its cache lines."""
+"""int64 elements of a barrier; keeps its counter alone in its cache lines."""
 SPINS = 2000
-"""Polls before a waiting thread gives its core away: about 20 microseconds, longer than
-most phases differ.
+"""Polls before a waiting thread yields its core.
+
+About 20 microseconds, longer than the usual difference between threads.
 """
 
 
 @intrinsic
 def _arrive(typing: Any, counter: NumbaType) -> Any:
-    """Add one to ``counter[0]``; return what it was. Orders memory."""
+    """Add one to ``counter[0]``; return the old value. Orders memory."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.atomic_rmw("add", args[0], ir.Constant(I64, 1), "seq_cst")
@@ -45,7 +46,7 @@ def _arrive(typing: Any, counter: NumbaType) -> Any:
 
 @intrinsic
 def _observe(typing: Any, counter: NumbaType) -> Any:
-    """Read ``counter[0]``; what others wrote before they arrived is visible afterwards."""
+    """Read ``counter[0]``; writes by threads before they arrived are then visible."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         return builder.load_atomic(args[0], "acquire", 8)
@@ -55,7 +56,7 @@ def _observe(typing: Any, counter: NumbaType) -> Any:
 
 @intrinsic
 def _pause(typing: Any) -> Any:
-    """Tell the core that this is a waiting loop."""
+    """Tell the core that this is a spin loop."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         if llvm.get_process_triple().startswith(("x86_64", "i686")):
@@ -71,7 +72,7 @@ def _pause(typing: Any) -> Any:
 
 @intrinsic
 def _yield(typing: Any) -> Any:
-    """Let another thread have the core."""
+    """Yield the core to another thread."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
         name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
@@ -86,8 +87,9 @@ def _yield(typing: Any) -> Any:
 
 @njit
 def barrier(counter: IntPointer, threads: int) -> None:
-    """Wait until all ``threads`` threads are here. ``counter`` points to an int64 that
-    starts at 0 and only grows.
+    """Wait until all ``threads`` threads are here.
+
+    ``counter`` points to an int64 that starts at 0 and only grows.
     """
     if threads > 1:
         goal = (_arrive(counter) // threads + 1) * threads
@@ -102,7 +104,7 @@ def barrier(counter: IntPointer, threads: int) -> None:
 
 @contextmanager
 def _interrupt_deferred() -> Iterator[None]:
-    """Let Ctrl-C wait until the end: between two parts handed out, it would leave a thread waiting."""
+    """Defer Ctrl-C to the end: an exception midway would leave a thread waiting."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
@@ -118,11 +120,13 @@ def _interrupt_deferred() -> Iterator[None]:
 
 
 class Team:
-    """Threads that stay: ``run`` has each of them, the caller among them, do its part at the same time.
+    """Persistent threads; ``run`` makes each, with the caller, do its part in parallel.
 
     Parameters
     ----------
-    threads : how many at most, the caller included; at least 1. They are started when they are first needed.
+    threads : int
+        Maximum number of threads, at least 1, including the caller. They start at the
+        first call that needs them.
     """
 
     def __init__(self, threads: int) -> None:
@@ -131,10 +135,10 @@ class Team:
         self._process = os.getpid()
 
     def run(self, part: Callable[[int], None], threads: int | None = None) -> None:
-        """Call ``part(thread)`` in every thread, or the first ``threads``, and wait for all.
+        """Call ``part(thread)`` in every thread, or in the first ``threads``, and wait.
 
-        The parts must not raise before they have passed their last barrier: the others
-        would wait for ever. Ctrl-C is raised when all are done.
+        A part must not raise before its last barrier, because the other threads would
+        wait for ever. Ctrl-C is raised after all parts are done.
         """
         others = (self.threads if threads is None else threads) - 1
         self._start(others)
@@ -145,7 +149,7 @@ class Team:
             def call() -> None:
                 try:
                     part(thread)
-                except BaseException as failure:  # handed to the caller below
+                except BaseException as failure:  # raised again in the caller below
                     failures.append(failure)
                 finally:
                     done.set()
@@ -167,7 +171,7 @@ class Team:
             raise failures[0]
 
     def close(self) -> None:
-        """Let the threads end. The team starts again when it is used again."""
+        """End the threads. The next use starts them again."""
         for tasks in self._tasks:
             tasks.put(None)
         self._tasks = []

@@ -1,4 +1,4 @@
-"""Register tiles: the inner loops of a dense layer's three products, in vector instructions.
+"""Register tiles: the inner loops of a dense layer's products, in vector code.
 
 ``X`` (B, D) inputs, ``W`` (D, H) weights, ``Z`` (B, H) outputs, ``dZ`` (B, H) their
 gradient. Every row is padded with zeros to whole vectors, and row counts to multiples
@@ -13,12 +13,13 @@ update    W[4, v] += alpha sum_n X[n, 4] dZ[n, v]    4v sums, v of dZ, 1  (v + 4
 backward  dX[r, 4] = (dZ[r, :] . W[4, :]) (X > 0)    4r sums, r of dZ, 1  (r + 4) / 4r
 ========  =========================================  ===================  ============
 
-The last register is one value of X in every lane, or, backward, a vector of W. The
-widest tiles, v = 6 and r = 4, load 10 / 24 and 8 / 16 vectors for each FMA.
+The last register holds one value of X in every lane; in the backward tile it holds a
+vector of W. The widest tiles, v = 6 and r = 4, load 10 / 24 and 8 / 16 vectors for each
+FMA.
 
-``forward`` and ``update`` exist twice: for whole rows of ``X``, and for lists of the
-inputs that are not zero (`fastbp_kernels.batch`). A list names the same terms in the
-same order and leaves out exact zeros, so both give the same bits.
+``forward`` and ``update`` exist twice: for dense rows of ``X``, and for lists of
+nonzero inputs (`fastbp_kernels.batch`). A list has the same terms in the same order and
+omits exact zeros, so both give the same bits.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ VECTORS = 6 if REGISTERS >= 32 else 3
 BACKWARD_ROWS = 4 if REGISTERS >= 32 else 2
 """Samples of a backward tile."""
 AHEAD = 8
-"""How many rows of W ahead of its use a tile asks for: rows lie a page apart, where no
-hardware prefetcher looks.
+"""Distance of the prefetch in rows of W.
+
+Rows are a page apart, and hardware prefetchers do not cross pages.
 """
 
 INT = types.int64
@@ -61,7 +63,7 @@ Find: TypeAlias = Callable[[Value], Value]
 
 
 def _each_width(builder: ir.IRBuilder, vectors: Any, emit: Callable[[int], None]) -> None:
-    """Emit the tile of every width and a switch that takes the one of ``vectors`` vectors."""
+    """Emit the tile of every width, and a switch that selects by ``vectors``."""
     done, impossible = builder.append_basic_block("done"), builder.append_basic_block("impossible")
     switch = builder.switch(vectors, impossible)
     for v in range(1, VECTORS + 1):
@@ -76,12 +78,12 @@ def _each_width(builder: ir.IRBuilder, vectors: Any, emit: Callable[[int], None]
 
 
 def _unpack(builder: ir.IRBuilder, group: Value) -> tuple[Value, Value]:
-    """Split a `Matrix` into pointer and row length, or a list into values and places."""
+    """Split a `Matrix` into pointer and row length, a list into values and places."""
     return builder.extract_value(group, 0), builder.extract_value(group, 1)
 
 
 def _find_row(e: Emitter, matrix: tuple[Value, Value], places: Value | None) -> Find:
-    """Return what finds the k-th row of a matrix, or the one whose start stands k-th in a list."""
+    """Return a function that finds the k-th row of a matrix, or of a list."""
     b, (at, row) = e.builder, matrix
     if places is None:
         return lambda k: e.at(at, b.mul(k, row))
@@ -89,11 +91,12 @@ def _find_row(e: Emitter, matrix: tuple[Value, Value], places: Value | None) -> 
 
 
 def _forward(*, listed: bool = False, masked: bool = False) -> Any:
-    """Return a tile of ``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])`` for 4 rows.
+    """Return a tile of ``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])``.
 
-    A ``floor`` of 0 is ReLU, -inf none. ``masked``: ``y[i, :] = (sum_k x[i, k] * w[k,
-    :]) * (bias[i, :] > floor)``, where ``bias`` lies as ``y``. ``listed``: ``x`` holds
-    values, 4 side by side for each k, and where their rows of w begin.
+    The tile has 4 rows. A ``floor`` of 0 gives ReLU, -inf the identity. ``masked``: the
+    tile computes ``y[i, :] = (sum_k x[i, k] * w[k, :]) * (bias[i, :] > floor)``, where
+    ``bias`` has the layout of ``y``. ``listed``: ``x`` holds values, 4 side by side for
+    each k, and the starts of their rows of w.
     """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
@@ -144,7 +147,7 @@ def _forward(*, listed: bool = False, masked: bool = False) -> Any:
 def _store_outputs(
     e: Emitter, sums: list[Value], steps: list[Value], y: Any, floor: Value, mask: Value | None
 ) -> None:
-    """Write the sums of 4 rows, raised to the floor; or 0 where the mask is not above it."""
+    """Write the sums of 4 rows, at least the floor, or 0 unless the mask is above."""
     b, floors, zeros = e.builder, e.splat(floor), e.constant(0.0)
     for i in range(ROWS):
         for j, step in enumerate(steps):
@@ -152,16 +155,15 @@ def _store_outputs(
             if mask is not None:
                 value = b.select(b.fcmp_ordered(">", e.load(e.at(mask, at)), floors), z, zeros)
             else:
-                # In this form NaN stays NaN, so that a run that diverges is seen.
+                # Written this way, NaN stays NaN, so that divergence is seen.
                 value = b.select(b.fcmp_ordered("<", z, floors), floors, z)
             e.store(value, e.at(y[0], at))
 
 
 def _update(*, listed: bool) -> Any:
-    """Return a tile of ``w[0:4, :] += alpha * sum_n x[n, 0:4]^T * dz[n, :]`` for some vectors.
+    """Return a tile of ``w[0:4, :] += alpha * sum_n x[n, 0:4]^T * dz[n, :]``.
 
-    ``listed``: ``x`` holds values, 4 side by side for each term, and the samples they
-    are of.
+    ``listed``: ``x`` holds values, 4 side by side for each term, and their samples.
     """
 
     def emit_width(e: Emitter, args: Any, vectors: int) -> None:
@@ -225,8 +227,8 @@ def backward_tile(
 ) -> Any:
     """``dx[i, j] = (dz[i, :] . w[j, :]) * (x[i, j] > floor)``, for 4 rows of w.
 
-    Of `BACKWARD_ROWS` samples; the dot products are ``vectors`` long; ``x`` lies as
-    ``dx``.
+    For `BACKWARD_ROWS` samples. The dot products have ``vectors`` vectors; ``x`` has
+    the layout of ``dx``.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
@@ -254,7 +256,7 @@ def backward_tile(
 
 
 def _store_inputs(e: Emitter, sums: list[Value], x: Value, dx: tuple[Value, Value], floor: Value) -> None:
-    """Add up the lanes of each sum, and write it, or 0 where x is not above the floor."""
+    """Sum the lanes of each sum and write it, or 0 if x is not above the floor."""
     b, piece = e.builder, min(ROWS, e.lanes)
     short = ir.VectorType(e.element, piece)
     zeros = ir.Constant(short, [0.0] * piece)

@@ -1,4 +1,4 @@
-"""The arrays that a step needs besides the parameters, allocated once for a run."""
+"""Arrays that a step needs besides the parameters, allocated once for each run."""
 
 from __future__ import annotations
 
@@ -22,57 +22,57 @@ __all__ = ["BatchBuffers", "Worker", "Workspace", "make_batch_buffers", "make_wo
 
 
 class Workspace(NamedTuple):
-    """Buffers that the threads of a run share. ``B4`` is the batch size, rounded up to fours."""
+    """Buffers shared by a run's threads. ``B4``: batch size, rounded up to fours."""
 
     outputs: FloatArray
-    """Each layer's outputs (B4, row), one after the other."""
+    """Outputs of each layer (B4, row), one layer after the other."""
     gradients: FloatArray
-    """Gradients of the same."""
+    """Gradients, in the layout of ``outputs``."""
     output_at: NDArray[np.int64]
     """(L,): where each layer's outputs begin."""
     activation: int
-    """Of hidden layers, a number of `fastbp_kernels.activations.ACTIVATIONS`."""
+    """Activation function of hidden layers, a value of `ACTIVATIONS`."""
     keeps_slopes: bool
-    """Plain ReLU needs none."""
+    """Whether to store the activation's derivatives; plain ReLU needs none."""
     slopes: FloatArray
-    """Derivatives of the activations, as ``outputs``; empty if none are kept."""
+    """Derivatives of the activation, laid out as ``outputs``; empty if not kept."""
     transposed: FloatArray
-    """A transposed copy of the weights of the largest layer with few outputs (outputs, row)."""
+    """(outputs, row): transposed weights of the largest layer with few outputs."""
     barrier: NDArray[np.int64]
 
 
 class BatchBuffers(NamedTuple):
-    """One thread's mini-batch, whole or as lists. ``D4`` is the number of inputs, rounded up to fours."""
+    """One thread's mini-batch, dense or as lists. ``D4``: inputs, rounded up to 4."""
 
     is_listed: bool
     inputs: FloatArray
-    """The batch as it is (B4, input_row); empty for lists."""
+    """(B4, input_row): the dense batch; empty for lists."""
     input_row: int
     forward: Lists
-    """(B4 / 4, capacity, 4): a list for each 4 samples, of places in W; empty for whole rows."""
+    """(B4 / 4, capacity, 4): lists for each 4 samples, of rows of W; or empty."""
     update: Lists
-    """(D4 / 4, capacity, 4): a list for each 4 inputs, of samples; empty for whole rows."""
+    """(D4 / 4, capacity, 4): a list for each 4 inputs, of samples; empty if dense."""
     look: Look
     coefficients: FloatArray
-    """Of this thread's update, in the type of the parameters."""
+    """Coefficients of this thread's update, in the type of the parameters."""
     room: int
     """Elements of the scratch."""
     scratch: FloatArray
-    """Gradient of some rows, zero before and after an update; empty for plain SGD."""
+    """Gradient of a few rows, zero before and after an update; empty for plain SGD."""
 
 
 class Worker(NamedTuple):
-    """One thread of those that work on a batch together."""
+    """One thread of a team, with its buffers."""
 
     space: Workspace
-    """Shared."""
+    """Workspace that the team shares."""
     own: BatchBuffers
     thread: int
     threads: int
 
 
 def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Zeros that begin at a cache line."""
+    """Return zeros that start at a cache line."""
     size = np.dtype(dtype).itemsize
     raw = np.zeros(elements * size + 64, np.uint8)
     start = -raw.ctypes.data % 64
@@ -82,14 +82,20 @@ def _aligned(elements: int, dtype: DTypeLike) -> NDArray[Any]:
 def make_workspace(
     layout: NDArray[np.int64], dtype: DTypeLike, batch: int, activation: int = RELU, *, slopes: bool = False
 ) -> Workspace:
-    """Allocate what a run shares, for batches of up to ``batch`` samples.
+    """Allocate the shared buffers of a run, for batches of up to ``batch`` samples.
 
     Parameters
     ----------
-    layout : (L, 5), int64: fan-in, fan-out, row, weight offset, bias offset of each layer
-    dtype : float32 or float64, of the parameters
-    activation : of hidden layers, a number of `ACTIVATIONS`
-    slopes : keep those of ReLU too, because outputs of hidden layers will be dropped, or sums normalised
+    layout : (L, 5), int64
+        Fan-in, fan-out, row, weight offset and bias offset of each layer.
+    dtype : float32 or float64
+        Type of the parameters.
+    batch : int
+        Largest batch size.
+    activation : int
+        Activation function of hidden layers, a value of `ACTIVATIONS`.
+    slopes : bool
+        Store the derivatives of ReLU too, for dropout or batch normalisation.
     """
     b4, rows = parts(batch, ROWS) * ROWS, layout[:, ROW]
     ends = np.cumsum(rows * b4)
@@ -111,19 +117,27 @@ def make_workspace(
 def make_batch_buffers(
     inputs: int, dtype: DTypeLike, image_dtype: DTypeLike, batch: int, listed: bool, scratch: int = 0
 ) -> BatchBuffers:
-    """Allocate what one thread gathers batches of up to ``batch`` samples into.
+    """Allocate one thread's buffers for batches of up to ``batch`` samples.
 
     Parameters
     ----------
-    inputs : of the first layer
-    dtype : float32 or float64, of the parameters
+    inputs : int
+        Inputs of the first layer.
+    dtype : float32 or float64
+        Type of the parameters.
     image_dtype : uint8, float32 or float64
-    listed : lists of what is not zero instead of whole rows
-    scratch : elements, `optimizers.scratch_size` of the layout; 0 for plain SGD
+        Type of the inputs.
+    batch : int
+        Largest batch size.
+    listed : bool
+        Use lists of nonzero inputs instead of dense rows.
+    scratch : int
+        Elements of the scratch, see `optimizers.scratch_size`; 0 for plain SGD.
     """
     fours, input_fours = parts(batch, ROWS), parts(inputs, ROWS)
     b4, input_row = fours * ROWS, parts(inputs, 16) * 16
-    # Lists an odd number of cache lines apart: at a power of two they would share few cache sets.
+    # Lists are an odd number of cache lines apart: at a power of two they would
+    # compete for few cache sets.
     update_capacity = b4 + ROWS * (1 - fours % 2)
     return BatchBuffers(
         is_listed=listed,
@@ -144,7 +158,7 @@ def make_batch_buffers(
 
 
 def _make_lists(lists: int, capacity: int, dtype: DTypeLike, listed: bool) -> Lists:
-    """Allocate lists; only their counts if there are to be none."""
+    """Allocate lists, or only their counts if lists are not used."""
     size = lists * capacity if listed else 0
     counts = np.zeros(lists, np.int64)
     return Lists(_aligned(size * ROWS, dtype), _aligned(size, np.int32), counts, capacity)
