@@ -139,8 +139,14 @@ class Network:
         Raises
         ------
         WeightsError
-            ``parameters`` was replaced by another array.
+            ``parameters`` was replaced by another array, or ``activation`` or ``output``
+            by a name that is not known.
         """
+        if self.activation not in ACTIVATIONS or self.output not in OUTPUTS:
+            raise WeightsError(
+                f"the network has activation {self.activation!r} and output {self.output!r}; expected "
+                f"activation to be one of: {', '.join(ACTIVATIONS)}; output one of: {', '.join(OUTPUTS)}"
+            )
         block, first = self.parameters, self.weights[0]
         is_block = (
             isinstance(block, np.ndarray)

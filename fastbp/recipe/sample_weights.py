@@ -12,6 +12,9 @@ from ..errors import ConfigError, DataError
 
 __all__ = ["canonical", "checked", "weights_of"]
 
+TINY, HUGE = 1e-30, 1e30
+"""Bounds of the largest weight, so that products with losses neither overflow nor vanish."""
+
 
 def canonical(spec: Any) -> str:
     """Return a text of class weights as it is kept.
@@ -54,6 +57,12 @@ def checked(weights: ArrayLike, samples: int) -> NDArray[np.float64]:
     if bad.size:
         raise DataError(
             f"sample_weight[{bad[0]}] is {found[bad[0]]} ({bad.size} such); expected finite numbers, >= 0"
+        )
+    largest = float(found.max(initial=0.0))
+    if largest and not TINY < largest < HUGE:
+        raise DataError(
+            f"sample_weight goes up to {largest:g}, which training in float32 cannot hold; expected weights "
+            "around 1: divide them by their mean"
         )
     return found
 

@@ -15,7 +15,6 @@ import pytest
 from typer.testing import CliRunner
 
 from fastbp import cli
-from fastbp.data.dataset import load_test
 
 ROOT = Path(__file__).resolve().parents[2]
 README, GUIDE = ROOT / "README.md", ROOT / "docs" / "guide"
@@ -83,9 +82,9 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = [text for kind, text in BLOCK.findall(README.read_text(encoding="utf-8")) if kind == "python"]
     assert len(blocks) == 2
-    names = {"images": load_test("mnist").images[:5].reshape(-1, 28, 28)}
-    assert run_python("".join(blocks), names).startswith("0.9")
-    assert names["probabilities"].shape == (5, 10)
+    names = {}
+    printed = run_python("".join(blocks), names)
+    assert [line[:3] for line in printed.splitlines()] == ["0.9", "0.9"]
     assert names["MLPClassifier"].__module__.startswith("fastbp.")
 
 

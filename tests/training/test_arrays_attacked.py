@@ -110,3 +110,18 @@ def test_test_labels_changed_while_training_change_nothing():
     expected = fastbp.train(data, **QUICK)
     result = fastbp.train(data, callbacks=[Vandal(test_labels)], **QUICK)
     assert result.test_loss == expected.test_loss
+
+
+@pytest.mark.parametrize("weight", [1e38, 1e308, 1e-46, 1e-320])
+def test_weights_that_float32_cannot_hold_are_refused(weight):
+    with pytest.raises(DataError, match="divide them by their mean"):
+        fastbp.train((IMAGES, LABELS), sample_weight=np.full(120, weight), **QUICK)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", ["activation", "output"])
+def test_names_replaced_in_a_network_are_refused(name, backend):
+    network = fastbp.train((IMAGES, LABELS), **QUICK).network
+    setattr(network, name, "nope")
+    with pytest.raises(fastbp.WeightsError, match=r"'nope'.*expected activation to be one of: relu"):
+        fastbp.predict(network, IMAGES, backend=backend)
