@@ -25,12 +25,14 @@ from typing import Any
 
 import numpy as np
 
-SMALL, LARGE = (784, 100, 100, 10), (784, 800, 800, 10)
+SMALL, LARGE, DEEP = (784, 100, 100, 10), (784, 800, 800, 10), (784, 1600, 400, 200, 10)
 ROWS: dict[str, tuple[tuple[int, ...], int, str, dict[str, Any]]] = {
     "784-100-100-10, batch 8": (SMALL, 8, "digits", {}),
     "784-100-100-10, batch 64": (SMALL, 64, "digits", {}),
     "784-800-800-10, batch 8": (LARGE, 8, "digits", {}),
     "784-800-800-10, batch 64": (LARGE, 64, "digits", {}),
+    "784-800-800-10, batch 64, dense float32": (LARGE, 64, "dense", {}),
+    "784-1600-400-200-10, batch 64": (DEEP, 64, "digits", {}),
     "784-100-100-10, batch 8, dense float32": (SMALL, 8, "dense", {}),
     "784-100-100-10, batch 64, dense float32": (SMALL, 64, "dense", {}),
     "784-100-100-10, batch 64, AdamW": (SMALL, 64, "digits", {"optimizer": "adamw"}),

@@ -5,8 +5,8 @@
 >>> result.test_accuracy  # doctest: +SKIP
 >>> probabilities = fastbp.predict(result.network, images)  # doctest: +SKIP
 
-Names are imported when they are first used: ``import fastbp`` by itself loads neither NumPy nor Numba,
-nor scikit-learn, which only `MLPClassifier` and `MLPRegressor` need.
+Names are imported when they are first used: ``import fastbp`` by itself loads neither
+NumPy nor Numba, nor scikit-learn, which only `MLPClassifier` and `MLPRegressor` need.
 """
 
 from __future__ import annotations

@@ -39,9 +39,11 @@ class DivergenceError(FastbpError):
 
 
 def did_you_mean(given: Any, names: Iterable[str]) -> str:
-    """Return ``; did you mean NAME?`` for the name that is most like what was given, or nothing.
+    """Return ``; did you mean NAME?`` for the name that is most like what was given, or
+    nothing.
 
-    A name that begins like the given text counts as alike: ``initialisation`` means ``init``.
+    A name that begins like the given text counts as alike: ``initialisation`` means
+    ``init``.
     """
     import difflib
 

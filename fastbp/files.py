@@ -58,10 +58,12 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """Open a stream whose file appears at ``path`` when the block ends without exception.
+    """Open a stream whose file appears at ``path`` when the block ends without
+    exception.
 
-    Several files in one block (or an ``ExitStack``) appear together: none is renamed before
-    all are written. This is for content too large for memory; see also `replace_file`.
+    Several files in one block (or an ``ExitStack``) appear together: none is renamed
+    before all are written. This is for content too large for memory; see also
+    `replace_file`.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""A multilayer perceptron as data: layer sizes, one flat block of parameters, views of it, and its file."""
+"""A multilayer perceptron as data: layer sizes, one flat block of parameters, views of
+it, and its file.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +124,9 @@ class Network:
         return sum(array.size for array in (*self.weights, *self.biases))
 
     def views(self, block: FloatArray) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
-        """Return views of the weights and of the biases in a block like ``parameters``."""
+        """Return views of the weights and of the biases in a block like
+        ``parameters``.
+        """
         weights = tuple(
             block[start:end].reshape(-1, row)[:fan_in, :fan_out]
             for fan_in, fan_out, row, start, end in self.layout.tolist()
@@ -139,8 +143,8 @@ class Network:
         Raises
         ------
         WeightsError
-            ``parameters`` was replaced by another array, or ``activation`` or ``output``
-            by a name that is not known.
+            ``parameters`` was replaced by another array, or ``activation`` or
+            ``output`` by a name that is not known.
         """
         if self.activation not in ACTIVATIONS or self.output not in OUTPUTS:
             raise WeightsError(
@@ -221,7 +225,8 @@ class Network:
                     f"metadata {found}; expected strings, under other names than {', '.join(own)}"
                 )
         _check_finite(path, self.named_arrays())
-        # safetensors writes an array's memory as it lies, so a view has to be made contiguous first.
+        # safetensors writes an array's memory as it lies, so a view has to be made
+        # contiguous first.
         tensors = {name: np.ascontiguousarray(array) for name, array in self.named_arrays()}
         try:
             replace_file(path, save(tensors, {**(metadata or {}), **own}))
@@ -418,7 +423,9 @@ def _single_dtype(path: Path, dtypes: Mapping[str, str]) -> str:
 
 
 def _checked_metadata(path: Path, metadata: Mapping[str, str], sizes: tuple[int, ...]) -> dict[str, Any]:
-    """Options of `Network` that the metadata give, after comparing the rest with the tensors."""
+    """Options of `Network` that the metadata give, after comparing the rest with the
+    tensors.
+    """
     expected = {"format": "fastbp", "sizes": _joined(sizes), "classes": str(sizes[-1])}
     for key, value in expected.items():
         if metadata.get(key, value) != value:

@@ -1,4 +1,6 @@
-"""Random draws as pure functions of (seed, stream, epoch): no draw depends on what was drawn before it."""
+"""Random draws as pure functions of (seed, stream, epoch): no draw depends on what was
+drawn before it.
+"""
 
 from __future__ import annotations
 
@@ -48,15 +50,17 @@ def generator(seed: int, stream: int, epoch: int) -> np.random.Generator:
     ------
     ConfigError : the seed is out of range
     """
-    # Two words of 32 bits for the seed, whatever its size: else a large seed could draw like another stream
-    # of a small one.
+    # Two words of 32 bits for the seed, whatever its size: else a large seed could draw
+    # like another stream of a small one.
     high, low = divmod(check_seed(seed), 2**32)
     entropy = [low, high, int(stream), int(epoch)]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
 
 
 def shuffle(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
-    """Return a permutation of 0..n-1, (n,): the order in which an epoch visits its samples."""
+    """Return a permutation of 0..n-1, (n,): the order in which an epoch visits its
+    samples.
+    """
     return generator(seed, Stream.SHUFFLE, epoch).permutation(n).astype(np.int64, copy=False)
 
 
@@ -66,7 +70,8 @@ def split(seed: int, n: int, fraction: float) -> tuple[NDArray[np.int64], NDArra
     Parameters
     ----------
     n : number of samples
-    fraction : 0 <= fraction < 1 of them to keep back: ``round(n * fraction)`` samples, which may be none
+    fraction : 0 <= fraction < 1 of them to keep back: ``round(n * fraction)`` samples,
+        which may be none
 
     Returns
     -------

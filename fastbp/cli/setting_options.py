@@ -21,7 +21,9 @@ __all__ = ["DEFAULTS", "absolute_paths", "option_of", "settings_of", "with_setti
 DEFAULTS = Settings()
 
 _PLAIN = (int, float, bool)
-"""Types of settings that the command line reads by itself; text is left to the setting's own check."""
+"""Types of settings that the command line reads by itself; text is left to the
+setting's own check.
+"""
 
 
 def option_of(name: str, default: Any = None, settings: type[Settings] = Settings) -> inspect.Parameter:
@@ -65,7 +67,8 @@ def with_settings(
     defaults: Mapping[str, Any] | None = None,
     settings: type[Settings] = Settings,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each setting; it is told those that were given as ``given``.
+    """Give a command an option for each setting; it is told those that were given as
+    ``given``.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Data as a caller may give them: a name or a path, or arrays, which are checked here once and for all."""
+"""Data as a caller may give them: a name or a path, or arrays, which are checked here
+once and for all.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def training_data(data: DataSource) -> tuple[Dataset, Dataset | None]:
 
 
 def _fitting(testing: Dataset, training: Dataset) -> Dataset:
-    """Return the test part, which a network trained on the training part can be tested on; else DataError."""
+    """Return the test part, which a network trained on the training part can be tested
+    on; else DataError.
+    """
     pixels, wanted = testing.images.shape[1], training.images.shape[1]
     if pixels != wanted:
         raise DataError(
@@ -68,15 +72,17 @@ def test_data(data: DataSource) -> Dataset:
 
 
 def spec_of(data: DataSource) -> str:
-    """Return what a run's settings say of its data: a name or a path, or that they were arrays."""
+    """Return what a run's settings say of its data: a name or a path, or that they were
+    arrays.
+    """
     return os.fspath(data) if isinstance(data, str | os.PathLike) else "arrays"
 
 
 def byte_scale(input_scale: float) -> float:
     """Return what takes pixels of 0..255 to what a network learnt from.
 
-    An ``input_scale`` of 1 is that of floats, whose range nobody wrote down: they are taken for 0..1, as most
-    are.
+    An ``input_scale`` of 1 is that of floats, whose range nobody wrote down: they are
+    taken for 0..1, as most are.
     """
     return BYTE_SCALE if input_scale == 1 else input_scale
 
@@ -132,7 +138,9 @@ def _dataset(given: NDArray[Any], found: NDArray[Any] | None) -> Dataset:
 
 
 def image_rows(given: ArrayLike) -> Images:
-    """Check images given as an array, (N, D) or (N, height, width), and make each a row."""
+    """Check images given as an array, (N, D) or (N, height, width), and make each a
+    row.
+    """
     images = _unmasked("images", given)
     if images.ndim < 2 or images.size == 0:
         raise DataError(f"images have shape {images.shape}; expected (N, D) or (N, height, width), not empty")

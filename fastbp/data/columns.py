@@ -1,7 +1,9 @@
-"""Data in memory by name, as scikit-learn and Hugging Face lay them out, as images and labels.
+"""Data in memory by name, as scikit-learn and Hugging Face lay them out, as images and
+labels.
 
-scikit-learn's ``Bunch`` has ``images`` or ``data``, and ``target``; a data set of Hugging Face the columns
-``image`` or ``img``, and ``label``. Either may come as parts, ``{"train": ..., "test": ...}``.
+scikit-learn's ``Bunch`` has ``images`` or ``data``, and ``target``; a data set of
+Hugging Face the columns ``image`` or ``img``, and ``label``. Either may come as parts,
+``{"train": ..., "test": ...}``.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ def arrays_of(data: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
     Raises
     ------
-    DataError : there is no column of a name that stands for images, or the images are of several sizes
+    DataError : there is no column of a name that stands for images, or the images are
+        of several sizes
     """
     names = _names(data)
     images = next((name for name in IMAGES if name in names), None)
@@ -61,7 +64,8 @@ def arrays_of(data: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 
 def _names(data: Any) -> list[Any]:
-    # What a data set of Hugging Face names by ``column_names`` is a dict by part in a set of parts.
+    # What a data set of Hugging Face names by ``column_names`` is a dict by part in a
+    # set of parts.
     return list(data.keys() if hasattr(data, "keys") else data.column_names)
 
 
@@ -69,7 +73,8 @@ def _images(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, np.ndarray) or hasattr(values, "dtype") or hasattr(values, "to_numpy"):
         return np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
     try:
-        # One by one: they may be pictures of Pillow, which NumPy does not take as a list.
+        # One by one: they may be pictures of Pillow, which NumPy does not take as a
+        # list.
         arrays = [value if np.ma.isMaskedArray(value) else np.asarray(value) for value in values]
         masked = any(np.ma.is_masked(array) for array in arrays)
         return np.ma.stack(arrays) if masked else np.stack(arrays)

@@ -1,4 +1,5 @@
-"""scikit-learn's interface: estimators for its pipelines and searches, trained by the compiled path.
+"""scikit-learn's interface: estimators for its pipelines and searches, trained by the
+compiled path.
 
 scikit-learn is an extra and is imported here only; ``import fastbp`` does without it.
 """

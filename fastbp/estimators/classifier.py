@@ -312,7 +312,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return self._both(logits, answers) if self._is_binary else np.asarray(answers(logits))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Return logarithms of probabilities, (N, C), finite where a probability rounds to 0."""
+        """Return logarithms of probabilities, (N, C), finite where a probability rounds
+        to 0.
+        """
         logits = self._logits(X)
         if self.out_activation_ == "softmax":
             shifted = logits - logits.max(axis=1, keepdims=True)
@@ -325,7 +327,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return self.out_activation_ == "logistic" and not self._binarizer.y_type_.startswith("multilabel")
 
     def _both(self, logits: FloatArray, of: Any) -> NDArray[Any]:
-        """Return what ``of`` makes of the second class's logit, and of the first's, which is its negative."""
+        """Return what ``of`` makes of the second class's logit, and of the first's,
+        which is its negative.
+        """
         if len(self.classes_) == 1:
             return np.asarray(of(np.full_like(logits, np.inf)))
         return np.concatenate([of(-logits), of(logits)], axis=1)
@@ -362,7 +366,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return known
 
     def _encode(self, labels: Any) -> Targets:
-        """Return labels as the network has them: numbers of classes, or 0 and 1 for each output."""
+        """Return labels as the network has them: numbers of classes, or 0 and 1 for
+        each output.
+        """
         several = self._binarizer.y_type_.startswith("multilabel")
         if (labels.ndim == 2) != several:
             wanted = (

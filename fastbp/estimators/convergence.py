@@ -1,4 +1,6 @@
-"""When a fit ends before its last epoch, by scikit-learn's rules, and the weights that it keeps."""
+"""When a fit ends before its last epoch, by scikit-learn's rules, and the weights that
+it keeps.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ class Convergence(Callback):
     Parameters
     ----------
     network : that is trained; with ``score`` its best weights are kept
-    schedule : of the rate. One that falls on plateaus starts the count anew with each fall, as scikit-learn's
-        does: the smaller rate has to be tried
+    schedule : of the rate. One that falls on plateaus starts the count anew with each
+        fall, as scikit-learn's does: the smaller rate has to be tried
     tol : by how much an epoch must be better than the best so far to count
     patience : how many epochs in a row may count for nothing; one more ends the fit
     score : of an epoch, on the validation samples; None to look at the training loss
@@ -56,7 +58,9 @@ class Convergence(Callback):
         self.best_loss, self.best_score = math.inf, -math.inf
 
     def epochs_ahead(self) -> float:
-        """Return after how many epochs the fit may end, or 1 where weights may be kept."""
+        """Return after how many epochs the fit may end, or 1 where weights may be
+        kept.
+        """
         return self._patience - self.idle + 1 if self._score is None else 1
 
     def on_epoch_end(self, record: EpochRecord) -> None:
@@ -85,7 +89,9 @@ class Convergence(Callback):
             raise ConvergedError
 
     def diverged(self, message: str) -> None:
-        """Warn where there are weights to go back to; ValueError where there are none."""
+        """Warn where there are weights to go back to; ValueError where there are
+        none.
+        """
         if self._best_weights is None:
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and "

@@ -12,11 +12,13 @@ __all__ = ["settings_of"]
 
 
 def settings_of(estimator: Any, batch: int, epochs: int, weight: float) -> Settings:
-    """Return what the parameters of a fit come to; ``weight`` is the mean of the samples'.
+    """Return what the parameters of a fit come to; ``weight`` is the mean of the
+    samples'.
 
     Raises
     ------
-    ValueError : a name or a number is not one of fastbp's, or two parameters contradict each other
+    ValueError : a name or a number is not one of fastbp's, or two parameters contradict
+        each other
     """
     network = estimator.network_
     momentum = "nesterov" if estimator.nesterovs_momentum else "momentum"
@@ -48,7 +50,9 @@ def settings_of(estimator: Any, batch: int, epochs: int, weight: float) -> Setti
 
 
 def _schedule(estimator: Any) -> str:
-    """Return the schedule's text; scikit-learn's names count with SGD only, as there."""
+    """Return the schedule's text; scikit-learn's names count with SGD only, as
+    there.
+    """
     name = estimator.learning_rate
     if estimator.schedule is not None:
         if name != "constant":

@@ -1,4 +1,6 @@
-"""What classifier and regressor share: parameters in scikit-learn's names, and a fit by the trainer."""
+"""What classifier and regressor share: parameters in scikit-learn's names, and a fit by
+the trainer.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ Score = Callable[[EpochRecord], float]
 
 
 class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
-    """Multilayer perceptron behind scikit-learn's interface; see the classes that can be used."""
+    """Multilayer perceptron behind scikit-learn's interface; see the classes that can
+    be used.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -103,7 +107,9 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
     n_threads: int | Literal["auto"]
 
     def __init__(self, **parameters: Any) -> None:
-        """Keep the parameters as they are given, as scikit-learn wants it; ``fit`` checks them."""
+        """Keep the parameters as they are given, as scikit-learn wants it; ``fit``
+        checks them.
+        """
         for name, value in parameters.items():
             setattr(self, name, value)
 
@@ -124,7 +130,9 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _score_of(self, backend: Backend, samples: Images, targets: Targets) -> Score:
-        """Return what an epoch is judged by on these samples, with ``early_stopping``."""
+        """Return what an epoch is judged by on these samples, with
+        ``early_stopping``.
+        """
 
     def _start(self, samples: FloatArray, outputs: int, output: str) -> None:
         """Make a network of these sizes, and forget what an earlier fit has shown."""
@@ -146,10 +154,11 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
 
     @contextmanager
     def _unchanged_if_refused(self) -> Iterator[None]:
-        """Leave the estimator as it was if its arguments turn out to be wrong half-way through checking them.
+        """Leave the estimator as it was if its arguments turn out to be wrong half-way
+        through checking them.
 
-        Otherwise a refused ``fit`` would leave the number of features of the refused X beside the network of
-        an earlier one.
+        Otherwise a refused ``fit`` would leave the number of features of the refused X
+        beside the network of an earlier one.
         """
         before = dict(vars(self))
         try:
@@ -192,7 +201,8 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         samples, targets, rows = hold_back(samples, targets, validation, part, self._seed, stratify)
         mean, count = 1.0, len(rows[0])
         if weights is not None:
-            # So that a weight of 2 is the sample twice: mean loss and penalty are by the sum of weights.
+            # So that a weight of 2 is the sample twice: mean loss and penalty are by
+            # the sum of weights.
             mean = float(weights.mean())
             weights = np.concatenate([weights / mean, np.ones(len(samples) - len(weights))])
         if self.solver == "lbfgs":
@@ -223,7 +233,9 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
     def _run(
         self, samples: Samples, settings: Settings, callbacks: Sequence[Callback]
     ) -> tuple[bool, Convergence]:
-        """Train by mini-batches; return whether that came to an end of its own, and what it has shown."""
+        """Train by mini-batches; return whether that came to an end of its own, and
+        what it has shown.
+        """
         backend, held = make_backend("numba", settings.threads), samples.validation_rows
         convergence = Convergence(
             self.network_,
@@ -257,7 +269,9 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
 
     @property
     def _ends_on_plateaus(self) -> bool:
-        """Whether a loss that stands still ends the fit; with an adaptive rate the rate falls instead."""
+        """Whether a loss that stands still ends the fit; with an adaptive rate the rate
+        falls instead.
+        """
         return not (self.learning_rate == "adaptive" and self.solver == "sgd" and self.schedule is None)
 
     def _batch(self, count: int) -> int:
@@ -320,7 +334,9 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         return check(X, y, reset=False)
 
     def _check_network(self, features: int) -> None:
-        """Raise ValueError if ``network_`` was replaced by one for other inputs or outputs."""
+        """Raise ValueError if ``network_`` was replaced by one for other inputs or
+        outputs.
+        """
         network = self.network_
         if (network.inputs, network.sizes[-1], network.output) != (
             features,
@@ -334,7 +350,9 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             )
 
     def _check_goes_on(self, samples: FloatArray) -> None:
-        """Raise ValueError if the parameters, or the data, ask for another network than there is."""
+        """Raise ValueError if the parameters, or the data, ask for another network than
+        there is.
+        """
         network, hidden = self.network_, self._hidden()
         known = list(network.sizes[1:-1])
         if samples.shape[1] != network.inputs:

@@ -1,4 +1,5 @@
-"""The solver ``"lbfgs"``: SciPy's L-BFGS-B, with loss and gradient of all samples by the reference path.
+"""The solver ``"lbfgs"``: SciPy's L-BFGS-B, with loss and gradient of all samples by
+the reference path.
 
 A few hundred samples are what it is for: it sees all of them for each step.
 """
@@ -51,8 +52,8 @@ def minimize_loss(
 ) -> Minimum:
     """Move the network's parameters to a minimum of its loss.
 
-    Liu & Nocedal, "On the limited memory BFGS method for large scale optimization", Math. Programming 45
-    (1989).
+    Liu & Nocedal, "On the limited memory BFGS method for large scale optimization",
+    Math. Programming 45 (1989).
 
     Parameters
     ----------

@@ -102,8 +102,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     loss_, best_loss_, loss_curve_ : float, float, list of float
         Training loss, half the mean squared error, without the penalty: of the last
         epoch, the best, of each epoch.
-    validation_scores_, best_validation_score_ : list of float, float
-        Coefficients of determination on the validation samples, with ``early_stopping``.
+    validation_scores_, best_validation_score_ : list of float, float Coefficients of
+        determination on the validation samples, with ``early_stopping``.
     n_iter_, n_layers_, n_outputs_, out_activation_, t_
         As in scikit-learn.
 
@@ -255,7 +255,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     def _score_of(self, backend: Backend, samples: Images, targets: Targets) -> Score:
         def score(_record: Any) -> float:
             values = backend.logits(self.network_, samples)
-            # Weights that overflow make no score, which is no reason to stop yet: they may not be kept.
+            # Weights that overflow make no score, which is no reason to stop yet: they
+            # may not be kept.
             return float(r2_score(targets, values)) if np.isfinite(values).all() else np.nan
 
         return score

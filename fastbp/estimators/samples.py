@@ -23,7 +23,9 @@ def dense(samples: Any) -> FloatArray:
 
 
 def refuse_masked(**arrays: Any) -> None:
-    """Raise ValueError if a masked array hides values: training would take what is under the mask."""
+    """Raise ValueError if a masked array hides values: training would take what is
+    under the mask.
+    """
     for name, array in arrays.items():
         if np.ma.is_masked(array):
             raise ValueError(f"{name} is a masked array with masked values; expected them filled or left out")

@@ -1,4 +1,6 @@
-"""Networks for other programs: a module a format, all of them in `FORMATS`; see ``fastbp export``."""
+"""Networks for other programs: a module a format, all of them in `FORMATS`; see
+``fastbp export``.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ def export(
     ----------
     weights : a run folder or a safetensors file
     to : a name in `FORMATS`
-    out : file to write, with a suffix of the format; a format of several files writes the others beside it.
-        None for ``network`` with the format's suffix in the run's folder, or the weights file's name with it.
+    out : file to write, with a suffix of the format; a format of several files writes
+        the others beside it. None for ``network`` with the format's suffix in the run's
+        folder, or the weights file's name with it.
 
     Returns
     -------
@@ -45,7 +48,8 @@ def export(
     Raises
     ------
     WeightsError : the weights are missing or damaged
-    ConfigError : the format is not known, ``out`` does not fit it, or is the weights file itself
+    ConfigError : the format is not known, ``out`` does not fit it, or is the weights
+        file itself
     FastbpError : a file cannot be written, or an extra that the format needs is missing
     """
     from ..runs.folder import WEIGHTS, load_network

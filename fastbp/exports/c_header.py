@@ -1,4 +1,6 @@
-"""C99: one header with the weights and all it takes, for programs that need nothing but ``math.h``."""
+"""C99: one header with the weights and all it takes, for programs that need nothing but
+``math.h``.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +131,9 @@ def _identifier(stem: str) -> str:
 
 
 def _function(output: Output, name: str, outputs: int) -> str:
-    """Return the function that makes answers of the last layer's sums, empty where those are the answers."""
+    """Return the function that makes answers of the last layer's sums, empty where
+    those are the answers.
+    """
     if not output.body:
         return ""
     return FUNCTION.format(**{**output._asdict(), "name": name, "body": output.body.format(outputs=outputs)})
@@ -145,7 +149,9 @@ def _arrays(parameters: Mapping[str, NDArray[np.float32]], name: str) -> Iterato
 
 
 def _numbers(array: NDArray[np.float32]) -> Iterator[str]:
-    """Yield lines of numbers, each the shortest text that reads back as the same float."""
+    """Yield lines of numbers, each the shortest text that reads back as the same
+    float.
+    """
     texts = [f"{text}f" for text in array.reshape(-1).astype(str).tolist()]
     for start in range(0, len(texts), A_LINE):
         yield f"    {', '.join(texts[start : start + A_LINE])},"

@@ -25,7 +25,8 @@ __all__ = [
     "output_units",
 ]
 
-# What the outputs are, by the network's output unit: the sentence that every exported text has.
+# What the outputs are, by the network's output unit: the sentence that every exported
+# text has.
 MEANINGS = {
     "softmax": "probabilities of classes that exclude each other",
     "logistic": "a probability for each label, of which any number may apply",
@@ -40,10 +41,12 @@ class Format:
 
     Attributes
     ----------
-    suffixes : of the files it consists of, the one that a person opens first; they share a stem
-    build : takes a network and that stem, and returns the content of each file by its suffix, in the order in
-        which they are to be written
-    ending : of the stem, where nobody chose one: two formats that end in ``.py`` need two names
+    suffixes : of the files it consists of, the one that a person opens first; they
+        share a stem
+    build : takes a network and that stem, and returns the content of each file by its
+        suffix, in the order in which they are to be written
+    ending : of the stem, where nobody chose one: two formats that end in ``.py`` need
+        two names
     """
 
     suffixes: tuple[str, ...]
@@ -52,7 +55,9 @@ class Format:
 
 
 def activation_text(network: Network, field: str, to: str) -> Any:
-    """Return what the activation's entry has for an export; ConfigError if it has nothing."""
+    """Return what the activation's entry has for an export; ConfigError if it has
+    nothing.
+    """
     text = getattr(ACTIVATIONS[network.activation], field)
     if not text:
         raise ConfigError(
@@ -63,7 +68,9 @@ def activation_text(network: Network, field: str, to: str) -> Any:
 
 
 def in_single_precision(network: Network) -> dict[str, NDArray[np.float32]]:
-    """Return the parameters by name in float32; ConfigError if one, or the scale, is out of its range."""
+    """Return the parameters by name in float32; ConfigError if one, or the scale, is
+    out of its range.
+    """
     with np.errstate(over="ignore"):
         arrays = {name: np.array(array, np.float32, order="C") for name, array in network.named_arrays()}
     limits = np.finfo(np.float32)
@@ -74,14 +81,18 @@ def in_single_precision(network: Network) -> dict[str, NDArray[np.float32]]:
 
 
 def description(network: Network) -> str:
-    """Return the line that exported text begins with: sizes, activation, output unit, who wrote it."""
+    """Return the line that exported text begins with: sizes, activation, output unit,
+    who wrote it.
+    """
     sizes = "-".join(map(str, network.sizes))
     kinds = f"{network.activation}, {network.output} outputs"
     return f"Network {sizes}, {kinds}, written by fastbp {fastbp_version()}"
 
 
 def input_units(network: Network) -> str:
-    """Return what the exported text says of inputs; their scale is a part of the network."""
+    """Return what the exported text says of inputs; their scale is a part of the
+    network.
+    """
     return "pixels, 0 to 255" if network.input_scale == BYTE_SCALE else "as the data that it learnt from"
 
 

@@ -1,4 +1,6 @@
-"""NumPy's archive: the parameters under the names of the weights file, and what else decides the outputs."""
+"""NumPy's archive: the parameters under the names of the weights file, and what else
+decides the outputs.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,10 @@ __all__ = ["FORMAT", "archive"]
 def archive(network: Network) -> bytes:
     """Return an npz file, readable without pickle.
 
-    Its arrays: ``layers.<l>.weight`` (D, H) and ``layers.<l>.bias`` (H,) in the network's type; ``sizes``
-    (L + 1,), int64; ``activation``, ``output`` (a name in `fastbp.reference.losses.OUTPUTS`), ``format`` and
-    ``fastbp_version``, text; ``input_scale``, float64.
+    Its arrays: ``layers.<l>.weight`` (D, H) and ``layers.<l>.bias`` (H,) in the
+    network's type; ``sizes`` (L + 1,), int64; ``activation``, ``output`` (a name in
+    `fastbp.reference.losses.OUTPUTS`), ``format`` and ``fastbp_version``, text;
+    ``input_scale``, float64.
     """
     stream = io.BytesIO()
     # NumPy before 2.2 has no allow_pickle here; there is no object among the arrays.

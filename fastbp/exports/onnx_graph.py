@@ -1,4 +1,6 @@
-"""ONNX: the scale, the layers and the output unit as one graph that any runtime of the format takes."""
+"""ONNX: the scale, the layers and the output unit as one graph that any runtime of the
+format takes.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "OUTPUTS", "model"]
 
-# Of operators and file: as old as what is used allows, so that old runtimes take them too.
+# Of operators and file: as old as what is used allows, so that old runtimes take them
+# too.
 OPSET, IR_VERSION = 13, 7
 LARGEST = 2**31 - 2**16  # bytes of parameters: Protocol Buffers end at 2 GB
 
@@ -41,8 +44,9 @@ OUTPUTS: dict[str, tuple[str, list[Operation]]] = {
 def model(network: Network) -> ModelProto:
     """Return the network as an ONNX model, after onnx's own check of it.
 
-    Its input is ``inputs`` (N, D), float32, in the network's own units, any N; its outputs are ``logits`` and
-    ``probabilities``, or ``values`` of a network with the identity as output unit; all (N, C), float32.
+    Its input is ``inputs`` (N, D), float32, in the network's own units, any N; its
+    outputs are ``logits`` and ``probabilities``, or ``values`` of a network with the
+    identity as output unit; all (N, C), float32.
 
     Raises
     ------
@@ -104,7 +108,9 @@ def _operations(network: Network) -> list[Operation]:
 
 
 def _activation(network: Network, sums: str, units: str) -> list[Operation]:
-    """Return the nodes of the activation, with the names that "z" and "a" have in this layer."""
+    """Return the nodes of the activation, with the names that "z" and "a" have in this
+    layer.
+    """
     names = {"z": sums, "a": units}
 
     def local(name: str | float) -> str | float:

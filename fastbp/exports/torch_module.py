@@ -1,4 +1,6 @@
-"""PyTorch: a state-dict as safetensors, and a module that loads it. Neither needs PyTorch to be written."""
+"""PyTorch: a state-dict as safetensors, and a module that loads it. Neither needs
+PyTorch to be written.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def _layers(network: Network) -> str:
 
 
 def _state_dict(network: Network) -> bytes:
-    """Return weights as (H, D), under the places of the linear layers among the module's entries."""
+    """Return weights as (H, D), under the places of the linear layers among the
+    module's entries.
+    """
     from safetensors.numpy import save
 
     tensors = {}

@@ -1,7 +1,9 @@
-"""Batch normalisation: running statistics of hidden units, and the plain network that they make of one.
+"""Batch normalisation: running statistics of hidden units, and the plain network that
+they make of one.
 
-Ioffe & Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
-shift", ICML 2015. There is no scale that is learnt: what it would do, the next layer's weights can.
+Ioffe & Szegedy, "Batch normalization: accelerating deep network training by reducing
+internal covariate shift", ICML 2015. There is no scale that is learnt: what it would
+do, the next layer's weights can.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ class BatchNorm:
 
     Attributes
     ----------
-    mean, variance : (U,), of the network's type: rows of the hidden layers one after the other, padded as the
-        rows of its block are
+    mean, variance : (U,), of the network's type: rows of the hidden layers one after
+        the other, padded as the rows of its block are
     unit_at : (L - 1,), int64: where each hidden layer's row begins
     updates : how many there were
     """
@@ -41,15 +43,19 @@ class BatchNorm:
         self.updates = 0
 
     def gains(self, count: int) -> NDArray[np.float64]:
-        """Return how far the statistics of each of the next updates draw the running ones; count them."""
+        """Return how far the statistics of each of the next updates draw the running
+        ones; count them.
+        """
         numbers = self.updates + 1 + np.arange(count)
         self.updates += count
         return np.maximum(GAIN, 1 / numbers)
 
     def observe(self, layer: int, mean: FloatArray, variance: FloatArray, samples: int, gain: float) -> None:
-        """Take note of a batch's statistics, (H,), of a hidden layer; of one sample there are none.
+        """Take note of a batch's statistics, (H,), of a hidden layer; of one sample
+        there are none.
 
-        ``variance`` is the batch's own; that of all samples, which is kept, is N / (N - 1) times as large.
+        ``variance`` is the batch's own; that of all samples, which is kept, is N / (N -
+        1) times as large.
         """
         if samples < 2:
             return
@@ -59,13 +65,17 @@ class BatchNorm:
         self.variance[some] += self.mean.dtype.type(gain) * (unbiased - self.variance[some])
 
     def is_finite(self) -> bool:
-        """Whether the statistics are; normalised values and parameters may be where sums are too large."""
+        """Whether the statistics are; normalised values and parameters may be where
+        sums are too large.
+        """
         return bool(np.isfinite(self.mean).all() and np.isfinite(self.variance).all())
 
     def fold(self, network: Network) -> None:
-        """Turn the parameters of a normalised network into those of one without: the same answers.
+        """Turn the parameters of a normalised network into those of one without: the
+        same answers.
 
-        Before the first update there are no statistics, and the parameters stay as they are.
+        Before the first update there are no statistics, and the parameters stay as they
+        are.
         """
         if not self.updates:
             return

@@ -1,7 +1,8 @@
-"""Checks of a setting's value: each returns the value in the form it is kept in, or raises ConfigError.
+"""Checks of a setting's value: each returns the value in the form it is kept in, or
+raises ConfigError.
 
-A check is called with the setting's name and the value that was given. ``expected`` says in a few words what
-it accepts; messages and the table of settings use it.
+A check is called with the setting's name and the value that was given. ``expected``
+says in a few words what it accepts; messages and the table of settings use it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Check(Protocol):
         ...
 
     def __call__(self, name: str, value: Any) -> Any:
-        """Return the value to keep; ConfigError, beginning with the name, if it is not accepted."""
+        """Return the value to keep; ConfigError, beginning with the name, if it is not
+        accepted.
+        """
         ...
 
 
@@ -202,7 +205,8 @@ class PathOrName:
     def __call__(self, name: str, value: Any) -> str:
         """See `Check`."""
         text = os.fspath(value) if isinstance(value, os.PathLike) else value
-        # A path of undecodable bytes has no UTF-8 and cannot be written into config.toml.
+        # A path of undecodable bytes has no UTF-8 and cannot be written into
+        # config.toml.
         if not isinstance(text, str) or not text or not _is_utf8(text):
             _refuse(name, value, self.expected)
         return text
@@ -261,7 +265,9 @@ class Layers:
 
 
 def parse_hidden(hidden: str | int | Iterable[int]) -> tuple[int, ...]:
-    """Read hidden layers from ``"100,100"``, ``"none"``, a number, or numbers; ConfigError otherwise."""
+    """Read hidden layers from ``"100,100"``, ``"none"``, a number, or numbers;
+    ConfigError otherwise.
+    """
     return Layers()("hidden", hidden)
 
 

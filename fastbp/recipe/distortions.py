@@ -1,4 +1,6 @@
-"""What may happen to an image while a network learns from it: variants, presets, and files of one's own."""
+"""What may happen to an image while a network learns from it: variants, presets, and
+files of one's own.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +50,12 @@ def _range(name: str, value: Any, low: float, high: float) -> tuple[float, float
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """Ranges from which one image's distortion is drawn. All at their defaults: the image stays as it is.
+    """Ranges from which one image's distortion is drawn. All at their defaults: the
+    image stays as it is.
 
-    Ranges with two ends are uniform between them, others go as far to both sides. Affine parts and the
-    elastic field make one bilinear resampling; then come blur, noise and squares.
+    Ranges with two ends are uniform between them, others go as far to both sides.
+    Affine parts and the elastic field make one bilinear resampling; then come blur,
+    noise and squares.
     """
 
     zoom: tuple[float, float] = (1.0, 1.0)  # 0.1 to 10; above 1 enlarges
@@ -104,18 +108,21 @@ class Variant:
         ]
 
     def taps(self) -> NDArray[np.float32]:
-        """Return half of the elastic field's Gaussian, middle first, (RADIUS + 1,); it adds up to 1."""
+        """Return half of the elastic field's Gaussian, middle first, (RADIUS + 1,); it
+        adds up to 1.
+        """
         distance = np.arange(RADIUS + 1)
         half = np.where(distance <= 3 * self.sigma, np.exp(-0.5 * (distance / self.sigma) ** 2), 0)
         return np.asarray(half / (half[0] + 2 * half[1:].sum()), dtype=np.float32)
 
 
-# As strong as they can be without cutting digits off at the border: more than 2 % of the ink is lost by less
-# than one image in fifty, more than 5 % by less than one in two hundred.
+# As strong as they can be without cutting digits off at the border: more than 2 % of
+# the ink is lost by less than one image in fifty, more than 5 % by less than one in two
+# hundred.
 PRESETS: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
     {
-        # The report's: the image and four copies of it. It says what they are, not how strong. Five epochs
-        # here show as many images as one of its.
+        # The report's: the image and four copies of it. It says what they are, not how
+        # strong. Five epochs here show as many images as one of its.
         "report": (
             Variant(),
             Variant(zoom=(0.85, 1.15)),
@@ -123,18 +130,20 @@ PRESETS: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
             Variant(blur=(0.5, 1.0)),
             Variant(squares=3, square=4),
         ),
-        # 20 degrees and not the usual 15: more of what is drawn by hand is read, and no less of MNIST.
+        # 20 degrees and not the usual 15: more of what is drawn by hand is read, and no
+        # less of MNIST.
         "affine": (
             Variant(
                 zoom=(0.8, 1.05), stretch=0.1, rotation=20, rotation_of_1_and_7=15, shift=1.5, shear=0.15
             ),
         ),
-        # Simard, Steinkraus & Platt, "Best practices for convolutional neural networks applied to visual
-        # document analysis", ICDAR 2003: sigma 4, alpha 34.
+        # Simard, Steinkraus & Platt, "Best practices for convolutional neural networks
+        # applied to visual document analysis", ICDAR 2003: sigma 4, alpha 34.
         "elastic": (Variant(alpha=34, sigma=4),),
-        # Ciresan, Meier, Gambardella & Schmidhuber, "Deep, big, simple neural nets for handwritten digit
-        # recognition", Neural Computation 22 (2010): sigma 5 to 6, alpha 36 to 38, axes scaled by up to 15 to
-        # 20 %, rotation up to 15 degrees, 7.5 for 1 and 7. The mildest of these.
+        # Ciresan, Meier, Gambardella & Schmidhuber, "Deep, big, simple neural nets for
+        # handwritten digit recognition", Neural Computation 22 (2010): sigma 5 to 6,
+        # alpha 36 to 38, axes scaled by up to 15 to 20 %, rotation up to 15 degrees,
+        # 7.5 for 1 and 7. The mildest of these.
         "ciresan": (Variant(alpha=36, sigma=6, stretch=0.15, rotation=15, rotation_of_1_and_7=7.5),),
     }
 )
@@ -150,13 +159,17 @@ class Distortion:
     key: int  # 0 <= key < 2**64, of seed and epoch
 
     def at(self, seed: int, epoch: int) -> Distortion:
-        """Return what happens in an epoch, from 0: as pure a function of both as the order of samples."""
+        """Return what happens in an epoch, from 0: as pure a function of both as the
+        order of samples.
+        """
         key = int(generator(seed, Stream.DISTORT, epoch).integers(2**64, dtype=np.uint64))
         return replace(self, key=key)
 
 
 def make_distortion(variants: Iterable[Variant], shape: tuple[int, int]) -> Distortion:
-    """Put variants into the arrays that kernels read; ConfigError if a square is larger than the image."""
+    """Put variants into the arrays that kernels read; ConfigError if a square is larger
+    than the image.
+    """
     chosen = tuple(variants)
     for variant in chosen:
         if variant.squares and variant.square > min(shape):

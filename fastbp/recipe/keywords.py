@@ -1,7 +1,7 @@
 """The settings as keywords, for editors and type checkers.
 
-Type checkers read sources only, so names and types stand here once more; a test holds them to the
-declarations in `fastbp.recipe.settings`.
+Type checkers read sources only, so names and types stand here once more; a test holds
+them to the declarations in `fastbp.recipe.settings`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ __all__ = ["SettingKeywords"]
 
 
 class SettingKeywords(TypedDict, total=False):
-    """Keywords of `fastbp.train` besides its data; `fastbp.Settings` says what they mean."""
+    """Keywords of `fastbp.train` besides its data; `fastbp.Settings` says what they
+    mean.
+    """
 
     validation: float
     hidden: str | int | Sequence[int]

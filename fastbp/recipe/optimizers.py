@@ -1,4 +1,6 @@
-"""What an update makes of the gradient: rules, penalties, clipping, the running mean of the parameters."""
+"""What an update makes of the gradient: rules, penalties, clipping, the running mean of
+the parameters.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ Numbers: TypeAlias = float | NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Coefficients:
-    """A rule as an instance of the general form that `fastbp_kernels.optimizers` computes.
+    """A rule as an instance of the general form that `fastbp_kernels.optimizers`
+    computes.
 
     ::
 
@@ -31,8 +34,8 @@ class Coefficients:
         v = second_decay v + second_gain g^2
         w = w - rate (m_share m + g_share g) / (root sqrt(v) + epsilon)
 
-    The denominator counts for rules that keep v only. Each is one number, or one for each
-    of the next n updates, (n,) float64.
+    The denominator counts for rules that keep v only. Each is one number, or one for
+    each of the next n updates, (n,) float64.
     """
 
     rate: Numbers
@@ -52,10 +55,12 @@ class Rule:
 
     Attributes
     ----------
-    move : the formula, ``move(w, g, state, rate, *numbers)``; see `fastbp.reference.optimizers`
+    move : the formula, ``move(w, g, state, rate, *numbers)``; see
+        `fastbp.reference.optimizers`
     coefficients : the same for the compiled path, ``coefficients(rates, t, *numbers)``:
-        ``rates`` of the next updates, (n,), and their numbers t, (n,), from 1. None for a
-        rule that the general form cannot express; only ``backend="numpy"`` then has it
+        ``rates`` of the next updates, (n,), and their numbers t, (n,), from 1. None for
+        a rule that the general form cannot express; only ``backend="numpy"`` then has
+        it
     parameters : the numbers that the rule's text may give, ``"momentum:0.9"``
     keeps_m, keeps_v : which state the rule needs
     """
@@ -123,17 +128,22 @@ class Optimizer:
     Parameters
     ----------
     network : whose parameters are updated
-    rule : a name of `OPTIMIZERS`, with numbers; the formulas are in `fastbp.reference.optimizers`
-    l2 : >= 0; ``l2 * w`` is added to the gradient of each weight, as of a penalty ``l2 / 2 * sum(w**2)``.
-        Biases are left alone, as by the next ones but clipping
-    weight_decay : >= 0; each update takes ``rate * weight_decay * w`` from each weight besides. Loshchilov &
-        Hutter, "Decoupled weight decay regularization", ICLR 2019
-    clip_value : > 0; elements of the gradient are limited to this size, 0 for none. Before ``l2``
-    clip_norm : > 0; the norm of the whole gradient is limited to this, 0 for none. Before ``clip_value``
-    max_norm : > 0; after an update, the norm of the weights that go into a unit is limited to this, 0 for
-        none. Srivastava et al., "Dropout", JMLR 15 (2014), section 5.1
-    average : 0 <= average < 1; decay of the running mean of the parameters, 0 for none. After update t it is
-        min(average, (1 + t) / (10 + t)), so that the mean soon forgets the start. Polyak & Juditsky (1992)
+    rule : a name of `OPTIMIZERS`, with numbers; the formulas are in
+        `fastbp.reference.optimizers`
+    l2 : >= 0; ``l2 * w`` is added to the gradient of each weight, as of a penalty ``l2
+        / 2 * sum(w**2)``. Biases are left alone, as by the next ones but clipping
+    weight_decay : >= 0; each update takes ``rate * weight_decay * w`` from each weight
+        besides. Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019
+    clip_value : > 0; elements of the gradient are limited to this size, 0 for none.
+        Before ``l2``
+    clip_norm : > 0; the norm of the whole gradient is limited to this, 0 for none.
+        Before ``clip_value``
+    max_norm : > 0; after an update, the norm of the weights that go into a unit is
+        limited to this, 0 for none. Srivastava et al., "Dropout", JMLR 15 (2014),
+        section 5.1
+    average : 0 <= average < 1; decay of the running mean of the parameters, 0 for none.
+        After update t it is min(average, (1 + t) / (10 + t)), so that the mean soon
+        forgets the start. Polyak & Juditsky (1992)
 
     Attributes
     ----------
@@ -185,7 +195,9 @@ class Optimizer:
             np.copyto(block, kept)
 
     def mean_gain(self, update: int) -> float:
-        """What part of the way to the parameters the mean goes after an update, counted from 1."""
+        """What part of the way to the parameters the mean goes after an update, counted
+        from 1.
+        """
         return 1.0 - min(self.average, (1 + update) / (10 + update))
 
     def table(self, rates: NDArray[np.float64], columns: Sequence[str]) -> NDArray[np.float64]:

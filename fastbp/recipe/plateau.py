@@ -1,7 +1,8 @@
-"""The schedule ``plateau``: a rate that falls when the loss does not, checked after each epoch.
+"""The schedule ``plateau``: a rate that falls when the loss does not, checked after
+each epoch.
 
-The other schedules are functions of the update's number. This one is not; only its text and
-numbers are in `fastbp.recipe.schedules`.
+The other schedules are functions of the update's number. This one is not; only its text
+and numbers are in `fastbp.recipe.schedules`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ __all__ = ["PlateauRate", "falls_on_plateaus"]
 
 
 class PlateauRate:
-    """The rate that a schedule's shares are of; plateaus multiply it by FACTOR, other schedules leave it.
+    """The rate that a schedule's shares are of; plateaus multiply it by FACTOR, other
+    schedules leave it.
 
-    An epoch is idle if its loss is not at least TOL below the lowest so far: that of the validation samples,
-    or the training loss without any. PATIENCE idle epochs in a row are a plateau, after which the count
-    begins anew. Where the rate would fall below LEAST, the run ends instead. Epochs of the warm-up are not
-    looked at.
+    An epoch is idle if its loss is not at least TOL below the lowest so far: that of
+    the validation samples, or the training loss without any. PATIENCE idle epochs in a
+    row are a plateau, after which the count begins anew. Where the rate would fall
+    below LEAST, the run ends instead. Epochs of the warm-up are not looked at.
 
-    The defaults are those of scikit-learn's ``learning_rate="adaptive"``: divide by 5 when two epochs in a
-    row do not improve, end at 1e-6. PyTorch's ``ReduceLROnPlateau`` multiplies by 0.1 after the 11th idle
-    epoch, ``plateau:0.1,11`` here; its tolerance is a part of the loss.
+    The defaults are those of scikit-learn's ``learning_rate="adaptive"``: divide by 5
+    when two epochs in a row do not improve, end at 1e-6. PyTorch's
+    ``ReduceLROnPlateau`` multiplies by 0.1 after the 11th idle epoch,
+    ``plateau:0.1,11`` here; its tolerance is a part of the loss.
 
     Parameters
     ----------
@@ -50,7 +53,9 @@ class PlateauRate:
         self._best, self._idle, self._falls = math.inf, 0, 0
 
     def observe(self, record: EpochRecord) -> Stop | None:
-        """See an epoch, each once and in order; return why the run should end, or None. NaN is idle."""
+        """See an epoch, each once and in order; return why the run should end, or None.
+        NaN is idle.
+        """
         if not self.is_active or record.epoch <= self._warmup:
             return None
         validated = not math.isnan(record.validation_loss)

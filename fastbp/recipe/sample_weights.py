@@ -13,7 +13,9 @@ from ..errors import ConfigError, DataError
 __all__ = ["canonical", "checked", "weights_of"]
 
 TINY, HUGE = 1e-30, 1e30
-"""Bounds of the largest weight, so that products with losses neither overflow nor vanish."""
+"""Bounds of the largest weight, so that products with losses neither overflow nor
+vanish.
+"""
 
 
 def canonical(spec: Any) -> str:
@@ -21,9 +23,9 @@ def canonical(spec: Any) -> str:
 
     Parameters
     ----------
-    spec : ``"none"``: all 1; ``"balanced"``: n / (C n_c) for a class of n_c of the n training samples, so
-        that all C classes that occur count the same and the mean weight is 1; or a weight for each class,
-        ``"1,2.5,0"``
+    spec : ``"none"``: all 1; ``"balanced"``: n / (C n_c) for a class of n_c of the n
+        training samples, so that all C classes that occur count the same and the mean
+        weight is 1; or a weight for each class, ``"1,2.5,0"``
 
     Raises
     ------
@@ -44,7 +46,9 @@ def canonical(spec: Any) -> str:
 
 
 def checked(weights: ArrayLike, samples: int) -> NDArray[np.float64]:
-    """Return weights of samples as float64; DataError unless there are so many, all finite and >= 0."""
+    """Return weights of samples as float64; DataError unless there are so many, all
+    finite and >= 0.
+    """
     if np.ma.is_masked(weights):
         raise DataError("sample_weight is a masked array with masked values; expected a number each")
     try:

@@ -22,7 +22,9 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Share of the rate that updates t have, 0 <= t < total, and the numbers that its text may give."""
+    """Share of the rate that updates t have, 0 <= t < total, and the numbers that its
+    text may give.
+    """
 
     shares: Callable[..., Shares]  # of t (n,) float64, total, and a value for each parameter
     parameters: tuple[Parameter, ...] = ()
@@ -34,7 +36,8 @@ def _constant(t: Shares, _total: int) -> Shares:
 
 
 def _plateau(t: Shares, _total: int, _factor: float, _patience: float, _tol: float, _least: float) -> Shares:
-    # The rate itself falls, in `fastbp.recipe.plateau`, and with it what these are shares of.
+    # The rate itself falls, in `fastbp.recipe.plateau`, and with it what these are
+    # shares of.
     return np.ones(len(t))
 
 
@@ -102,32 +105,36 @@ def canonical(spec: Any) -> str:
 def learning_rates(
     schedule: str, rate: float, first: int, count: int, total: int, warmup: int = 0
 ) -> NDArray[np.float64]:
-    """Learning rates of ``count`` updates, the first of which is update number ``first`` of ``total``.
+    """Learning rates of ``count`` updates, the first of which is update number
+    ``first`` of ``total``.
 
     Parameters
     ----------
     schedule : which share of ``rate`` update t has; T stands for ``total``
 
         - ``"constant"``: 1
-        - ``"linear"``: 1 - t / T, so the last one has 1 / T and the one that would follow 0
-        - ``"step[:FACTOR[,COUNT]]"``: falls by FACTOR (0.1) at COUNT (2) times, evenly spread:
-          FACTOR ** floor(t (COUNT + 1) / T)
+        - ``"linear"``: 1 - t / T, so the last one has 1 / T and the one that would
+          follow 0
+        - ``"step[:FACTOR[,COUNT]]"``: falls by FACTOR (0.1) at COUNT (2) times, evenly
+          spread: FACTOR ** floor(t (COUNT + 1) / T)
         - ``"exponential[:END]"``: END ** (t / T), towards END (0.01)
-        - ``"inverse[:POWER]"``: (t + 1) ** -POWER (0.5); Robbins & Monro (1951) ask for 0.5 < POWER <= 1
-        - ``"cosine"``: (1 + cos(pi t / T)) / 2. Loshchilov & Hutter, "SGDR: stochastic gradient descent with
-          warm restarts", ICLR 2017, eq. 5, without restarts
-        - ``"one-cycle"``: half a cosine from 1/25 up to 1 in the first 0.3 of the run, another down to
-          1/250,000 in the rest. Smith & Topin, "Super-convergence", SPIE 11006 (2019)
-        - ``"plateau[:FACTOR[,PATIENCE[,TOL[,LEAST]]]]"``: 1, of a rate that is multiplied by FACTOR (0.2)
-          whenever PATIENCE (2) epochs in a row have not lowered the loss by TOL (0.0001), as
-          `fastbp.recipe.plateau.PlateauRate` says; the run ends where the rate would fall below LEAST
-          (1e-6)
+        - ``"inverse[:POWER]"``: (t + 1) ** -POWER (0.5); Robbins & Monro (1951) ask for
+          0.5 < POWER <= 1
+        - ``"cosine"``: (1 + cos(pi t / T)) / 2. Loshchilov & Hutter, "SGDR: stochastic
+          gradient descent with warm restarts", ICLR 2017, eq. 5, without restarts
+        - ``"one-cycle"``: half a cosine from 1/25 up to 1 in the first 0.3 of the run,
+          another down to 1/250,000 in the rest. Smith & Topin, "Super-convergence",
+          SPIE 11006 (2019)
+        - ``"plateau[:FACTOR[,PATIENCE[,TOL[,LEAST]]]]"``: 1, of a rate that is
+          multiplied by FACTOR (0.2) whenever PATIENCE (2) epochs in a row have not
+          lowered the loss by TOL (0.0001), as `fastbp.recipe.plateau.PlateauRate` says;
+          the run ends where the rate would fall below LEAST (1e-6)
     rate : > 0, the highest
     first, count : >= 0, first + count <= total
     total : updates of the whole run
-    warmup : >= 0, updates in which the rate rises evenly to ``rate``: update t has ``rate * (t + 1) /
-        warmup``; the schedule's t and T count the updates after them. Goyal et al., "Accurate, large
-        minibatch SGD" (2017), section 2.2
+    warmup : >= 0, updates in which the rate rises evenly to ``rate``: update t has
+        ``rate * (t + 1) / warmup``; the schedule's t and T count the updates after
+        them. Goyal et al., "Accurate, large minibatch SGD" (2017), section 2.2
 
     Returns
     -------

@@ -12,7 +12,8 @@ __all__ = ["DATA", "GROUPS", "LEARNING", "MACHINE", "NETWORK", "TRAINING", "Sett
 
 DATA, NETWORK, TRAINING, LEARNING, MACHINE = "Data", "Network", "Training", "Learning", "Machine"
 GROUPS = (DATA, NETWORK, TRAINING, LEARNING, MACHINE)
-"""Headings under which the command line and the guide show the settings, in this order."""
+"""Headings under which the command line and the guide show the settings, in this order.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +22,18 @@ class Setting:
 
     Attributes
     ----------
-    check : turns a given value into the one that is kept, or raises ConfigError; see `fastbp.recipe.checks`
+    check : turns a given value into the one that is kept, or raises ConfigError; see
+        `fastbp.recipe.checks`
     help : sentences for the command line and the guide
     group : one of `GROUPS`
-    metavar : how the value is written on the command line, empty for a switch; a function where it depends on
-        a registry
+    metavar : how the value is written on the command line, empty for a switch; a
+        function where it depends on a registry
     since : first version of fastbp that has it
-    changes_weights : whether another value may lead to other weights. ``fastbp verify`` has to cover such a
-        setting, and studies know their runs by it
-    keyed_at_default : whether a study's key of a run names the setting even at its default. Only the settings
-        that were there when the first results were kept do; a later one must leave their keys alone
+    changes_weights : whether another value may lead to other weights. ``fastbp verify``
+        has to cover such a setting, and studies know their runs by it
+    keyed_at_default : whether a study's key of a run names the setting even at its
+        default. Only the settings that were there when the first results were kept do;
+        a later one must leave their keys alone
     """
 
     check: Check
@@ -48,5 +51,7 @@ class Setting:
 
 
 def setting(default: Any, **declaration: Any) -> Any:
-    """Declare a field of `fastbp.Settings`: its default, and the attributes of `Setting` by name."""
+    """Declare a field of `fastbp.Settings`: its default, and the attributes of
+    `Setting` by name.
+    """
     return field(default=default, metadata={"setting": Setting(**declaration)})

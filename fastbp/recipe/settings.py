@@ -1,12 +1,14 @@
 """Everything that decides a training run, declared once, setting by setting.
 
-The fields of `Settings` are the declarations. Everything else is derived from them: the options of the
-command line, TOML files, the keywords of `fastbp.train`, the keys of studies, the table in
-``docs/guide/settings.md``, and the list of what ``fastbp verify`` has to cover.
+The fields of `Settings` are the declarations. Everything else is derived from them: the
+options of the command line, TOML files, the keywords of `fastbp.train`, the keys of
+studies, the table in ``docs/guide/settings.md``, and the list of what ``fastbp verify``
+has to cover.
 
-To add a setting, add a field here. Three more lines elsewhere are asked for by tests that name what is
-missing: its keyword for editors (``keywords.py`` beside this file), the regenerated table
-(``python docs/settings_table.py``), and a configuration in `fastbp.verify` if it changes weights.
+To add a setting, add a field here. Three more lines elsewhere are asked for by tests
+that name what is missing: its keyword for editors (``keywords.py`` beside this file),
+the regenerated table (``python docs/settings_table.py``), and a configuration in
+`fastbp.verify` if it changes weights.
 """
 
 from __future__ import annotations
@@ -336,7 +338,8 @@ def declarations(settings: type[Settings] = Settings) -> Mapping[str, Setting]:
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a TOML file of settings, and check each key and value.
 
-    Whether the settings fit together is for `Settings` to check, once those from elsewhere have joined.
+    Whether the settings fit together is for `Settings` to check, once those from
+    elsewhere have joined.
 
     Returns
     -------
@@ -344,7 +347,8 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises
     ------
-    ConfigError : the file is missing or not TOML, or has an unknown key or a value out of range
+    ConfigError : the file is missing or not TOML, or has an unknown key or a value out
+        of range
     """
     path = Path(path)
     try:

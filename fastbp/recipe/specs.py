@@ -1,7 +1,9 @@
-"""Settings that are a name and numbers, ``"step:0.5,3"``: how they are read, kept and shown.
+"""Settings that are a name and numbers, ``"step:0.5,3"``: how they are read, kept and
+shown.
 
-A registry is a table of names and entries; an entry's ``parameters`` say which numbers may follow its
-name. Update rules, learning-rate schedules and stopping criteria are such registries.
+A registry is a table of names and entries; an entry's ``parameters`` say which numbers
+may follow its name. Update rules, learning-rate schedules and stopping criteria are
+such registries.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ class Entry(Protocol):
 
 
 def forms(table: Mapping[str, Entry]) -> list[str]:
-    """Return how each name is written with its numbers: ``step[:FACTOR[,COUNT]]``, ``time:SECONDS``."""
+    """Return how each name is written with its numbers: ``step[:FACTOR[,COUNT]]``,
+    ``time:SECONDS``.
+    """
     return [_form(name, entry.parameters) for name, entry in table.items()]
 
 
@@ -69,7 +73,8 @@ def parse(setting: str, spec: Any, table: Mapping[str, Entry]) -> tuple[str, lis
 
     Raises
     ------
-    ConfigError : the name is not in the registry, or a number is missing or out of its range
+    ConfigError : the name is not in the registry, or a number is missing or out of its
+        range
     """
     name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     name = name.strip()
@@ -96,7 +101,8 @@ def parse(setting: str, spec: Any, table: Mapping[str, Entry]) -> tuple[str, lis
 
 
 def canonical(setting: str, spec: Any, table: Mapping[str, Entry], *, complete: bool = False) -> str:
-    """Return a text as it is kept: without spaces, and without defaults at its end unless ``complete``.
+    """Return a text as it is kept: without spaces, and without defaults at its end
+    unless ``complete``.
 
     Raises
     ------

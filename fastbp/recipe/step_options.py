@@ -1,4 +1,6 @@
-"""What a step of training does beyond plain SGD: one object that the trainer hands to a backend."""
+"""What a step of training does beyond plain SGD: one object that the trainer hands to a
+backend.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ __all__ = ["PLAIN", "StepOptions"]
 
 @dataclass(frozen=True, kw_only=True)
 class StepOptions:
-    """Each option that is left at its default costs nothing, and leaves every bit as it was."""
+    """Each option that is left at its default costs nothing, and leaves every bit as it
+    was.
+    """
 
     distortion: Distortion | None = None  # None: images as they are
     optimizer: Optimizer | None = None  # None: plain SGD

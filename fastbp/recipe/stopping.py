@@ -1,13 +1,14 @@
 """Early stopping: criteria that see one epoch after another and say when to stop.
 
-A new criterion is one class here and its name in `CRITERIA`: settings, trainer, command line and
-files know only texts such as ``"early:5"``, and the reasons. The learning rate plays no part. With
-the schedule ``linear`` a run that stops early never reaches its small rates, so criteria work best
-with ``constant``.
+A new criterion is one class here and its name in `CRITERIA`: settings, trainer, command
+line and files know only texts such as ``"early:5"``, and the reasons. The learning rate
+plays no part. With the schedule ``linear`` a run that stops early never reaches its
+small rates, so criteria work best with ``constant``.
 
-The criterion ``plateau`` looks at the spread of the training loss and ends the run. The learning-rate
-schedule ``plateau`` (`fastbp.recipe.plateau`) is another thing: it looks for improvement and lowers
-the rate. Both keep their names in texts, because recorded runs are found by them.
+The criterion ``plateau`` looks at the spread of the training loss and ends the run. The
+learning-rate schedule ``plateau`` (`fastbp.recipe.plateau`) is another thing: it looks
+for improvement and lowers the rate. Both keep their names in texts, because recorded
+runs are found by them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Stop:
 
 
 class Criterion(Protocol):
-    """Sees every epoch once, in order, from the first on. Made from its parameters' values."""
+    """Sees every epoch once, in order, from the first on. Made from its parameters'
+    values.
+    """
 
     parameters: ClassVar[tuple[Parameter, ...]]  # those with a default come last
     needs_validation: ClassVar[bool]
@@ -47,7 +50,8 @@ class Criterion(Protocol):
 
 
 class Early:
-    """Training loss below validation loss in N epochs in a row: the network fits what it was shown best.
+    """Training loss below validation loss in N epochs in a row: the network fits what
+    it was shown best.
 
     Equal losses, or NaN, break the row.
     """
@@ -71,9 +75,11 @@ class Early:
 
 
 class FlatLoss:
-    """Standard deviation of the training loss, over the last WINDOW epochs, below SHARE of its mean there.
+    """Standard deviation of the training loss, over the last WINDOW epochs, below SHARE
+    of its mean there.
 
-    The deviation is that of these losses themselves (divided by WINDOW, not WINDOW - 1).
+    The deviation is that of these losses themselves (divided by WINDOW, not WINDOW -
+    1).
     """
 
     parameters: ClassVar[tuple[Parameter, ...]] = (
@@ -103,7 +109,9 @@ class FlatLoss:
 
 
 class Patience:
-    """No validation loss below the best one so far for N epochs; an equal one is not better."""
+    """No validation loss below the best one so far for N epochs; an equal one is not
+    better.
+    """
 
     parameters: ClassVar[tuple[Parameter, ...]] = (Parameter("N", 10, whole=True),)
     needs_validation: ClassVar[bool] = True
@@ -126,7 +134,8 @@ class Patience:
 
 
 class Time:
-    """Training passes have taken SECONDS together; validation and compiling do not count.
+    """Training passes have taken SECONDS together; validation and compiling do not
+    count.
 
     Looked at after whole epochs, so a run takes up to an epoch longer.
     """
@@ -174,7 +183,9 @@ class Stopper:
             self._criteria.append((canonical(spec), CRITERIA[name](*values)))
 
     def observe(self, record: EpochRecord) -> Stop | None:
-        """Return what ends the run after this epoch: of several criteria the first in the settings."""
+        """Return what ends the run after this epoch: of several criteria the first in
+        the settings.
+        """
         stop = None
         for spec, criterion in self._criteria:
             reason = criterion.observe(record)
@@ -188,7 +199,8 @@ def canonical(spec: object) -> str:
 
     Raises
     ------
-    ConfigError : no criterion has this name, or its numbers are too many, too few or out of range
+    ConfigError : no criterion has this name, or its numbers are too many, too few or
+        out of range
     """
     return specs.canonical("stop", spec, CRITERIA, complete=True)
 

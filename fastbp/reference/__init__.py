@@ -1,1 +1,3 @@
-"""The training step in plain NumPy, written like the textbook: the oracle of the compiled path."""
+"""The training step in plain NumPy, written like the textbook: the oracle of the
+compiled path.
+"""

@@ -1,7 +1,9 @@
-"""Activation functions of the hidden layers: their formulas in NumPy, and in every exported language.
+"""Activation functions of the hidden layers: their formulas in NumPy, and in every
+exported language.
 
-Each is a function of a layer's sums z: the value f(z) and the slope f'(z), both of z's shape and
-type. Where f has no derivative, at 0 for ReLU and leaky ReLU, the slope is the one from the left.
+Each is a function of a layer's sums z: the value f(z) and the slope f'(z), both of z's
+shape and type. Where f has no derivative, at 0 for ReLU and leaky ReLU, the slope is
+the one from the left.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ class Activation:
     Attributes
     ----------
     value, slope : f and f', elementwise, for arrays of any shape
-    onnx : nodes of opset 13 that compute "a" from "z"; other names are local to the layer
+    onnx : nodes of opset 13 that compute "a" from "z"; other names are local to the
+        layer
     torch : module of ``torch.nn``
     c : expression of ``float z``, C99 with ``math.h``
     numpy : expression of the array z, with ``np`` and ``math``
-    javascript : expression of the number z, with ``Math`` and the drawing page's ``erfc``
+    javascript : expression of the number z, with ``Math`` and the drawing page's
+        ``erfc``
     """
 
     value: Callable[[Floats], Floats]
@@ -55,7 +59,8 @@ class Activation:
 def _relu(z: Floats) -> Floats:
     """Compute max(0, z).
 
-    Nair & Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
+    Nair & Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML
+    2010.
     """
     return np.maximum(z, 0)
 
@@ -67,7 +72,8 @@ def _relu_slope(z: Floats) -> Floats:
 def _leaky_relu(z: Floats) -> Floats:
     """Compute z, or 0.01 z below 0.
 
-    Maas, Hannun & Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+    Maas, Hannun & Ng, "Rectifier nonlinearities improve neural network acoustic
+    models", ICML 2013.
     """
     return np.where(z > 0, z, z * z.dtype.type(LEAKY_SLOPE))
 
@@ -82,7 +88,9 @@ def _tanh_slope(z: Floats) -> Floats:
 
 
 def _logistic(z: Floats) -> Floats:
-    """1 / (1 + exp(-z)), with an exponent that is never positive: exp(-z) would overflow far below 0."""
+    """1 / (1 + exp(-z)), with an exponent that is never positive: exp(-z) would
+    overflow far below 0.
+    """
     power = np.exp(-np.abs(z))
     share: Floats = np.where(z < 0, power, 1) / (1 + power)
     return share
@@ -118,8 +126,8 @@ def _gelu_slope(z: Floats) -> Floats:
 def _silu(z: Floats) -> Floats:
     """Compute z logistic(z).
 
-    Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units for neural network function approximation in
-    reinforcement learning", Neural Networks 107 (2018).
+    Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units for neural network function
+    approximation in reinforcement learning", Neural Networks 107 (2018).
     """
     return z * _logistic(z)
 

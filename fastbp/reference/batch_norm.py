@@ -1,7 +1,7 @@
 """Batch normalisation of a layer's sums and its derivative, in plain NumPy.
 
-Ioffe & Szegedy, "Batch normalization", ICML 2015, algorithm 1 without scale and shift: these are left to the
-next layer's weights and to the bias.
+Ioffe & Szegedy, "Batch normalization", ICML 2015, algorithm 1 without scale and shift:
+these are left to the next layer's weights and to the bias.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Normalized:
     def backward(self, d: Floats) -> Floats:
         """Carry the derivative by the normalised values back to the sums, (B, H).
 
-        Mean and variance depend on every sample: d_z = (d - mean d - z^ mean(d z^)) / deviation.
+        Mean and variance depend on every sample: d_z = (d - mean d - z^ mean(d z^)) /
+        deviation.
         """
         along = (d * self.values).mean(axis=0)
         derivative: Floats = self.inverse * (d - d.mean(axis=0) - self.values * along)
@@ -35,7 +36,9 @@ class Normalized:
 
 
 def normalize(z: Floats, epsilon: float) -> Normalized:
-    """Normalise each column of z, (B, H), over the batch. A batch of one sample becomes 0."""
+    """Normalise each column of z, (B, H), over the batch. A batch of one sample becomes
+    0.
+    """
     mean = z.mean(axis=0)
     apart = z - mean
     variance = (apart * apart).mean(axis=0)

@@ -1,8 +1,9 @@
-"""Distortions in plain NumPy: what ``fastbp_kernels.augment`` computes, written to be read, in float64.
+"""Distortions in plain NumPy: what ``fastbp_kernels.augment`` computes, written to be
+read, in float64.
 
-What happens to an image is drawn by hashing (key, sample, number of the draw), as pure functions: an image is
-distorted alike in any batch, by any path. The two paths agree to one grey level, where rounding falls
-differently.
+What happens to an image is drawn by hashing (key, sample, number of the draw), as pure
+functions: an image is distorted alike in any batch, by any path. The two paths agree to
+one grey level, where rounding falls differently.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def sample_state(key: int, sample: int) -> int:
 
 
 def draws(state: int, first: int, count: int) -> Words:
-    """Return the draws with the numbers first .. first + count - 1, (count,), 64 random bits each."""
+    """Return the draws with the numbers first .. first + count - 1, (count,), 64 random
+    bits each.
+    """
     places = [(state + (number + 1) * GOLDEN) & WORD for number in range(first, first + count)]
     return mix(np.array(places, dtype=np.uint64))
 
@@ -59,9 +62,11 @@ def parts(state: int, first: int, count: int) -> Floats:
 
 
 def affine(row: Floats, state: int, label: int, shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Draw a matrix M (2, 2) and a vector t (2,): an output pixel p = (row, column) shows the place M p + t.
+    """Draw a matrix M (2, 2) and a vector t (2,): an output pixel p = (row, column)
+    shows the place M p + t.
 
-    Backwards from the output: unshift, unscale, unshear, unrotate, around the middle of the image.
+    Backwards from the output: unshift, unscale, unshear, unrotate, around the middle of
+    the image.
     """
     zoom = row[0] + (row[1] - row[0]) * uniform(state, ZOOM)
     scale = [zoom * (1 + row[2] * either_way(state, STRETCH + axis)) for axis in (0, 1)]
@@ -78,8 +83,8 @@ def affine(row: Floats, state: int, label: int, shape: tuple[int, int]) -> tuple
 def displacement(row: Floats, taps: NDArray[np.float32], state: int, shape: tuple[int, int]) -> Floats:
     """Draw an elastic field, (2, height, width), pixels down and to the right.
 
-    Uniform noise for every pixel, smoothed by a Gaussian along columns and rows (zeros outside), times alpha:
-    Simard, Steinkraus & Platt (2003), section 2.
+    Uniform noise for every pixel, smoothed by a Gaussian along columns and rows (zeros
+    outside), times alpha: Simard, Steinkraus & Platt (2003), section 2.
     """
     height, width = shape
     fours = -(-width // 4)
@@ -99,7 +104,9 @@ def _smooth(line: Floats, kernel: Floats) -> Floats:
 
 
 def bilinear(image: NDArray[np.generic], y: Floats, x: Floats) -> Floats:
-    """Return the values at places between pixels, of the shape of y and x; outside of the image is 0."""
+    """Return the values at places between pixels, of the shape of y and x; outside of
+    the image is 0.
+    """
     height, width = image.shape
     padded = np.pad(image.astype(np.float64), ((1, 2), (1, 2)))
     y, x = np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)
@@ -152,7 +159,8 @@ def distort_image(
     if sigma >= 0.05:
         values = blurred(values, sigma)
     if row[10]:
-        # The sum of four uniform numbers is nearly normal; one of 16 bits has the deviation 65536 / sqrt 12.
+        # The sum of four uniform numbers is nearly normal; one of 16 bits has the
+        # deviation 65536 / sqrt 12.
         total = parts(state, NOISE, values.size).sum(axis=1).reshape(shape) - 131070
         values = values + row[10] * np.sqrt(3) / 65536 * total
     height, width = shape
@@ -173,7 +181,9 @@ def distort(
     key: int,
     shape: tuple[int, int],
 ) -> Bytes:
-    """Distort some images, (n, height * width), of those (N, height * width) that there are."""
+    """Distort some images, (n, height * width), of those (N, height * width) that there
+    are.
+    """
     return np.array(
         [
             distort_image(images[row].reshape(shape), row, int(labels[row]), plan, taps, key).reshape(-1)

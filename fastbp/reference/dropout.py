@@ -1,4 +1,6 @@
-"""Which inputs of a layer are dropped, in NumPy: the hash of `fastbp_kernels.regularize`, bit for bit."""
+"""Which inputs of a layer are dropped, in NumPy: the hash of
+`fastbp_kernels.regularize`, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ def kept(key: int, samples: NDArray[np.int64], inputs: int, threshold: int) -> N
     samples : (B,), rows of the data
     threshold : an input is dropped where its 16 bits are below
 
-    Each sample hashes the key to a state, each four inputs hash that to a word, and each takes a quarter of
-    it, the lowest bits first.
+    Each sample hashes the key to a state, each four inputs hash that to a word, and
+    each takes a quarter of it, the lowest bits first.
     """
     words = np.array([draws(sample_state(key, sample), 0, -(-inputs // 4)) for sample in samples.tolist()])
     parts = (words[:, :, None] >> (np.uint64(16) * np.arange(4, dtype=np.uint64))) & np.uint64(0xFFFF)

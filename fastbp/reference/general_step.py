@@ -1,6 +1,8 @@
-"""The step of `fastbp.reference.step` with everything that may be asked of it, in plain NumPy.
+"""The step of `fastbp.reference.step` with everything that may be asked of it, in plain
+NumPy.
 
-The names and shapes are those of `fastbp.reference.step`, which is the step without options; read it first.
+The names and shapes are those of `fastbp.reference.step`, which is the step without
+options; read it first.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from .step import CHUNK, Floats, Images, Integers, gather, predict_logits
 __all__ = ["Data", "Masks", "Model", "Options", "Update", "backward", "evaluate", "forward", "train_steps"]
 
 Masks: TypeAlias = Callable[[int, Integers], Floats | None]
-"""Of a layer and rows of the data: what its inputs are multiplied by, (B, D), or None for nothing."""
+"""Of a layer and rows of the data: what its inputs are multiplied by, (B, D), or None
+for nothing.
+"""
 
 
 def forward(
@@ -39,15 +43,17 @@ def forward(
     weights, biases : L arrays (D, H) and (H,)
     x : (B, D of the first layer)
     activation : of hidden layers
-    factors : L arrays (B, D), what the inputs of each layer are multiplied by (those of the first one are
-        already), or None for nothing
-    normalized : OUT, of each hidden layer what ``backward`` needs, or None for no batch normalisation
+    factors : L arrays (B, D), what the inputs of each layer are multiplied by (those of
+        the first one are already), or None for nothing
+    normalized : OUT, of each hidden layer what ``backward`` needs, or None for no batch
+        normalisation
     epsilon : of the normalisation
 
     Returns
     -------
     activations : L arrays (B, D): the input of each layer
-    slopes : L - 1 arrays (B, H) of the hidden layers: derivatives of their outputs by what went in
+    slopes : L - 1 arrays (B, H) of the hidden layers: derivatives of their outputs by
+        what went in
     logits : (B, C)
     """
     activations, slopes = [x], []
@@ -70,7 +76,8 @@ def backward(
     d_logits: Floats,
     normalized: Sequence[Normalized] | None = None,
 ) -> tuple[list[Floats], list[Floats]]:
-    """Carry the derivative from the logits back to every parameter: d_z' = (d_z W^T) * slope.
+    """Carry the derivative from the logits back to every parameter: d_z' = (d_z W^T) *
+    slope.
 
     Returns
     -------
@@ -91,7 +98,9 @@ def backward(
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network: L weights (D, H) and biases (H,), its activation function, its output unit with the loss."""
+    """A network: L weights (D, H) and biases (H,), its activation function, its output
+    unit with the loss.
+    """
 
     weights: Sequence[Floats]
     biases: Sequence[Floats]
@@ -101,7 +110,9 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Images (N, D), what they are multiplied by, and targets (N,) or (N, C), as the output takes them."""
+    """Images (N, D), what they are multiplied by, and targets (N,) or (N, C), as the
+    output takes them.
+    """
 
     images: Images
     targets: Targets
@@ -114,10 +125,13 @@ class Options:
 
     Attributes
     ----------
-    distort : returns some rows of the images as data augmentation makes them; None for the images as they are
-    masks : dropout. ``input_scale`` has the factor of inputs that are kept, whose masks are 0 and 1
+    distort : returns some rows of the images as data augmentation makes them; None for
+        the images as they are
+    masks : dropout. ``input_scale`` has the factor of inputs that are kept, whose masks
+        are 0 and 1
     smoothing, sample_weights : of the loss; the weights are of all images, (N,)
-    observe : told what batch normalisation made of each hidden layer, and the step; None for no normalisation
+    observe : told what batch normalisation made of each hidden layer, and the step;
+        None for no normalisation
     epsilon : of the normalisation
     """
 
@@ -130,7 +144,9 @@ class Options:
 
 
 Update: TypeAlias = Callable[[list[Floats], list[Floats], float], None]
-"""Given the derivatives by weights and biases, and the learning rate, moves the parameters."""
+"""Given the derivatives by weights and biases, and the learning rate, moves the
+parameters.
+"""
 
 
 def train_steps(
@@ -142,11 +158,13 @@ def train_steps(
     update: Update,
     options: Options,
 ) -> tuple[NDArray[np.float64], Integers]:
-    """Make a step for each mini-batch of ``order``, in place; see `fastbp.reference.step.train_steps`.
+    """Make a step for each mini-batch of ``order``, in place; see
+    `fastbp.reference.step.train_steps`.
 
     Returns
     -------
-    losses, correct : (steps,): mean loss of each batch, and how many of its samples are right
+    losses, correct : (steps,): mean loss of each batch, and how many of its samples are
+        right
     """
     losses, correct = np.empty(len(rates)), np.empty(len(rates), np.int64)
     weights, biases = model.weights, model.biases
@@ -180,7 +198,9 @@ def _inputs(
 
 
 def evaluate(model: Model, data: Data, rows: Integers, chunk: int = CHUNK) -> tuple[float, float]:
-    """Compute mean loss and accuracy (0..1) over one or more ``rows`` of the images, ``chunk`` at a time."""
+    """Compute mean loss and accuracy (0..1) over one or more ``rows`` of the images,
+    ``chunk`` at a time.
+    """
     total, right = 0.0, 0
     for start in range(0, len(rows), chunk):
         part = rows[start : start + chunk]

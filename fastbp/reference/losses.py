@@ -1,8 +1,10 @@
-"""What the last layer's outputs stand for, and how far they are from their targets, in plain NumPy.
+"""What the last layer's outputs stand for, and how far they are from their targets, in
+plain NumPy.
 
-An output unit and its loss belong together: softmax, logistic and identity with cross-entropy, logistic loss
-and squared error are the pairs whose derivative by the logits z is (answer - target), whatever z is. Bishop,
-"Pattern recognition and machine learning" (2006), section 4.3.6, canonical link functions.
+An output unit and its loss belong together: softmax, logistic and identity with
+cross-entropy, logistic loss and squared error are the pairs whose derivative by the
+logits z is (answer - target), whatever z is. Bishop, "Pattern recognition and machine
+learning" (2006), section 4.3.6, canonical link functions.
 """
 
 from __future__ import annotations
@@ -25,11 +27,17 @@ class Output(NamedTuple):
     """An output unit with its loss."""
 
     answer: Callable[[Floats], Floats]
-    """Of logits (B, C): probabilities of classes, which exclude each other, or of labels; or values."""
+    """Of logits (B, C): probabilities of classes, which exclude each other, or of
+    labels; or values.
+    """
     loss: Callable[[Floats, Any, float, Floats | None], tuple[float, Floats]]
-    """Of logits, targets, smoothing, weights (B,) or None: the batch's mean, and its derivative (B, C)."""
+    """Of logits, targets, smoothing, weights (B,) or None: the batch's mean, and its
+    derivative (B, C).
+    """
     right: Callable[[Floats, Any], int]
-    """Of logits and targets: how many samples are answered right in all they are asked, 0 for values."""
+    """Of logits and targets: how many samples are answered right in all they are asked,
+    0 for values.
+    """
     least: int
     """Units that there must be at least."""
 
@@ -37,16 +45,18 @@ class Output(NamedTuple):
 def cross_entropy(
     logits: Floats, labels: Integers, smoothing: float, weights: Floats | None
 ) -> tuple[float, Floats]:
-    """Compute the mean of w_n * -sum_c t_c log p_c, where p = softmax(z), and its derivative by the logits.
+    """Compute the mean of w_n * -sum_c t_c log p_c, where p = softmax(z), and its
+    derivative by the logits.
 
     Parameters
     ----------
     logits : (B, C)
     labels : (B,)
-    smoothing : 0 <= smoothing < 1; t is (1 - smoothing) onehot(label) + smoothing / C. Szegedy et al.,
-        "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7
-    weights : (B,), w; None for 1. The mean is over samples, not over weights, so that a sample counts as much
-        whatever batch it is in
+    smoothing : 0 <= smoothing < 1; t is (1 - smoothing) onehot(label) + smoothing / C.
+        Szegedy et al., "Rethinking the Inception architecture for computer vision",
+        CVPR 2016, section 7
+    weights : (B,), w; None for 1. The mean is over samples, not over weights, so that a
+        sample counts as much whatever batch it is in
 
     Returns
     -------
@@ -65,10 +75,11 @@ def cross_entropy(
 def logistic_loss(
     logits: Floats, targets: Floats, smoothing: float, weights: Floats | None
 ) -> tuple[float, Floats]:
-    """Compute the mean of w_n * -sum_c (t_c log p_c + (1 - t_c) log(1 - p_c)), where p = 1 / (1 + exp(-z)).
+    """Compute the mean of w_n * -sum_c (t_c log p_c + (1 - t_c) log(1 - p_c)), where p
+    = 1 / (1 + exp(-z)).
 
-    -log p = max(-z, 0) + log(1 + exp(-|z|)) and -log(1 - p) = z - log p: no exponential overflows, and a
-    right answer keeps its digits, however sure it is.
+    -log p = max(-z, 0) + log(1 + exp(-|z|)) and -log(1 - p) = z - log p: no exponential
+    overflows, and a right answer keeps its digits, however sure it is.
 
     Parameters
     ----------
@@ -89,7 +100,9 @@ def logistic_loss(
 def squared_error(
     logits: Floats, targets: Floats, _smoothing: float, weights: Floats | None
 ) -> tuple[float, Floats]:
-    """Compute the mean of w_n * sum_c (z_c - t_c)**2 / 2, and its derivative w_n (z - t) / B; (B, C) each."""
+    """Compute the mean of w_n * sum_c (z_c - t_c)**2 / 2, and its derivative w_n (z -
+    t) / B; (B, C) each.
+    """
     apart = logits - targets
     return _mean((apart * apart).sum(axis=1) / 2, apart, weights)
 
@@ -101,7 +114,9 @@ def _mean(losses: Floats, derivatives: Floats, weights: Floats | None) -> tuple[
 
 
 def softmax(logits: Floats) -> Floats:
-    """Compute exp(z_c) / sum exp(z); the highest logit moves to 0 first, so that nothing overflows."""
+    """Compute exp(z_c) / sum exp(z); the highest logit moves to 0 first, so that
+    nothing overflows.
+    """
     powers: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
     return probabilities

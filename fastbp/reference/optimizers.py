@@ -1,8 +1,9 @@
-"""Update rules as their papers print them, in plain NumPy, on one parameter array at a time, in place.
+"""Update rules as their papers print them, in plain NumPy, on one parameter array at a
+time, in place.
 
-Every rule is called as ``rule(w, g, state, rate, *numbers)``: w is the parameter and g the
-derivative of the loss by it, of one shape and type; rate is the learning rate, and the
-numbers are the rule's own, in the order of its entry in `fastbp.recipe.optimizers`.
+Every rule is called as ``rule(w, g, state, rate, *numbers)``: w is the parameter and g
+the derivative of the loss by it, of one shape and type; rate is the learning rate, and
+the numbers are the rule's own, in the order of its entry in `fastbp.recipe.optimizers`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
 class State(NamedTuple):
-    """What a rule keeps of one parameter between updates; a rule changes m and v in place."""
+    """What a rule keeps of one parameter between updates; a rule changes m and v in
+    place.
+    """
 
     m: Floats  # of the parameter's shape, zero at first; empty if the rule does not use it
     v: Floats  # the same
@@ -35,7 +38,8 @@ def sgd(w: Floats, g: Floats, _state: State, rate: float) -> None:
 def momentum(w: Floats, g: Floats, state: State, rate: float, mu: float) -> None:
     """Compute m <- mu m + g, w <- w - rate m.
 
-    Polyak, "Some methods of speeding up the convergence of iteration methods" (1964); the rate outside of m.
+    Polyak, "Some methods of speeding up the convergence of iteration methods" (1964);
+    the rate outside of m.
     """
     m = state.m
     m *= w.dtype.type(mu)
@@ -44,10 +48,12 @@ def momentum(w: Floats, g: Floats, state: State, rate: float, mu: float) -> None
 
 
 def nesterov(w: Floats, g: Floats, state: State, rate: float, mu: float) -> None:
-    """Compute m <- mu m + g, w <- w - rate (g + mu m): w is always the point looked ahead to.
+    """Compute m <- mu m + g, w <- w - rate (g + mu m): w is always the point looked
+    ahead to.
 
-    Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep learning",
-    ICML 2013; in the variable of Bengio, Boulanger-Lewandowski & Pascanu (2013), section 3.5.
+    Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum
+    in deep learning", ICML 2013; in the variable of Bengio, Boulanger-Lewandowski &
+    Pascanu (2013), section 3.5.
     """
     m = state.m
     m *= w.dtype.type(mu)
@@ -58,7 +64,8 @@ def nesterov(w: Floats, g: Floats, state: State, rate: float, mu: float) -> None
 def rmsprop(w: Floats, g: Floats, state: State, rate: float, rho: float, epsilon: float) -> None:
     """Compute v <- rho v + (1 - rho) g^2, w <- w - rate g / (sqrt(v) + epsilon).
 
-    Tieleman & Hinton, "Lecture 6.5: rmsprop", COURSERA: Neural Networks for Machine Learning (2012).
+    Tieleman & Hinton, "Lecture 6.5: rmsprop", COURSERA: Neural Networks for Machine
+    Learning (2012).
     """
     v = state.v
     v *= w.dtype.type(rho)
@@ -75,7 +82,8 @@ def adam(
     beta2: float,
     epsilon: float,
 ) -> None:
-    """Compute w <- w - rate m^ / (sqrt(v^) + epsilon) with m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t).
+    """Compute w <- w - rate m^ / (sqrt(v^) + epsilon) with m^ = m / (1 - beta1^t), v^ =
+    v / (1 - beta2^t).
 
     Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
     """
@@ -89,9 +97,11 @@ def adam(
 
 
 def clip_norm(derivatives: Sequence[Floats], most: float) -> None:
-    """Shrink all derivatives together, in place, until their norm as one vector is at most ``most``.
+    """Shrink all derivatives together, in place, until their norm as one vector is at
+    most ``most``.
 
-    Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+    Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural
+    networks", ICML 2013.
     """
     squares = sum(float(np.square(derivative, dtype=np.float64).sum()) for derivative in derivatives)
     norm = math.sqrt(squares)
@@ -101,7 +111,8 @@ def clip_norm(derivatives: Sequence[Floats], most: float) -> None:
 
 
 def limit_columns(w: Floats, most: float) -> None:
-    """Shrink each column of w (D, H), what goes into one unit, whose norm is above ``most`` to that norm.
+    """Shrink each column of w (D, H), what goes into one unit, whose norm is above
+    ``most`` to that norm.
 
     Srivastava et al., "Dropout", JMLR 15 (2014), section 5.1.
     """

@@ -1,4 +1,6 @@
-"""Images drawn and moved by compiled code: discs of a round pen, and bilinear resampling."""
+"""Images drawn and moved by compiled code: discs of a round pen, and bilinear
+resampling.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,14 @@ __all__ = ["draw_discs", "resample"]
 def resample(
     images: NDArray[np.uint8], matrices: NDArray[np.float64], shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Resample images bilinearly, each by a matrix of its own; outside of an image is 0.
+    """Resample images bilinearly, each by a matrix of its own; outside of an image is
+    0.
 
     Parameters
     ----------
     images : (N, height * width)
-    matrices : (N, 2, 3): pixel (row, column) shows the place ``matrix @ (row, column, 1)``
+    matrices : (N, 2, 3): pixel (row, column) shows the place ``matrix @ (row, column,
+        1)``
     shape : (height, width)
 
     Returns

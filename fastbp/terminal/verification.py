@@ -69,7 +69,9 @@ def print_verification(console: Console, report: Verification) -> None:
 
 
 def print_configurations(console: Console, reports: Sequence[ConfigurationReport], seconds: float) -> None:
-    """Print a row for each configuration: what came closest to its bound, the verdict."""
+    """Print a row for each configuration: what came closest to its bound, the
+    verdict.
+    """
     print_table(
         console,
         (

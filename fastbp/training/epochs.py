@@ -1,7 +1,8 @@
-"""The mini-batches of a run: which rows each epoch visits, in which order, at which learning rates.
+"""The mini-batches of a run: which rows each epoch visits, in which order, at which
+learning rates.
 
-All of it is a function of the settings, the number of the epoch and the rate that the judge allows, so that a
-run may be continued from any epoch.
+All of it is a function of the settings, the number of the epoch and the rate that the
+judge allows, so that a run may be continued from any epoch.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Epochs:
     ----------
     samples : training rows and whether they are shuffled
     settings : batch size, epochs, schedule, warm-up and seed
-    first : epochs of the same network before this run; the seed's draws go on after them
+    first : epochs of the same network before this run; the seed's draws go on after
+        them
 
     Attributes
     ----------
@@ -57,7 +59,9 @@ class Epochs:
         return rows[shuffle(self._settings.seed, self.draw(epoch), len(rows))]
 
     def rates(self, epoch: int, count: int, rate: float) -> NDArray[np.float64]:
-        """Return the learning rates of the updates of ``count`` epochs, of which ``rate`` is the highest."""
+        """Return the learning rates of the updates of ``count`` epochs, of which
+        ``rate`` is the highest.
+        """
         return learning_rates(
             self._settings.schedule,
             rate,
@@ -68,7 +72,9 @@ class Epochs:
         )
 
     def chunks(self, most: int, pace: StepPace) -> Iterator[slice]:
-        """Yield an epoch's steps in slices of at most ``most`` steps, and of the pace at that moment."""
+        """Yield an epoch's steps in slices of at most ``most`` steps, and of the pace
+        at that moment.
+        """
         step = 0
         while step < self.steps:
             stop = min(step + min(pace.steps, most), self.steps)

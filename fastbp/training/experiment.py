@@ -1,6 +1,7 @@
 """Train in one call: what ``import fastbp`` and ``fastbp train`` share.
 
-Settings and data are checked on the way here; the trainer and the backends check nothing again.
+Settings and data are checked on the way here; the trainer and the backends check
+nothing again.
 """
 
 from __future__ import annotations
@@ -119,7 +120,9 @@ def train(
 
 
 def _keywords() -> inspect.Signature:
-    """Return the signature of `train` with every setting by name, for notebooks and ``help``."""
+    """Return the signature of `train` with every setting by name, for notebooks and
+    ``help``.
+    """
     given = [p for p in inspect.signature(train).parameters.values() if p.kind is not p.VAR_KEYWORD]
     kind = inspect.Parameter.KEYWORD_ONLY
     more = [
@@ -141,7 +144,8 @@ def run(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> Result:
-    """Train as ``settings`` say on loaded data; a run that diverges or is interrupted has a result too.
+    """Train as ``settings`` say on loaded data; a run that diverges or is interrupted
+    has a result too.
 
     ``sample_weight`` is that of `train`.
     """
@@ -185,7 +189,9 @@ def run(
 
 
 def new_network(settings: Settings, training: Dataset) -> Network:
-    """Return a network as it starts: its sizes fit the data, its weights come from the seed."""
+    """Return a network as it starts: its sizes fit the data, its weights come from the
+    seed.
+    """
     network = Network(
         (training.images.shape[1], *settings.hidden, training.classes),
         dtype=settings.dtype,

@@ -1,4 +1,6 @@
-"""Ctrl-C as a flag that a loop looks at, so that it can stop between two steps and keep what it has."""
+"""Ctrl-C as a flag that a loop looks at, so that it can stop between two steps and keep
+what it has.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,12 @@ __all__ = ["InterruptFlag"]
 
 
 class InterruptFlag:
-    """While entered, the first Ctrl-C sets ``pressed``; a second one raises KeyboardInterrupt as usual.
+    """While entered, the first Ctrl-C sets ``pressed``; a second one raises
+    KeyboardInterrupt as usual.
 
-    A KeyboardInterrupt may strike between any two bytecodes, in the NumPy path between the updates of two
-    layers. Only the main thread can receive signals: in any other, ``pressed`` stays False.
+    A KeyboardInterrupt may strike between any two bytecodes, in the NumPy path between
+    the updates of two layers. Only the main thread can receive signals: in any other,
+    ``pressed`` stays False.
     """
 
     def __init__(self) -> None:
@@ -24,8 +28,9 @@ class InterruptFlag:
 
     def __enter__(self) -> InterruptFlag:
         if threading.current_thread() is threading.main_thread():
-            # A handler that is not Python's own (None) cannot be put back by us, and one that ignores Ctrl-C
-            # (nohup, background jobs) was somebody's decision: leave both.
+            # A handler that is not Python's own (None) cannot be put back by us, and
+            # one that ignores Ctrl-C (nohup, background jobs) was somebody's decision:
+            # leave both.
             self._previous = signal.getsignal(signal.SIGINT)
             if self._previous not in (None, signal.SIG_IGN):
                 signal.signal(signal.SIGINT, self._note)

@@ -1,4 +1,6 @@
-"""Judges a run after each epoch: which weights count, which are the best so far, and when to stop."""
+"""Judges a run after each epoch: which weights count, which are the best so far, and
+when to stop.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,17 @@ __all__ = ["Judge"]
 
 
 class Judge:
-    """Stopping criteria, the learning rate that falls on plateaus, and the weights to validate and keep.
+    """Stopping criteria, the learning rate that falls on plateaus, and the weights to
+    validate and keep.
 
     Parameters
     ----------
     network : the network in training
-    settings : criteria, schedule, ``restore_best``, ``ema`` and ``batch_norm`` count here
+    settings : criteria, schedule, ``restore_best``, ``ema`` and ``batch_norm`` count
+        here
     optimizer : has the moving average of the weights
-    batch_norm : has the statistics that are folded into the network that is kept; None without
+    batch_norm : has the statistics that are folded into the network that is kept; None
+        without
 
     Attributes
     ----------
@@ -55,7 +60,9 @@ class Judge:
         return self._plateau.is_active
 
     def network(self) -> Network:
-        """Return the network that counts: as it is, averaged, or with batch normalisation folded in."""
+        """Return the network that counts: as it is, averaged, or with batch
+        normalisation folded in.
+        """
         if self._judged is not self._network:
             mean = self._optimizer.mean
             np.copyto(self._judged.parameters, mean if mean.size else self._network.parameters)
@@ -64,7 +71,9 @@ class Judge:
         return self._judged
 
     def observe(self, record: EpochRecord) -> None:
-        """Show an epoch to every criterion and to the learning rate; keep the best weights."""
+        """Show an epoch to every criterion and to the learning rate; keep the best
+        weights.
+        """
         if record.validation_loss < self._best_loss:
             self._best_loss, self.best_epoch = record.validation_loss, record.epoch
             if self._best is not None:
@@ -73,11 +82,13 @@ class Judge:
         self.stop = self._stopper.observe(record) or bottom
 
     def keep(self, *, is_finite: bool) -> int | None:
-        """Leave the weights to keep in the network; return the epoch they are restored from, None for none.
+        """Leave the weights to keep in the network; return the epoch they are restored
+        from, None for none.
 
         Parameters
         ----------
-        is_finite : whether the last weights may be kept, as after a run that did not diverge
+        is_finite : whether the last weights may be kept, as after a run that did not
+            diverge
         """
         if is_finite:
             np.copyto(self._network.parameters, self.network().parameters)

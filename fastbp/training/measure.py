@@ -1,4 +1,6 @@
-"""Loss and accuracy of a network on samples that it does not train on, in parts that Ctrl-C can part."""
+"""Loss and accuracy of a network on samples that it does not train on, in parts that
+Ctrl-C can part.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def evaluate(
     rows: NDArray[np.int64] | None = None,
     flag: InterruptFlag | None = None,
 ) -> tuple[float, float]:
-    """Mean loss and accuracy (0..1) over ``rows`` of the images, or all, in parts that Ctrl-C can part.
+    """Mean loss and accuracy (0..1) over ``rows`` of the images, or all, in parts that
+    Ctrl-C can part.
 
     Returns early, with the means over a part of the rows, once ``flag`` is pressed.
     """

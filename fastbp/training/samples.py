@@ -1,4 +1,6 @@
-"""What a run trains on: images, targets, and which rows are for training and which for validation."""
+"""What a run trains on: images, targets, and which rows are for training and which for
+validation.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,16 @@ class Samples:
     Attributes
     ----------
     images : (N, D), uint8 or float, C-contiguous
-    targets : classes (N,), int64, for softmax outputs; otherwise values (N, C) of the network's type
+    targets : classes (N,), int64, for softmax outputs; otherwise values (N, C) of the
+        network's type
     rows : (n,), int64, rows to train on
     validation_rows : (m,), int64, rows held out; may be empty
-    weights : (N,), factor of each sample's loss while training, beside ``class_weight``; None for 1
-    distortion : data augmentation of the training images; validation sees images as they are
-    shuffles : whether each epoch visits the rows in an order of its own, drawn from the seed
+    weights : (N,), factor of each sample's loss while training, beside
+        ``class_weight``; None for 1
+    distortion : data augmentation of the training images; validation sees images as
+        they are
+    shuffles : whether each epoch visits the rows in an order of its own, drawn from the
+        seed
     """
 
     images: Images
@@ -51,7 +57,9 @@ class Samples:
         weights: NDArray[np.float64] | None = None,
         distortion: Distortion | None = None,
     ) -> Samples:
-        """Hold out the settings' fraction of all rows for validation, drawn from their seed."""
+        """Hold out the settings' fraction of all rows for validation, drawn from their
+        seed.
+        """
         rows, validation_rows = split(settings.seed, len(images), settings.validation)
         return cls(
             images=images,

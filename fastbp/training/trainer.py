@@ -1,4 +1,5 @@
-"""The loop over epochs: batches to the backend, validation, history, Ctrl-C, divergence.
+"""The loop over epochs: batches to the backend, validation, history, Ctrl-C,
+divergence.
 
 The backend gets chunks of about a tenth of a second. Between two chunks the loop looks
 whether Ctrl-C was pressed and whether the loss is still finite, and tells the callbacks
@@ -72,8 +73,8 @@ class Trainer:
     settings : epochs, batch size, learning rates, update rule, options of the step
     backend : runs the arithmetic
     callbacks : told about progress, in order
-    first_epoch : epochs of the same network before this run; the seed's draws go on after
-        them
+    first_epoch : epochs of the same network before this run; the seed's draws go on
+        after them
     optimizer : update rule with its state, to go on with; None for a new one, as the
         settings say
 
@@ -112,9 +113,9 @@ class Trainer:
     def run(self) -> Training:
         """Train, until done, Ctrl-C, or divergence.
 
-        Interrupted, the network keeps all updates it has seen. Diverged, it gets back the
-        weights that it had when the epoch began, which are finite. With ``restore_best`` it
-        gets those of the best epoch, however the run ended.
+        Interrupted, the network keeps all updates it has seen. Diverged, it gets back
+        the weights that it had when the epoch began, which are finite. With
+        ``restore_best`` it gets those of the best epoch, however the run ended.
         """
         status: Status = "completed"
         message = ""
@@ -143,7 +144,9 @@ class Trainer:
         )
 
     def _epochs_at_once(self, epoch: int) -> int:
-        """How many epochs nobody needs to look into before they are done; 1 unless they are short."""
+        """How many epochs nobody needs to look into before they are done; 1 unless they
+        are short.
+        """
         settings = self.settings
         looks = len(self.samples.validation_rows) or settings.stop or settings.restore_best
         draws = self.samples.distortion or self._dropout or self._batch_norm or self._judge.follows_loss
@@ -154,10 +157,11 @@ class Trainer:
         return int(min(ahead, settings.epochs + 1 - epoch, at_pace))
 
     def _run_epochs(self, epoch: int, count: int, flag: InterruptFlag) -> bool:
-        """Train several epochs in one call of the backend, to the same figures as one by one.
+        """Train several epochs in one call of the backend, to the same figures as one
+        by one.
 
-        Return False and roll back if they do not end well; the caller then trains epoch by
-        epoch to find where.
+        Return False and roll back if they do not end well; the caller then trains epoch
+        by epoch to find where.
         """
         began, steps, size = perf_counter(), self.epochs.steps, len(self.samples.rows)
         before = self.network.parameters.copy(), self._optimizer.state()
@@ -216,7 +220,9 @@ class Trainer:
             callback.on_epoch_end(record)
 
     def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
-        """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate it began with."""
+        """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate
+        it began with.
+        """
         start, epochs, size = perf_counter(), self.epochs, self.epochs.batch_size
         order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._judge.rate)
         losses = np.empty(epochs.steps, dtype=np.float64)
@@ -236,7 +242,9 @@ class Trainer:
         return *self._means(losses, correct), float(rates[0])
 
     def _step(self, batches: Batches, options: StepOptions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Run one update for each mini-batch; return losses and counts of right answers."""
+        """Run one update for each mini-batch; return losses and counts of right
+        answers.
+        """
         samples = self.samples
         return self.backend.train_steps(self.network, samples.images, samples.targets, batches, options)
 

@@ -50,7 +50,9 @@ class GradientCheck:
 
 @dataclass(frozen=True)
 class WindowCheck:
-    """Some steps from the same weights; shares are the largest |value - exact| / bound."""
+    """Some steps from the same weights; shares are the largest |value - exact| /
+    bound.
+    """
 
     first_step: int
     steps: int
@@ -122,7 +124,9 @@ class Verification:
 
     @property
     def closest32(self) -> RunCheck | None:
-        """In float32: of the gradients if their rounding is modelled, else of the run."""
+        """In float32: of the gradients if their rounding is modelled, else of the
+        run.
+        """
         gradients = [RunCheck(c.name, c.largest, c.difference, c.bound, "rounding") for c in self.gradients]
         runs = gradients if gradients and self.float32 else self.float32
         return max(runs, key=_used, default=None)

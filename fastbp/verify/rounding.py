@@ -69,7 +69,9 @@ def unit_roundoff(dtype: np.dtype[np.floating]) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Exact values (up to float64), and the variance of what a path computes for them."""
+    """Exact values (up to float64), and the variance of what a path computes for
+    them.
+    """
 
     exact: Doubles
     variance: Doubles
@@ -152,19 +154,22 @@ class SteppedModel:
         rounding = u * (8 + 2 * (np.abs(shifted) + np.log(classes)) + np.sqrt(classes))
         shared = 2 * (p * z.deviation).sum(axis=1, keepdims=True) ** 2
         relative = 2 * z.variance + shared + rounding**2
-        # The mean's deviation is at most the mean of the deviations: samples share weights, so B may gain
-        # nothing.
+        # The mean's deviation is at most the mean of the deviations: samples share
+        # weights, so B may gain nothing.
         loss = np.mean(np.log(total[:, 0]) - shifted[rows, labels])
         deviation = np.mean(np.sqrt(relative[rows, labels]))
         error = p.copy()
         error[rows, labels] -= 1
-        # exp may flush to zero what is below the normal numbers; 2**-126 is float32's least.
+        # exp may flush to zero what is below the normal numbers; 2**-126 is float32's
+        # least.
         least = 2.0**-252 if u > 2.0**-50 else 0.0
         variance = p**2 * relative + (2 * u * error) ** 2 + least
         return Estimate(loss, deviation**2), Estimate(error / samples, variance / samples**2)
 
     def _product(self, a: Estimate, b: Estimate, bias: Estimate | None = None) -> Estimate:
-        """Return the matrix product (M, K) (K, N), plus a bias (N,), by the first rule."""
+        """Return the matrix product (M, K) (K, N), plus a bias (N,), by the first
+        rule.
+        """
         a2, b2 = a.exact**2, b.exact**2
         exact = a.exact @ b.exact
         energy = a2 @ b2

@@ -196,7 +196,8 @@ def _check_losses(expected: FloatArray, found: FloatArray, twins: Sequence[Float
     """
     size = _size(expected)
     if any(losses.shape != expected.shape for losses in (found, *twins)):
-        # The runs end after different numbers of epochs, which is right if twins do so too.
+        # The runs end after different numbers of epochs, which is right if twins do so
+        # too.
         bound = max(distance(expected, losses) for losses in twins)
         difference = distance(expected, found)
         return RunCheck("loss in the run", size, difference, bound, "sensitivity")

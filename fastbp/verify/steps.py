@@ -76,11 +76,14 @@ class StepComparison:
         self.batch_size = min(settings.batch_size, self.n)
         self.epoch_steps = math.ceil(self.n / self.batch_size)
         self.total_steps = self.epoch_steps * settings.epochs
-        # What is taken for exact was computed in float64, and has the rounding of that itself.
+        # What is taken for exact was computed in float64, and has the rounding of that
+        # itself.
         self.u = math.hypot(unit_roundoff(start.dtype), unit_roundoff(np.dtype(np.float64)))
 
     def check_gradients(self) -> list[GradientCheck]:
-        """Compare the gradients of a full batch, and of a smaller one if samples are left."""
+        """Compare the gradients of a full batch, and of a smaller one if samples are
+        left.
+        """
         network = self.start.copy()
         for bias in network.biases:
             bias[...] = 0.1 * np.sin(1 + np.arange(len(bias)))
@@ -93,7 +96,9 @@ class StepComparison:
         return checks
 
     def _check_gradient(self, start: Network, order: NDArray[np.int64], size: int) -> list[GradientCheck]:
-        """Compare the gradient of the last batch of ``order``; others have a rate of 0."""
+        """Compare the gradient of the last batch of ``order``; others have a rate
+        of 0.
+        """
         rates = np.zeros(math.ceil(len(order) / size))
         rates[-1] = rate = 2.0**RATE_EXPONENT
         last = order[(len(rates) - 1) * size :]
@@ -145,7 +150,8 @@ class StepComparison:
         """Return the steps at which windows start, and their length."""
         switching = sum(self.start.sizes[1:-1]) * self.batch_size
         length = int(np.clip(SWITCH_BUDGET // max(switching, 1), 1, WINDOW_STEPS))
-        # A step makes 3 products of 2 FLOP for each weight and sample, and the model each of them five times.
+        # A step makes 3 products of 2 FLOP for each weight and sample, and the model
+        # each of them five times.
         cost = 30 * length * self.batch_size * self.start.parameter_count
         count = int(np.clip(WINDOW_FLOP // cost, 4, WINDOWS))
         return np.unique(np.linspace(0, self.total_steps - 1, count).astype(np.int64)).tolist(), length
@@ -156,7 +162,8 @@ class StepComparison:
         size = self.batch_size
         order = self._order(epoch)[step * size : (step + length) * size]
         rates = self.rates(first, math.ceil(len(order) / size))
-        # In a single step a switched ReLU opens no others: windows that are so short allow for it.
+        # In a single step a switched ReLU opens no others: windows that are so short
+        # allow for it.
         model = self._model(start, flips=len(rates) == 1)
         losses = []
         for index, rate in enumerate(rates.tolist()):
@@ -222,7 +229,9 @@ def _distance(a: FloatArray, b: FloatArray) -> float:
 
 
 def _share(found: NDArray[np.float64], exact: NDArray[np.float64], bound: NDArray[np.float64]) -> float:
-    """Largest share of its bound that an element is off; infinite if it is no number."""
+    """Largest share of its bound that an element is off; infinite if it is no
+    number.
+    """
     off = np.abs(found - exact)
     with np.errstate(divide="ignore", invalid="ignore"):
         worst = float(np.where(off == 0, 0.0, off / bound).max())
