@@ -246,7 +246,6 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             epochs=int(self.max_iter),
             weights=weights,
             validation=held,
-            stratify=not self._binarizer.y_type_.startswith("multilabel"),
             callbacks=watches,
         )
         return self
@@ -320,6 +319,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             shifted = logits - logits.max(axis=1, keepdims=True)
             return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
         return self._both(logits, _log_logistic) if self._is_binary else _log_logistic(logits)
+
+    @property
+    def _stratifies(self) -> bool:
+        return not self._binarizer.y_type_.startswith("multilabel")
 
     @property
     def _is_binary(self) -> bool:

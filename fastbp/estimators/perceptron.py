@@ -124,6 +124,11 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         return list(self.network_.biases)
 
     @property
+    def _stratifies(self) -> bool:
+        """Whether a validation split keeps the proportions of the classes."""
+        return False
+
+    @property
     def _loss_scale(self) -> float:
         """What the trainer's loss, a sum over outputs, is multiplied by."""
         return 1.0
@@ -192,13 +197,12 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         epochs: int,
         weights: NDArray[np.float64] | None,
         validation: tuple[FloatArray, Targets] | None = None,
-        stratify: bool = False,
         callbacks: Sequence[Callback] = (),
         partial: bool = False,
     ) -> None:
         samples = samples.astype(self.network_.dtype, copy=False)
         part = self.validation_fraction if self.early_stopping else 0.0
-        samples, targets, rows = hold_back(samples, targets, validation, part, self._seed, stratify)
+        samples, targets, rows = hold_back(samples, targets, validation, part, self._seed, self._stratifies)
         mean, count = 1.0, len(rows[0])
         if weights is not None:
             # So that a weight of 2 is the sample twice: mean loss and penalty are by
