@@ -1,8 +1,7 @@
-"""The mini-batches of a run: which rows each epoch visits, in which order, at which
-learning rates.
+"""The mini-batches of a run: order of the rows and learning rates of each epoch.
 
-All of it is a function of the settings, the number of the epoch and the rate that the
-judge allows, so that a run may be continued from any epoch.
+Both depend only on the settings, the number of the epoch and the rate that the judge
+allows, so a run can continue from any epoch.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ __all__ = ["Epochs"]
 
 
 class Epochs:
-    """Orders and learning rates of the epochs of one run, which count from 1.
+    """Order of the rows and learning rates of the epochs of one run, counted from 1.
 
     Parameters
     ----------
-    samples : training rows and whether they are shuffled
-    settings : batch size, epochs, schedule, warm-up and seed
-    first : epochs of the same network before this run; the seed's draws go on after
-        them
+    samples : training rows, and whether they are shuffled
+    settings : batch size, epochs, learning-rate schedule, warm-up and random seed
+    first : number of epochs this network was trained before this run; the random draws
+        of the seed continue after them
 
     Attributes
     ----------
-    batch_size : samples of a mini-batch, at most all of them
+    batch_size : samples of a mini-batch, at most the number of training rows
     steps : mini-batches of an epoch
     sizes : (steps,), int64, samples of each mini-batch; the last one may be smaller
     """
@@ -48,19 +47,20 @@ class Epochs:
         self.sizes[-1] = count - (self.steps - 1) * self.batch_size
 
     def draw(self, epoch: int) -> int:
-        """Return the number by which the seed's draws know an epoch."""
+        """Return the number of an epoch in the random draws of the seed, from 0."""
         return self._first + epoch - 1
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the rows that an epoch visits, in order."""
+        """Return the rows that an epoch visits, in order: (n,), int64."""
         rows = self._samples.rows
         if not self._samples.shuffles:
             return rows
         return rows[shuffle(self._settings.seed, self.draw(epoch), len(rows))]
 
     def rates(self, epoch: int, count: int, rate: float) -> NDArray[np.float64]:
-        """Return the learning rates of the updates of ``count`` epochs, of which
-        ``rate`` is the highest.
+        """Return the learning rates of all updates of ``count`` epochs.
+
+        ``rate`` is the highest learning rate of the schedule; float64, one per update.
         """
         return learning_rates(
             self._settings.schedule,
@@ -72,8 +72,9 @@ class Epochs:
         )
 
     def chunks(self, most: int, pace: StepPace) -> Iterator[slice]:
-        """Yield an epoch's steps in slices of at most ``most`` steps, and of the pace
-        at that moment.
+        """Yield an epoch's steps in slices of at most ``most`` steps.
+
+        ``pace`` limits each slice too, with its value when the slice is drawn.
         """
         step = 0
         while step < self.steps:

@@ -1,7 +1,7 @@
-"""Train in one call: what ``import fastbp`` and ``fastbp train`` share.
+"""Train in one call: the code that ``import fastbp`` and ``fastbp train`` share.
 
-Settings and data are checked on the way here; the trainer and the backends check
-nothing again.
+This module checks settings and data; the trainer and the backends do not check them
+again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DEFAULT_DATA = Settings().data
 class TrainingDivergedError(DivergenceError):
     """The loss became infinite or NaN.
 
-    ``result`` holds the weights from before the epoch in which it did.
+    ``result`` holds the weights from before the epoch in which it happened.
     """
 
     def __init__(self, result: Result) -> None:
@@ -108,7 +108,7 @@ def train(
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
     >>> result.save("runs/small")  # doctest: +SKIP
     """
-    # Settings first: a slip in them should not wait for the data.
+    # Check the settings first: a mistake in them should not wait for the data.
     checked_settings = Settings.from_mapping({"data": spec_of(data), **settings})
     training, testing = training_data(data)
     result = run(checked_settings, training, testing, callbacks, sample_weight=sample_weight)
@@ -120,8 +120,9 @@ def train(
 
 
 def _keywords() -> inspect.Signature:
-    """Return the signature of `train` with every setting by name, for notebooks and
-    ``help``.
+    """Return the signature of `train` with every setting by name.
+
+    Notebooks and ``help`` show it.
     """
     given = [p for p in inspect.signature(train).parameters.values() if p.kind is not p.VAR_KEYWORD]
     kind = inspect.Parameter.KEYWORD_ONLY
@@ -144,10 +145,19 @@ def run(
     *,
     sample_weight: ArrayLike | None = None,
 ) -> Result:
-    """Train as ``settings`` say on loaded data; a run that diverges or is interrupted
-    has a result too.
+    """Train on loaded data; return a result even if the run diverges or is interrupted.
 
-    ``sample_weight`` is that of `train`.
+    Parameters
+    ----------
+    settings : checked settings
+    training : samples with labels
+    testing : samples to evaluate after training; None for no evaluation
+    callbacks : called while the run makes progress
+    sample_weight : (N,), factor of the loss of each training sample, finite and >= 0
+
+    Raises
+    ------
+    ConfigError, DataError : a setting, the labels or ``sample_weight`` do not fit
     """
     callbacks = checked_callbacks(callbacks)
     if training.labels is None:
@@ -189,9 +199,7 @@ def run(
 
 
 def new_network(settings: Settings, training: Dataset) -> Network:
-    """Return a network as it starts: its sizes fit the data, its weights come from the
-    seed.
-    """
+    """Return an untrained network that fits the data; the seed draws its weights."""
     network = Network(
         (training.images.shape[1], *settings.hidden, training.classes),
         dtype=settings.dtype,
@@ -203,12 +211,17 @@ def new_network(settings: Settings, training: Dataset) -> Network:
 
 
 def find_distortion(spec: str, data: Dataset) -> Distortion | None:
-    """Return what a setting of ``augment`` does to these images, None for nothing.
+    """Return the data augmentation that ``spec`` means for these images; None for none.
+
+    Parameters
+    ----------
+    spec : value of the setting ``augment``
+    data : images of shape (height, width), or square ones as flat rows; uint8
 
     Raises
     ------
-    ConfigError : there is no such preset or file
-    DataError : the images are not bytes of two dimensions
+    ConfigError : there is no such preset, or the file is missing or not valid
+    DataError : the images are not two-dimensional arrays of bytes
     """
     variants = read_variants(spec)
     if not variants:

@@ -1,6 +1,4 @@
-"""Ctrl-C as a flag that a loop looks at, so that it can stop between two steps and keep
-what it has.
-"""
+"""Ctrl-C as a flag: a loop checks it between two steps and keeps its results."""
 
 from __future__ import annotations
 
@@ -13,12 +11,15 @@ __all__ = ["InterruptFlag"]
 
 
 class InterruptFlag:
-    """While entered, the first Ctrl-C sets ``pressed``; a second one raises
-    KeyboardInterrupt as usual.
+    """Context in which the first Ctrl-C sets ``pressed`` instead of raising.
 
-    A KeyboardInterrupt may strike between any two bytecodes, in the NumPy path between
-    the updates of two layers. Only the main thread can receive signals: in any other,
-    ``pressed`` stays False.
+    A second Ctrl-C raises KeyboardInterrupt as usual. Python can raise it between any
+    two bytecodes, in the NumPy path even between the updates of two layers. Only the
+    main thread receives signals; in any other thread ``pressed`` stays False.
+
+    Attributes
+    ----------
+    pressed : whether Ctrl-C was pressed
     """
 
     def __init__(self) -> None:
@@ -28,9 +29,8 @@ class InterruptFlag:
 
     def __enter__(self) -> InterruptFlag:
         if threading.current_thread() is threading.main_thread():
-            # A handler that is not Python's own (None) cannot be put back by us, and
-            # one that ignores Ctrl-C (nohup, background jobs) was somebody's decision:
-            # leave both.
+            # Leave two handlers alone: one that Python did not install (None) cannot be
+            # restored, and somebody chose to ignore Ctrl-C (nohup, background jobs).
             self._previous = signal.getsignal(signal.SIGINT)
             if self._previous not in (None, signal.SIG_IGN):
                 signal.signal(signal.SIGINT, self._note)

@@ -1,6 +1,4 @@
-"""Judges a run after each epoch: which weights count, which are the best so far, and
-when to stop.
-"""
+"""Judge a run after each epoch: weights to validate, best weights, early stopping."""
 
 from __future__ import annotations
 
@@ -20,22 +18,20 @@ __all__ = ["Judge"]
 
 
 class Judge:
-    """Stopping criteria, the learning rate that falls on plateaus, and the weights to
-    validate and keep.
+    """Early stopping, the plateau schedule, and the weights to validate and keep.
 
     Parameters
     ----------
     network : the network in training
-    settings : criteria, schedule, ``restore_best``, ``ema`` and ``batch_norm`` count
-        here
-    optimizer : has the moving average of the weights
-    batch_norm : has the statistics that are folded into the network that is kept; None
-        without
+    settings : stopping criteria, schedule, ``restore_best``, ``ema`` and ``batch_norm``
+    optimizer : holds the exponential moving average of the weights
+    batch_norm : holds the statistics to fold into the network that is kept; None
+        without batch normalisation
 
     Attributes
     ----------
-    stop : what ended the run, None so far
-    best_epoch : epoch with the lowest validation loss, 0 before any
+    stop : what ended the run; None until then
+    best_epoch : epoch with the lowest validation loss; 0 before the first one
     """
 
     def __init__(
@@ -60,8 +56,10 @@ class Judge:
         return self._plateau.is_active
 
     def network(self) -> Network:
-        """Return the network that counts: as it is, averaged, or with batch
-        normalisation folded in.
+        """Return the network to validate.
+
+        It has the averaged weights if ``ema`` is set, and batch normalisation folded
+        in.
         """
         if self._judged is not self._network:
             mean = self._optimizer.mean
@@ -71,9 +69,7 @@ class Judge:
         return self._judged
 
     def observe(self, record: EpochRecord) -> None:
-        """Show an epoch to every criterion and to the learning rate; keep the best
-        weights.
-        """
+        """Show an epoch to all criteria and the schedule; keep the best weights."""
         if record.validation_loss < self._best_loss:
             self._best_loss, self.best_epoch = record.validation_loss, record.epoch
             if self._best is not None:
@@ -82,13 +78,15 @@ class Judge:
         self.stop = self._stopper.observe(record) or bottom
 
     def keep(self, *, is_finite: bool) -> int | None:
-        """Leave the weights to keep in the network; return the epoch they are restored
-        from, None for none.
+        """Copy the weights to keep into the network.
 
         Parameters
         ----------
-        is_finite : whether the last weights may be kept, as after a run that did not
-            diverge
+        is_finite : whether the last weights may be kept; False after divergence
+
+        Returns
+        -------
+        the epoch that the weights are restored from; None if they are the last ones
         """
         if is_finite:
             np.copyto(self._network.parameters, self.network().parameters)

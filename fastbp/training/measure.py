@@ -1,6 +1,4 @@
-"""Loss and accuracy of a network on samples that it does not train on, in parts that
-Ctrl-C can part.
-"""
+"""Loss and accuracy on samples held out from training; Ctrl-C can stop midway."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from .interrupt import InterruptFlag
 
 __all__ = ["evaluate"]
 
-EVALUATION_FLOP = 2e9  # at once, 0.2 s at 10 GFLOP/s; not timed, so that sums do not depend on speed
+EVALUATION_FLOP = 2e9  # of a part: 0.2 s at 10 GFLOP/s. Fixed, so that sums do not depend on speed
 
 
 def evaluate(
@@ -26,10 +24,22 @@ def evaluate(
     rows: NDArray[np.int64] | None = None,
     flag: InterruptFlag | None = None,
 ) -> tuple[float, float]:
-    """Mean loss and accuracy (0..1) over ``rows`` of the images, or all, in parts that
-    Ctrl-C can part.
+    """Return mean loss and accuracy (0 to 1) over ``rows`` of the images; None for all.
 
-    Returns early, with the means over a part of the rows, once ``flag`` is pressed.
+    If ``flag`` is pressed, return early with the means over the rows evaluated so far.
+
+    Parameters
+    ----------
+    backend : runs the forward pass
+    network : not changed
+    images : (N, D), uint8 or float
+    targets : classes (N,), int64, or values (N, C)
+    rows : (n,), int64, n >= 1
+    flag : checked after each part
+
+    Returns
+    -------
+    loss, accuracy
     """
     rows = np.arange(len(images), dtype=np.int64) if rows is None else rows
     at_once = max(1, int(EVALUATION_FLOP / (2 * network.parameter_count)))

@@ -1,6 +1,4 @@
-"""What a run trains on: images, targets, and which rows are for training and which for
-validation.
-"""
+"""The samples of a run: images, targets, and the rows for training and validation."""
 
 from __future__ import annotations
 
@@ -28,15 +26,14 @@ class Samples:
     ----------
     images : (N, D), uint8 or float, C-contiguous
     targets : classes (N,), int64, for softmax outputs; otherwise values (N, C) of the
-        network's type
+        network's dtype
     rows : (n,), int64, rows to train on
     validation_rows : (m,), int64, rows held out; may be empty
-    weights : (N,), factor of each sample's loss while training, beside
+    weights : (N,), float64, factor of each sample's training loss, multiplied with
         ``class_weight``; None for 1
-    distortion : data augmentation of the training images; validation sees images as
-        they are
-    shuffles : whether each epoch visits the rows in an order of its own, drawn from the
-        seed
+    distortion : data augmentation of the training images; validation uses the original
+        images
+    shuffles : whether the seed shuffles the rows anew in each epoch
     """
 
     images: Images
@@ -57,9 +54,7 @@ class Samples:
         weights: NDArray[np.float64] | None = None,
         distortion: Distortion | None = None,
     ) -> Samples:
-        """Hold out the settings' fraction of all rows for validation, drawn from their
-        seed.
-        """
+        """Hold out a random fraction of the rows, as the settings say."""
         rows, validation_rows = split(settings.seed, len(images), settings.validation)
         return cls(
             images=images,

@@ -1,11 +1,10 @@
-"""The loop over epochs: batches to the backend, validation, history, Ctrl-C,
-divergence.
+"""The loop over epochs: mini-batches, validation, history, Ctrl-C and divergence.
 
-The backend gets chunks of about a tenth of a second. Between two chunks the loop looks
+The backend gets chunks of about a tenth of a second. Between two chunks the loop checks
 whether Ctrl-C was pressed and whether the loss is still finite, and tells the callbacks
-how far it is. Chunks change no figure: their size follows the machine's speed, but the
-means of an epoch are taken over its mini-batches in order when it is done. There is no
-other arithmetic on arrays here.
+about the progress. The size of the chunks follows the machine's speed but does not
+change any result: the means of an epoch are taken over its mini-batches, in order, when
+the epoch is done. There is no other arithmetic on arrays here.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ __all__ = ["Trainer", "make_optimizer"]
 
 
 class _StoppedError(Exception):
-    """Leaves the loops early; carries status and message."""
+    """Leaves the loops early; carries the status and the message of the run."""
 
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(message)
@@ -50,7 +49,7 @@ class _StoppedError(Exception):
 
 
 def make_optimizer(network: Network, settings: Settings) -> Optimizer:
-    """Return the settings' update rule, with fresh state."""
+    """Return the update rule that the settings name, with fresh state."""
     return Optimizer(
         network,
         settings.optimizer,
@@ -69,18 +68,18 @@ class Trainer:
     Parameters
     ----------
     network : trained in place
-    samples : what to train and validate on
+    samples : samples to train and validate on
     settings : epochs, batch size, learning rates, update rule, options of the step
     backend : runs the arithmetic
-    callbacks : told about progress, in order
-    first_epoch : epochs of the same network before this run; the seed's draws go on
-        after them
-    optimizer : update rule with its state, to go on with; None for a new one, as the
-        settings say
+    callbacks : called about progress, in order
+    first_epoch : number of epochs this network was trained before this run; the random
+        draws of the seed continue after them
+    optimizer : update rule with its state, to continue with; None for a new one from
+        the settings
 
     Raises
     ------
-    ConfigError : ``class_weight`` has another number of weights than there are classes
+    ConfigError : the number of weights in ``class_weight`` is not the number of classes
     """
 
     def __init__(
@@ -104,18 +103,22 @@ class Trainer:
         self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
         self._batch_norm = BatchNorm(network) if settings.batch_norm else None
         self._judge = Judge(network, settings, self._optimizer, self._batch_norm)
-        self._kept = network.parameters.copy()  # the judged ones when this epoch began
+        self._kept = network.parameters.copy()  # weights to validate, at the beginning of the epoch
         self._samples = 0
         self._history: list[EpochRecord] = []
         self._seconds = self._validation_seconds = 0.0
         self._pace = StepPace()
 
     def run(self) -> Training:
-        """Train, until done, Ctrl-C, or divergence.
+        """Train until the last epoch, early stopping, Ctrl-C or divergence.
 
-        Interrupted, the network keeps all updates it has seen. Diverged, it gets back
-        the weights that it had when the epoch began, which are finite. With
-        ``restore_best`` it gets those of the best epoch, however the run ended.
+        After Ctrl-C the network keeps all updates so far. After divergence it gets back
+        the finite weights from the beginning of the epoch. With ``restore_best`` it
+        gets the weights of the best epoch, however the run ended.
+
+        Returns
+        -------
+        Training : status, message, history and times in seconds
         """
         status: Status = "completed"
         message = ""
@@ -144,8 +147,9 @@ class Trainer:
         )
 
     def _epochs_at_once(self, epoch: int) -> int:
-        """How many epochs nobody needs to look into before they are done; 1 unless they
-        are short.
+        """Return how many epochs one call of the backend may train.
+
+        It is more than 1 only if the epochs are short and nothing happens between them.
         """
         settings = self.settings
         looks = len(self.samples.validation_rows) or settings.stop or settings.restore_best
@@ -157,11 +161,10 @@ class Trainer:
         return int(min(ahead, settings.epochs + 1 - epoch, at_pace))
 
     def _run_epochs(self, epoch: int, count: int, flag: InterruptFlag) -> bool:
-        """Train several epochs in one call of the backend, to the same figures as one
-        by one.
+        """Train several epochs in one call of the backend; results are as one by one.
 
-        Return False and roll back if they do not end well; the caller then trains epoch
-        by epoch to find where.
+        Return False and roll back if the loss or a weight is not finite; the caller
+        then trains epoch by epoch to find where.
         """
         began, steps, size = perf_counter(), self.epochs.steps, len(self.samples.rows)
         before = self.network.parameters.copy(), self._optimizer.state()
@@ -220,9 +223,7 @@ class Trainer:
             callback.on_epoch_end(record)
 
     def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
-        """Run the mini-batches of one epoch; return mean loss, accuracy, and the rate
-        it began with.
-        """
+        """Run the mini-batches of one epoch; return mean loss, accuracy, first rate."""
         start, epochs, size = perf_counter(), self.epochs, self.epochs.batch_size
         order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._judge.rate)
         losses = np.empty(epochs.steps, dtype=np.float64)
@@ -242,16 +243,14 @@ class Trainer:
         return *self._means(losses, correct), float(rates[0])
 
     def _step(self, batches: Batches, options: StepOptions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Run one update for each mini-batch; return losses and counts of right
-        answers.
-        """
+        """Run one update per mini-batch; return losses and correct counts."""
         samples = self.samples
         return self.backend.train_steps(self.network, samples.images, samples.targets, batches, options)
 
     def _tell(
         self, epoch: int, losses: NDArray[np.float64], correct: NDArray[np.int64], seconds: float
     ) -> None:
-        """Tell the callbacks how far the epoch is."""
+        """Tell the callbacks about the progress within the epoch."""
         sizes = self.epochs.sizes[: len(losses)]
         seen = int(sizes.sum())
         chunk = ChunkRecord(
@@ -267,12 +266,12 @@ class Trainer:
             callback.on_chunk(chunk)
 
     def _means(self, losses: NDArray[np.float64], correct: NDArray[np.int64]) -> tuple[float, float]:
-        """Return loss and accuracy of an epoch, over its samples."""
+        """Return loss and accuracy of an epoch: means over its samples."""
         loss = float(np.average(losses, weights=self.epochs.sizes))
         return loss, self._accuracy(int(correct.sum()) / len(self.samples.rows))
 
     def _options(self, epoch: int) -> StepOptions:
-        """Return what the steps of an epoch do beyond plain SGD."""
+        """Return the options of an epoch's steps beyond plain SGD."""
         seed, number = self.settings.seed, self.epochs.draw(epoch)
         distortion = self.samples.distortion
         return StepOptions(
@@ -285,7 +284,7 @@ class Trainer:
         )
 
     def _accuracy(self, found: float) -> float:
-        """Return it, NaN where outputs are values, which are not right or wrong."""
+        """Return ``found``; NaN for identity outputs, which are not right or wrong."""
         return math.nan if self.network.output == "identity" else found
 
     def _validate(self, epoch: int, flag: InterruptFlag) -> tuple[float, float]:
