@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbp.errors import ConfigError
-from fastbp.random import Stream, check_seed, generator, shuffle, split
+from fastbp.random import Stream, check_seed, generator, shuffle, shuffles, split
 
 seeds = st.integers(0, 2**63 - 1)
 thorough = settings(derandomize=True, deadline=None, max_examples=60)
@@ -51,6 +51,20 @@ def test_shuffle_is_a_permutation(seed, epoch, n):
     assert order.dtype == np.int64
     assert (np.sort(order) == np.arange(n)).all()
     assert (shuffle(seed, epoch, n) == order).all()
+
+
+@thorough
+@given(seeds, st.one_of(st.integers(0, 1000), st.integers(2**32 - 9, 2**32 + 9)), st.integers(0, 300))
+def test_shuffles_of_several_epochs_are_those_of_each(seed, first, n):
+    # The oracle is NumPy's own SeedSequence, with a generator made anew for each epoch.
+    for count in (1, 2, 5):
+        orders = shuffles(seed, first, count, n)
+        assert orders.dtype == np.int64
+        expected = []
+        for epoch in range(first, first + count):
+            entropy = np.random.SeedSequence([seed % 2**32, seed >> 32, 2, epoch])
+            expected.append(np.random.Generator(np.random.Philox(entropy)).permutation(n))
+        assert (orders == np.reshape(expected, (count, n))).all()
 
 
 @thorough

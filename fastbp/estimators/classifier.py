@@ -21,6 +21,7 @@ from ..callbacks import Callback
 from ..network import FloatArray
 from ..reference.losses import OUTPUTS, Targets
 from ..training.samples import Images
+from .labels import class_numbers, with_classes
 from .perceptron import FLOATS, Perceptron, Score
 from .samples import dense, refuse_masked
 
@@ -345,6 +346,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         samples, labels = validate_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", reset=reset, multi_output=True
         )
+        labels = with_classes(labels)
         check_classification_targets(labels)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = column_or_1d(labels, warn=True)
@@ -385,7 +387,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 f"'y' has {found}."
             )
         if self.out_activation_ == "softmax":
-            return np.asarray(np.searchsorted(self.classes_, labels), np.int64)
+            return class_numbers(labels, self.classes_)
         rows: FloatArray = dense(self._binarizer.transform(labels)).astype(self.network_.dtype)
         return rows
 

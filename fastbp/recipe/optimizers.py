@@ -222,7 +222,7 @@ class Optimizer:
             "clip_value": self.clip_value,
             "clip_norm": self.clip_norm,
             "max_norm": self.max_norm,
-            "average_gain": [self.mean_gain(number) for number in numbers.tolist()],
+            "average_gain": 1.0 - np.minimum(self.average, (1 + numbers) / (10 + numbers)),
         }
         table = np.empty((len(rates), len(columns)))
         for place, name in enumerate(columns):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.pace import StepPace
-from ..random import shuffle
+from ..random import shuffles
 from ..recipe.schedules import learning_rates
 from ..recipe.settings import Settings
 from .samples import Samples
@@ -41,6 +41,7 @@ class Epochs:
     def __init__(self, samples: Samples, settings: Settings, first: int = 0) -> None:
         self._samples, self._settings, self._first = samples, settings, first
         count = len(samples.rows)
+        self._is_every_row = bool((samples.rows == np.arange(count)).all())
         self.batch_size = min(settings.batch_size, count)
         self.steps = math.ceil(count / self.batch_size)
         self.sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
@@ -52,10 +53,15 @@ class Epochs:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the rows that an epoch visits, in order: (n,), int64."""
+        return self.orders(epoch, 1)
+
+    def orders(self, epoch: int, count: int) -> NDArray[np.int64]:
+        """Return the orders of ``count`` epochs, one after the other: (count n,)."""
         rows = self._samples.rows
         if not self._samples.shuffles:
-            return rows
-        return rows[shuffle(self._settings.seed, self.draw(epoch), len(rows))]
+            return np.tile(rows, count)
+        drawn = shuffles(self._settings.seed, self.draw(epoch), count, len(rows)).ravel()
+        return drawn if self._is_every_row else rows[drawn]
 
     def rates(self, epoch: int, count: int, rate: float) -> NDArray[np.float64]:
         """Return the learning rates of all updates of ``count`` epochs.

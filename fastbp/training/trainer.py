@@ -168,7 +168,7 @@ class Trainer:
         """
         began, steps, size = perf_counter(), self.epochs.steps, len(self.samples.rows)
         before = self.network.parameters.copy(), self._optimizer.state()
-        order = np.concatenate([self.epochs.order(epoch + number) for number in range(count)])
+        order = self.epochs.orders(epoch, count)
         rates = self.epochs.rates(epoch, count, self._judge.rate)
         batches = Batches(order, self.epochs.batch_size, rates, epoch_samples=size)
         losses, correct = self._step(batches, self._options(epoch))
@@ -181,13 +181,12 @@ class Trainer:
         self._pace.observe(count * steps, seconds, steps)
         self._seconds += seconds
         self._samples += count * size
-        for number in range(count):
-            part = slice(number * steps, (number + 1) * steps)
-            loss, accuracy = self._means(losses[part], correct[part])
-            rate = float(rates[part.start])
-            self._note(
-                EpochRecord(epoch + number, loss, accuracy, math.nan, math.nan, rate, seconds / count, 0.0)
-            )
+        loss_of, accuracy_of = self._means(losses.reshape(count, steps), correct.reshape(count, steps))
+        first_rates = rates[::steps].tolist()
+        for number, (loss, accuracy, rate) in enumerate(
+            zip(loss_of, accuracy_of, first_rates, strict=True), epoch
+        ):
+            self._note(EpochRecord(number, loss, accuracy, math.nan, math.nan, rate, seconds / count, 0.0))
         self._check_flag(epoch + count - 1, flag, "at its end")
         return True
 
@@ -240,7 +239,8 @@ class Trainer:
             self._samples += len(rows)
             self._tell(epoch, losses[: part.stop], correct[: part.stop], perf_counter() - start)
             self._check_flag(epoch, flag, f"at step {part.stop} of {epochs.steps}")
-        return *self._means(losses, correct), float(rates[0])
+        (loss,), (accuracy,) = self._means(losses[None], correct[None])
+        return loss, accuracy, float(rates[0])
 
     def _step(self, batches: Batches, options: StepOptions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Run one update per mini-batch; return losses and correct counts."""
@@ -265,10 +265,16 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_chunk(chunk)
 
-    def _means(self, losses: NDArray[np.float64], correct: NDArray[np.int64]) -> tuple[float, float]:
-        """Return loss and accuracy of an epoch: means over its samples."""
-        loss = float(np.average(losses, weights=self.epochs.sizes))
-        return loss, self._accuracy(int(correct.sum()) / len(self.samples.rows))
+    def _means(
+        self, losses: NDArray[np.float64], correct: NDArray[np.int64]
+    ) -> tuple[list[float], list[float]]:
+        """Return loss and accuracy of each epoch, means over its samples.
+
+        ``losses`` and ``correct`` are (epochs, steps).
+        """
+        found: list[float] = np.average(losses, axis=1, weights=self.epochs.sizes).tolist()
+        size = len(self.samples.rows)
+        return found, [self._accuracy(right / size) for right in correct.sum(axis=1).tolist()]
 
     def _options(self, epoch: int) -> StepOptions:
         """Return the options of an epoch's steps beyond plain SGD."""
