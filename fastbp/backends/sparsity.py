@@ -25,6 +25,8 @@ def is_sparse(images: NDArray[Any], order: NDArray[np.int64]) -> bool:
     n, d = len(rows) // ROWS * ROWS, images.shape[1] // ROWS * ROWS
     if n == 0 or d == 0:
         return bool(rows.mean() < LISTED_BELOW) if rows.size else True
-    by_samples = rows[:n].reshape(-1, ROWS, images.shape[1]).any(axis=1).mean()
-    by_inputs = rows[:, :d].reshape(-1, ROWS).any(axis=1).mean()
+    fours = rows[:n].reshape(-1, ROWS, images.shape[1])
+    by_samples = (fours[:, 0] | fours[:, 1] | fours[:, 2] | fours[:, 3]).mean()
+    # Four bytes as one integer: np.any over so short an axis takes ten times as long.
+    by_inputs = (np.ascontiguousarray(rows[:, :d]).view(np.uint32) != 0).mean()
     return bool((by_samples + by_inputs) / 2 < LISTED_BELOW)

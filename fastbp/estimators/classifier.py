@@ -23,7 +23,7 @@ from ..reference.losses import OUTPUTS, Targets
 from ..training.samples import Images
 from .labels import class_numbers, with_classes
 from .perceptron import FLOATS, Perceptron, Score
-from .samples import dense, refuse_masked
+from .samples import dense, is_surely_finite, refuse_masked
 
 __all__ = ["MLPClassifier"]
 
@@ -344,7 +344,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     def _check(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[FloatArray, Any]:
         refuse_masked(X=X, y=y)
         samples, labels = validate_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", reset=reset, multi_output=True
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=FLOATS,
+            order="C",
+            ensure_all_finite=not is_surely_finite(X),
+            reset=reset,
+            multi_output=True,
         )
         labels = with_classes(labels)
         check_classification_targets(labels)

@@ -19,7 +19,7 @@ from ..network import FloatArray
 from ..reference.losses import Targets
 from ..training.samples import Images
 from .perceptron import FLOATS, Perceptron, Score
-from .samples import dense, refuse_masked
+from .samples import dense, is_surely_finite, refuse_masked
 
 __all__ = ["MLPRegressor"]
 
@@ -270,6 +270,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
             accept_sparse="csr",
             dtype=FLOATS,
             order="C",
+            ensure_all_finite=not is_surely_finite(X),
             reset=reset,
             multi_output=True,
             y_numeric=True,

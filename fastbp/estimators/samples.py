@@ -12,7 +12,10 @@ from sklearn.model_selection import train_test_split
 from ..network import FloatArray
 from ..reference.losses import Targets
 
-__all__ = ["dense", "hold_back", "refuse_masked"]
+__all__ = ["dense", "hold_back", "is_surely_finite", "refuse_masked"]
+
+LARGE = 2**16
+"""Numbers from which on a look at all of them takes longer than what surrounds it."""
 
 
 def dense(samples: Any) -> FloatArray:
@@ -20,6 +23,27 @@ def dense(samples: Any) -> FloatArray:
     array: Any = samples.toarray() if sparse.issparse(samples) else samples
     rows: FloatArray = np.ascontiguousarray(array)
     return rows
+
+
+def is_surely_finite(samples: Any) -> bool:
+    """Return whether samples are known to be finite from the sum of their squares.
+
+    BLAS makes the pass on all its threads; scikit-learn's sum runs on one. False means
+    that scikit-learn has to look: squares may overflow, and the pass is not worth it
+    for small arrays.
+
+    Parameters
+    ----------
+    samples : array or sparse matrix of shape (N, D)
+        As given to ``fit``.
+    """
+    if type(samples) is not np.ndarray or samples.dtype not in (np.float32, np.float64):
+        return False
+    if samples.size < LARGE or not samples.flags.c_contiguous:
+        return False
+    flat = samples.ravel()
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)))
 
 
 def refuse_masked(**arrays: Any) -> None:
