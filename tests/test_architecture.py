@@ -149,7 +149,7 @@ def test_the_step_takes_groups_only():
     tree = ast.parse((KERNELS / "epoch.py").read_text(encoding="utf-8"))
     step = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "run_batches")
     kinds = [ast.unparse(argument.annotation) for argument in step.args.args]
-    groups = ["Model", "Data", "Batches", "Options", "Answers", "Worker", "Distorter | None"]
+    groups = ["Model", "Data", "Batches", "Options | None", "Answers", "Worker", "Distorter | None"]
     assert kinds == groups
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..network import Network
-from ..recipe.distortions import Distortion
 from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
 from .batches import Batches, Figures
@@ -27,9 +26,9 @@ class Backend(Protocol):
         self,
         network: Network,
         images: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64],
-        distortion: Distortion | None = None,
+        options: StepOptions = PLAIN,
     ) -> float:
-        """Compile the kernels for this network and these images, or load them.
+        """Compile what training with these options needs, or load it from the cache.
 
         Returns
         -------

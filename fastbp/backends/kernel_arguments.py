@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ from .batches import Batches, Figures
 from .proofs import images_of, labels_of, read_only, rows_of, state_of, targets_of
 from .sparsity import is_sparse
 
-__all__ = ["Buffers", "Run", "bounds_of", "inference_run", "training_run", "warm_up_run"]
+__all__ = ["Buffers", "Run", "bounds_of", "inference_run", "takes_options", "training_run", "warm_up_run"]
 
 MOST_KEPT = 64  # sets of buffers
 MOST_LISTED = 2**31  # parameters: lists name rows of W by 32 bits
@@ -113,7 +113,7 @@ class Run:
     model: kernels.Model
     data: kernels.Data
     batches: kernels.Batches
-    options: kernels.Options
+    options: kernels.Options | None
     answers: kernels.Answers
     distortion: Distortion | None = None
 
@@ -168,10 +168,11 @@ class Run:
             steps=stop - first,
             rates=batches.rates[first:stop],
         )
-        updater = options.updater._replace(table=options.updater.table[first:stop])
-        normalizer = options.normalizer._replace(gains=options.normalizer.gains[first:stop])
-        more = options._replace(updater=updater, normalizer=normalizer)
-        return Run(self.shape, self.model, self.data, part, more, self.answers, self.distortion)
+        if options is not None:
+            updater = options.updater._replace(table=options.updater.table[first:stop])
+            normalizer = options.normalizer._replace(gains=options.normalizer.gains[first:stop])
+            options = options._replace(updater=updater, normalizer=normalizer)
+        return Run(self.shape, self.model, self.data, part, options, self.answers, self.distortion)
 
     def _rows(self, first: int, stop: int) -> kernels.Batches:
         bounds = bounds_of(stop - first, self.shape.batch)
@@ -185,6 +186,13 @@ class Run:
             correct=found.correct[first:stop],
             logits=found.logits[first:stop],
         )
+
+
+def takes_options(network: Network, options: StepOptions) -> bool:
+    """Return whether a step needs the entry with options; distortions are another."""
+    if network.activation != "relu" or network.output != "softmax":
+        return True
+    return not replace(options, distortion=None).is_plain
 
 
 def training_run(
@@ -204,9 +212,15 @@ def training_run(
     size, steps = min(batches.size, batches.epoch_samples or len(rows)), len(rates)
     labels, objective = _objective_of(network, targets, rows, len(images), options)
     distortion = _checked_distortion(options.distortion, network, images)
-    normalizer = _normalizer_of(network, model, options, size, steps)
-    dropout = _dropout_of(network, images, options, size)
-    updater, scratch = _updater_of(network, model, options, rates)
+    more, slopes, scratch = None, False, 0
+    if takes_options(network, options):
+        normalizer = _normalizer_of(network, model, options, size, steps)
+        dropout = _dropout_of(network, images, options, size)
+        updater, scratch = _updater_of(network, model, options, rates)
+        more, slopes = (
+            kernels.Options(updater, dropout, normalizer, objective),
+            dropout.drops_outputs or normalizer.is_on,
+        )
     return Run(
         Shape(
             network.sizes,
@@ -215,14 +229,14 @@ def training_run(
             images.dtype,
             size,
             is_sparse(images, rows) and model.parameters.size < MOST_LISTED,
-            dropout.drops_outputs or normalizer.is_on,
+            slopes,
             scratch,
         ),
         model,
         kernels.Data(images, network.input_scale),
         kernels.Batches(read_only(rows), labels, bounds, steps, True, rates),
-        kernels.Options(updater, dropout, normalizer, objective),
-        _answers_of(network, len(rows)),
+        more,
+        _answers_of(network, len(rows), writes_losses=True),
         distortion,
     )
 
@@ -233,8 +247,13 @@ def inference_run(
     targets: Targets | None,
     order: NDArray[np.int64] | None,
     batch: int,
+    *,
+    with_options: bool = False,
 ) -> Run:
     """Check and make the arguments of a run without updates, in batches of ``batch``.
+
+    ``with_options`` chooses the entry that training with options has compiled already;
+    networks for which `takes_options` need it. The results have the same bits.
 
     The results are losses and correctness of each row, or logits without targets.
 
@@ -245,10 +264,11 @@ def inference_run(
     """
     model, images = _model_of(network), images_of(images, network.inputs)
     rows = np.arange(len(images)) if order is None else rows_of(order, len(images))
-    options, labels = _plain_options(network.sizes, network.dtype, images.dtype), NO_LABELS
+    options = _no_options(network.sizes, network.dtype, images.dtype) if with_options else None
+    labels = NO_LABELS
     if targets is not None:
         labels, objective = _objective_of(network, targets, rows, len(images), PLAIN)
-        options = options._replace(objective=objective)
+        options = options and options._replace(objective=objective)
     size = min(batch, max(1, len(rows)))
     listed = is_sparse(images, rows) and model.parameters.size < MOST_LISTED
     bounds = bounds_of(len(rows), size)
@@ -258,13 +278,15 @@ def inference_run(
         kernels.Data(images, network.input_scale),
         kernels.Batches(read_only(rows), labels, bounds, len(bounds) - 1, False, np.zeros(0)),
         options,
-        _answers_of(network, len(rows), writes_logits=targets is None),
+        _answers_of(network, len(rows), writes_losses=targets is not None),
     )
 
 
-def warm_up_run(network: Network, images: NDArray[Any], distortion: Distortion | None = None) -> Run:
+def warm_up_run(
+    network: Network, images: NDArray[Any], distortion: Distortion | None, *, with_options: bool
+) -> Run:
     """Return an empty run with the types of training and prediction on these images."""
-    run = inference_run(network, images[:0], None, None, 1)
+    run = inference_run(network, images[:0], None, None, 1, with_options=with_options)
     return Run(run.shape, run.model, run.data, run.batches, run.options, run.answers, distortion)
 
 
@@ -391,24 +413,22 @@ def _dropout_of(network: Network, images: NDArray[Any], options: StepOptions, ba
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _plain_options(
-    sizes: tuple[int, ...], dtype: np.dtype[Any], image_dtype: np.dtype[Any]
-) -> kernels.Options:
-    """Return options for plain SGD without loss: empty arrays, shared by runs."""
+def _no_options(sizes: tuple[int, ...], dtype: np.dtype[Any], image_dtype: np.dtype[Any]) -> kernels.Options:
+    """Return options that ask for nothing: empty arrays, shared by runs."""
     layout, _ = _layout_of(sizes, dtype.itemsize)
     return kernels.Options(
         kernels.no_updater(dtype),
         kernels.make_dropout(image_dtype),
         kernels.make_normalizer(layout, dtype, 1),
-        kernels.make_objective(dtype, has_answers=False),
+        kernels.make_objective(dtype),
     )
 
 
-def _answers_of(network: Network, rows: int, *, writes_logits: bool = False) -> kernels.Answers:
-    """Return arrays for the results of each row."""
-    logits = np.zeros((rows if writes_logits else 0, network.classes), network.dtype)
+def _answers_of(network: Network, rows: int, *, writes_losses: bool) -> kernels.Answers:
+    """Return arrays for the results of each row: losses and correctness, or logits."""
+    logits = np.zeros((0 if writes_losses else rows, network.classes), network.dtype)
     losses, correct = np.zeros(rows, network.dtype), np.zeros(rows, np.uint8)
-    return kernels.Answers(losses, correct, writes_logits, logits)
+    return kernels.Answers(losses, correct, writes_losses, not writes_losses, logits)
 
 
 def distorters_of(distortion: Distortion | None, batch: int, threads: int) -> list[kernels.Distorter | None]:

@@ -19,7 +19,7 @@ from ..recipe.distortions import Distortion
 from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
 from .batches import Batches, Figures
-from .kernel_arguments import Buffers, Run, inference_run, training_run, warm_up_run
+from .kernel_arguments import Buffers, Run, inference_run, takes_options, training_run, warm_up_run
 from .pace import ThreadChooser, available_cores
 
 __all__ = ["BITS", "NumbaBackend"]
@@ -31,7 +31,7 @@ Large enough that W is read rarely, small enough that activations stay in the ca
 """
 
 _WARM: set[tuple[Any, ...]] = set()
-"""Types (parameters, images, distorted or not) whose kernels are loaded."""
+"""Entries that are loaded: types of parameters and images, distorted, with options."""
 
 Images = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
@@ -61,20 +61,16 @@ class NumbaBackend:
         # holds the state of one run.
         self._lock = threading.Lock()
 
-    def warm_up(self, network: Network, images: Images, distortion: Distortion | None = None) -> float:
-        """Compile the kernels for these types, or load them from the cache.
+    def warm_up(self, network: Network, images: Images, options: StepOptions = PLAIN) -> float:
+        """Compile the kernels for these types and options, or load them from the cache.
 
         Return the seconds taken.
         """
         start, before = time.perf_counter(), compiled_count()
         with self._lock:
-            # Compile before the team starts, because its members wait for each other
-            # inside compiled code. Validation and test use undistorted images.
-            for one in [None] if distortion is None else [None, distortion]:
-                types = network.dtype, images.dtype, one is not None
-                if types not in _WARM:
-                    warm_up_run(network, images, one).calls(self._buffers, 1, 0, 0)[0]()
-                    _WARM.add(types)
+            self._load(network, images, options.distortion, takes_options(network, options))
+            # Validation and test use undistorted images.
+            self._load(network, images, None, self._infers_with_options(network, images))
         self.compiled_now = compiled_count() > before
         return time.perf_counter() - start
 
@@ -91,6 +87,7 @@ class NumbaBackend:
             return Figures(np.zeros(0), np.zeros(0, np.int64))
         run = training_run(network, images, targets, batches, options)
         with self._lock:
+            self._load(network, images, options.distortion, run.options is not None)
             if self._choosers is None:
                 self._run_steps(run, self.threads, 0, run.batches.steps)
             else:
@@ -114,12 +111,12 @@ class NumbaBackend:
         """
         if len(images if rows is None else rows) == 0:
             raise DataError("no samples to evaluate; expected at least one")
-        found = self._infer(inference_run(network, images, targets, rows, INFERENCE_BATCH)).answers
+        found = self._infer(network, images, targets, rows).answers
         return float(found.losses.mean(dtype=np.float64)), float(found.correct.mean(dtype=np.float64))
 
     def logits(self, network: Network, images: Images) -> NDArray[np.float32] | NDArray[np.float64]:
         """Compute the sums of the last layer, (N, C); see ``Backend.logits``."""
-        return self._infer(inference_run(network, images, None, None, INFERENCE_BATCH)).answers.logits
+        return self._infer(network, images).answers.logits
 
     def close(self) -> None:
         """Release the threads and the buffers."""
@@ -141,10 +138,43 @@ class NumbaBackend:
         calls = run.calls(self._buffers, threads, first, stop)
         self._team.run(lambda thread: calls[thread](), threads)
 
-    def _infer(self, run: Run) -> Run:
+    def _load(
+        self, network: Network, images: Images, distortion: Distortion | None, with_options: bool
+    ) -> None:
+        """Compile an entry, or load it from the cache, unless it is loaded.
+
+        A team must not start before, as its members wait for each other inside
+        compiled code.
+        """
+        types = network.dtype, images.dtype, distortion is not None, with_options
+        if types not in _WARM:
+            run = warm_up_run(network, images, distortion, with_options=with_options)
+            run.calls(self._buffers, 1, 0, 0)[0]()
+            _WARM.add(types)
+
+    def _infers_with_options(self, network: Network, images: Images) -> bool:
+        """Return whether to infer by the entry with options.
+
+        Either entry gives the same bits, so use the one that is loaded.
+        """
+        if takes_options(network, PLAIN):
+            return True
+        types = network.dtype, images.dtype, False
+        return (*types, True) in _WARM and (*types, False) not in _WARM
+
+    def _infer(
+        self,
+        network: Network,
+        images: Images,
+        targets: Targets | None = None,
+        rows: NDArray[np.int64] | None = None,
+    ) -> Run:
         """Run without updates: threads share the rows and meet only at the end."""
+        with_options = self._infers_with_options(network, images)
+        run = inference_run(network, images, targets, rows, INFERENCE_BATCH, with_options=with_options)
         threads = max(1, min(self._most, len(run.batches.order) // (4 * INFERENCE_BATCH)))
         with self._lock:
+            self._load(network, images, None, with_options)
             calls = run.separate_calls(self._buffers, threads)
             self._team.run(lambda thread: calls[thread](), threads)
         return run

@@ -52,7 +52,7 @@ class NumpyBackend:
         self,
         network: Network,  # noqa: ARG002
         images: NDArray[np.uint8] | FloatArray,  # noqa: ARG002
-        distortion: Distortion | None = None,  # noqa: ARG002
+        options: StepOptions = PLAIN,  # noqa: ARG002
     ) -> float:
         """Return 0: there is nothing to compile."""
         return 0.0

@@ -8,48 +8,75 @@
 | 3 | training diverged |
 | 130 | Ctrl-C |
 
-A command imports heavy modules inside its function, so that ``--help`` is fast. To add
-a command, add a module and name it below.
+A command imports heavy modules inside its function, and only the command that runs is
+imported, so that ``--help`` is fast. To add a command, add a module and name it below.
 """
 
 from __future__ import annotations
 
-from . import (
-    train,
-    evaluate,
-    predict,
-    draw,
-    show,
-    compare,
-    plot,
-    robustness,
-    study,
-    augment,
-    data,
-    export,
-    verify,
-)
-from .app import app
+import os
+import sys
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "app",
-    "augment",
-    "compare",
-    "data",
-    "draw",
-    "evaluate",
-    "export",
-    "main",
-    "plot",
-    "predict",
-    "robustness",
-    "show",
-    "study",
-    "train",
-    "verify",
-]
+__all__ = ["COMMANDS", "app", "main"]
+
+COMMANDS = {
+    "train": ("train", "Train a network and keep it in a run folder."),
+    "test": ("evaluate", "Test networks: accuracy, loss, calibration and confusion matrix."),
+    "predict": (
+        "predict",
+        "Classify images of digits: the three most probable classes for each file.",
+    ),
+    "draw": ("draw", "Write and open a page that classifies the digits you draw."),
+    "show": ("show", "Show a network: layers, parameters, FLOP, memory, settings and result."),
+    "compare": (
+        "compare",
+        "Compare runs: settings that differ, accuracy, loss, epochs and training time.",
+    ),
+    "plot": ("plot", "Plot runs: training history, confusion matrix, weights, mistakes and more."),
+    "robustness": (
+        "robustness",
+        "Measure accuracy under distortions: shift, rotation, zoom, blur, noise and more.",
+    ),
+    "study": ("study", "Run a study: a grid of runs over random seeds, with a table and figures."),
+    "augment": ("augment", "Draw what --augment does to training images, epoch by epoch."),
+    "export": ("export", "Export a network to ONNX, NumPy, PyTorch or C."),
+    "verify": ("verify", "Check that the compiled kernels and the NumPy reference train alike."),
+    "data": ("data", "Inspect, convert, split and download data sets."),
+}
+"""Module of each command, and the first sentence of its help, in the order shown."""
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line with no more commands than it needs."""
+    from .application import app
+
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if "_FASTBP_COMPLETE" in os.environ:  # a shell asks how a line may go on
+        _import_commands()
+    elif name in COMMANDS:
+        import_module(f".{COMMANDS[name][0]}", __name__)
+    else:
+        for command, (_, summary) in COMMANDS.items():
+            app.command(command, help=summary)(_stand_in)
     app()
+
+
+def _stand_in() -> None:
+    """Stand for a command in the list of commands."""
+
+
+def _import_commands() -> None:
+    for module, _ in COMMANDS.values():
+        import_module(f".{module}", __name__)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .application import app
+
+    _import_commands()
+    globals()["app"] = app
+    return app

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ConfigError
 from ..recipe.distortions import PRESETS
-from .app import app
+from .application import app
 from .common import reporting
 from .setting_options import settings_of, with_settings
 

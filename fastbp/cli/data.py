@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ConfigError
 from . import options
-from .app import app
+from .application import app
 from .common import console, print_json, reporting
 
 __all__ = ["data"]

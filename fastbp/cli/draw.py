@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
-from .app import app
+from .application import app
 from .common import reporting
 
 __all__ = ["draw_digits"]

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ConfigError
 from . import options
-from .app import app
+from .application import app
 from .common import console, print_json, reporting
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..exports import FORMATS
-from .app import app
+from .application import app
 from .common import reporting
 
 __all__ = ["export_network"]

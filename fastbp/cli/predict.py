@@ -11,7 +11,7 @@ import typer
 
 from ..errors import DataError
 from . import options
-from .app import app
+from .application import app
 from .common import MISTAKE, check_one_format, print_json, reporting
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
-from .app import app
+from .application import app
 from .common import console, print_json, reporting
 
 __all__ = ["show"]

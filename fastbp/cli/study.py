@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ConfigError
-from .app import app
+from .application import app
 from .common import console, reporting
 
 __all__ = ["study"]

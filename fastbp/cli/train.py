@@ -9,7 +9,7 @@ import typer
 
 from ..recipe.settings import Settings
 from . import options
-from .app import app
+from .application import app
 from .common import DIVERGED, INTERRUPTED, console, fail, reporting
 from .setting_options import absolute_paths, settings_of, with_settings
 

@@ -9,7 +9,7 @@ import typer
 
 from ..recipe.settings import Settings, declarations
 from . import options
-from .app import app
+from .application import app
 from .common import EXCEEDED, console, print_json, reporting
 from .setting_options import settings_of, with_settings
 

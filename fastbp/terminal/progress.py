@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -17,6 +17,7 @@ from .numbers import duration, format_loss, percent, speed
 __all__ = ["BarProgress", "LineProgress", "show_progress"]
 
 COMPILING = "compiling kernels (once)"
+TICK = 1.0  # seconds
 COMPILING_AFTER = 1.0  # seconds: loading kernels from the cache takes less
 WIDE, MIDDLE, NARROW = 100, 76, 58  # columns of a terminal that shows more
 
@@ -108,6 +109,30 @@ class LineProgress(Callback):
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+class _Stopwatch:
+    """Shows that kernels are being compiled, and the seconds that have passed.
+
+    The first time after `COMPILING_AFTER`, then every `TICK` seconds until stopped.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Show nothing from now on."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        began, wait = perf_counter(), COMPILING_AFTER
+        while not self._stopped.wait(wait):
+            self._show(f"{COMPILING}, {perf_counter() - began:.0f} s")
+            wait = TICK
+
+
 class BarProgress(Callback):
     """A bar over the whole run, and above it a row for each completed epoch.
 
@@ -132,15 +157,13 @@ class BarProgress(Callback):
         self.live = Progress(*columns, console=console, transient=True)
 
     def on_compile_start(self) -> None:
-        """Show that kernels are being compiled, if it takes long."""
+        """Show that kernels are being compiled, and for how long, if it takes long."""
         self._task = self.live.add_task("starting", total=None, figures="")
-        self._timer = threading.Timer(COMPILING_AFTER, self._show, [COMPILING])
-        self._timer.daemon = True
-        self._timer.start()
+        self._stopwatch = _Stopwatch(self._show)
 
     def on_compile_end(self, seconds: float) -> None:
         """Say how long compiling took, if it took long, and begin the table."""
-        self._timer.cancel()
+        self._stopwatch.stop()
         if seconds > COMPILING_AFTER:
             self._print(f"kernels ready after {seconds:.1f} s")
         self._began = perf_counter()

@@ -7,6 +7,7 @@ again.
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 from collections.abc import Iterable
 from dataclasses import fields, replace
@@ -40,6 +41,7 @@ __all__ = [
     "train",
 ]
 
+LOG = logging.getLogger("fastbp")
 DEFAULT_DATA = Settings().data
 
 
@@ -176,11 +178,7 @@ def run(
             distortion=distortion,
         )
         trainer = Trainer(network, samples, settings, backend, callbacks)
-        for callback in callbacks:
-            callback.on_compile_start()
-        compile_seconds = backend.warm_up(network, training.images, distortion)
-        for callback in callbacks:
-            callback.on_compile_end(compile_seconds)
+        compile_seconds = _warm_up(trainer, training)
         outcome = trainer.run()
         loss = accuracy = None
         if testing is not None and testing.labels is not None and outcome.status != "interrupted":
@@ -196,6 +194,18 @@ def run(
         )
     finally:
         backend.close()
+
+
+def _warm_up(trainer: Trainer, training: Dataset) -> float:
+    """Compile the kernels or load them; return the seconds, and tell the callbacks."""
+    for callback in trainer.callbacks:
+        callback.on_compile_start()
+    LOG.info("loading the kernels, or compiling them if this is the first run")
+    seconds = trainer.backend.warm_up(trainer.network, training.images, trainer.step_options(1))
+    LOG.info("kernels ready after %.1f s", seconds)
+    for callback in trainer.callbacks:
+        callback.on_compile_end(seconds)
+    return seconds
 
 
 def new_network(settings: Settings, training: Dataset) -> Network:

@@ -171,7 +171,7 @@ class Trainer:
         order = self.epochs.orders(epoch, count)
         rates = self.epochs.rates(epoch, count, self._judge.rate)
         batches = Batches(order, self.epochs.batch_size, rates, epoch_samples=size)
-        losses, correct = self._step(batches, self._options(epoch))
+        losses, correct = self._step(batches, self.step_options(epoch))
         if not (np.isfinite(losses).all() and self.network.is_finite()):
             np.copyto(self.network.parameters, before[0])
             self._optimizer.restore(before[1])
@@ -227,7 +227,7 @@ class Trainer:
         order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._judge.rate)
         losses = np.empty(epochs.steps, dtype=np.float64)
         correct = np.empty(epochs.steps, dtype=np.int64)
-        options = self._options(epoch)
+        options = self.step_options(epoch)
         most = max(1, samples_at_once(self.samples.images) // size)
         for part in epochs.chunks(most, self._pace):
             began, steps = perf_counter(), part.stop - part.start
@@ -276,7 +276,7 @@ class Trainer:
         size = len(self.samples.rows)
         return found, [self._accuracy(right / size) for right in correct.sum(axis=1).tolist()]
 
-    def _options(self, epoch: int) -> StepOptions:
+    def step_options(self, epoch: int) -> StepOptions:
         """Return the options of an epoch's steps beyond plain SGD."""
         seed, number = self.settings.seed, self.epochs.draw(epoch)
         distortion = self.samples.distortion

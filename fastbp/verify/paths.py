@@ -188,10 +188,7 @@ class _Verifier:
 
     def verify(self) -> Verification:
         problem, settings = self.problem, self.problem.settings
-        self.announce("compiling kernels (once)")
-        for network in {network.dtype: network for network in (self.wide, self.start)}.values():
-            self.candidate.warm_up(network, problem.images_as(network.dtype), problem.distortion)
-        self.announce("training both paths in float64")
+        self.announce("training both paths in float64; the first time, kernels are compiled")
         expected = reference_run(problem, self.reference, self.wide, self.drawn)
         found = run_path(problem, self.candidate, self.wide, self.drawn)
         gradients, windows = self._steps()

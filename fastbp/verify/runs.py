@@ -20,7 +20,6 @@ from ..backends.base import Backend
 from ..backends.batches import Batches, Figures
 from ..errors import DivergenceError
 from ..network import FloatArray, Network
-from ..recipe.distortions import Distortion
 from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
 from ..training.samples import Samples
@@ -70,8 +69,8 @@ class _Recorder:
     def __post_init__(self) -> None:
         self.name, self.threads = self.backend.name, self.backend.threads
 
-    def warm_up(self, network: Network, images: Images, distortion: Distortion | None = None) -> float:
-        return self.backend.warm_up(network, images, distortion)
+    def warm_up(self, network: Network, images: Images, options: StepOptions = PLAIN) -> float:
+        return self.backend.warm_up(network, images, options)
 
     def train_steps(
         self,

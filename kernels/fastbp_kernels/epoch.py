@@ -45,7 +45,7 @@ from .layers import (
     update_first_layer,
 )
 from .layout import Matrix, Model, layer_of, parts_of
-from .loss import Answers, Objective, write_losses
+from .loss import Answers, Objective, softmax_cross_entropy, write_losses
 from .optimizers import (
     AVERAGE_GAIN,
     CHUNK,
@@ -67,13 +67,18 @@ from .optimizers import (
 from .simd import offset, pointer, pointers, real, width
 from .team import barrier
 from .tiles import ROWS
-from .workspace import Worker
+from .workspace import BatchBuffers, Worker
 
 __all__ = ["Options", "run_batches"]
 
 
 class Options(NamedTuple):
-    """Options of a step beyond plain SGD, and its loss."""
+    """Options of a step beyond plain SGD of ReLU layers under softmax cross-entropy.
+
+    A step without them takes None. Numba then drops their branches, so that most runs
+    do not wait until update rules, dropout, batch normalisation, other activation
+    functions and other losses are compiled. The bits do not depend on which entry ran.
+    """
 
     updater: Updater
     dropout: Dropout
@@ -123,6 +128,38 @@ def _drop_batch(
 
 
 @njit
+def _drops_inputs(options: Options | None) -> bool:
+    """Return whether a step drops inputs."""
+    if options is None:
+        return False
+    return options.dropout.drops_inputs
+
+
+@njit
+def _prepare_batch(
+    data: Data,
+    inputs: int,
+    batch: Batch,
+    options: Options | None,
+    distorter: Distorter | None,
+    thread: int,
+    threads: int,
+) -> ImagePointer:
+    """Distort this thread's share of the batch, and drop inputs, if the step does.
+
+    Return the shared copy of the batch, or the images.
+    """
+    images: ImagePointer = data.images
+    if distorter is not None:
+        _distort_batch(data, batch, distorter, thread, threads)
+        images = pointer(distorter.distorted)
+    if options is not None and options.dropout.drops_inputs:
+        _drop_batch(data, inputs, batch, options.dropout, distorter, thread, threads)
+        images = _copy_of(options.dropout, distorter)
+    return images
+
+
+@njit
 def _copy_of(dropout: Dropout, distorter: Distorter | None) -> ImagePointer:
     """Return the shared copy of the batch after distortion or input dropout."""
     if distorter is None:
@@ -133,10 +170,12 @@ def _copy_of(dropout: Dropout, distorter: Distorter | None) -> ImagePointer:
 
 
 @njit
-def _input_scale(model: Model, data: Data, dropout: Dropout) -> Real:
+def _input_scale(model: Model, data: Data, options: Options | None) -> Real:
     """Return the factor of every input, including that of input dropout."""
-    if dropout.drops_inputs:
-        return real(model.parameters, data.input_scale * keep_scale(dropout.thresholds[0]))
+    if options is not None:
+        dropout = options.dropout
+        if dropout.drops_inputs:
+            return real(model.parameters, data.input_scale * keep_scale(dropout.thresholds[0]))
     return real(model.parameters, data.input_scale)
 
 
@@ -181,10 +220,28 @@ def _drop_hidden(
     drop_outputs(y, offset(space.slopes, at), some, batch, dropout.keys[number + 1], threshold)
 
 
-@njit(inline=True)
-def _forward(
-    model: Model, batch: Batch, step: int, normalizer: Normalizer, dropout: Dropout, worker: Worker
+@njit
+def _finish_hidden(
+    model: Model,
+    number: int,
+    batch: Batch,
+    columns: tuple[int, int],
+    step: int,
+    options: Options,
+    worker: Worker,
 ) -> None:
+    """Turn some columns of a hidden layer's sums into outputs, if the tile did not."""
+    space, normalizer, dropout = worker.space, options.normalizer, options.dropout
+    if space.keeps_slopes:
+        if normalizer.is_on:
+            normalize_layer(model, number, batch, columns, normalizer, step, worker)
+        activate_layer(model, number, (0, parts_of(batch.samples, ROWS) * ROWS), columns, worker)
+    if dropout.drops_outputs and dropout.thresholds[number + 1] > 0:
+        _drop_hidden(model, number, batch, columns, dropout, worker)
+
+
+@njit(inline=True)
+def _forward(model: Model, batch: Batch, step: int, options: Options | None, worker: Worker) -> None:
     """Run the forward pass of a gathered batch, with a barrier after each hidden layer.
 
     Threads share hidden layers by columns, and the last layer by samples, as the loss
@@ -200,18 +257,14 @@ def _forward(
         columns = columns_of(layer, lanes, thread if hidden else 0, threads if hidden else 1)
         forward_layer(model, number, fours, columns, worker)
         if hidden:
-            if space.keeps_slopes:
-                if normalizer.is_on:
-                    normalize_layer(model, number, batch, columns, normalizer, step, worker)
-                activate_layer(model, number, (0, all_fours * ROWS), columns, worker)
-            if dropout.drops_outputs and dropout.thresholds[number + 1] > 0:
-                _drop_hidden(model, number, batch, columns, dropout, worker)
+            if options is not None:
+                _finish_hidden(model, number, batch, columns, step, options, worker)
             barrier(space.barrier, threads)
 
 
 @njit
 def _write_answers(
-    model: Model, batch: Batch, objective: Objective, answers: Answers, worker: Worker
+    model: Model, batch: Batch, options: Options | None, answers: Answers, worker: Worker
 ) -> None:
     """Write the logits, losses and gradients of this thread's samples."""
     last, space = model.layers - 1, worker.space
@@ -223,36 +276,66 @@ def _write_answers(
         for b in range(rows[0], rows[1]):
             for c in range(layer.fan_out):
                 answers.logits[(batch.first + b) * layer.fan_out + c] = z.at[b * z.row + c]
-    write_losses(z, layer.fan_out, batch, rows, answers, objective)
+    if answers.writes_losses:
+        if options is None:
+            softmax_cross_entropy(z, layer.fan_out, batch, rows, answers)
+        else:
+            write_losses(z, layer.fan_out, batch, rows, answers, options.objective)
 
 
 @njit
-def _change_of(model: Model, batches: Batches, step: int, updater: Updater, rule: Rule) -> Update:
+def _rule_of(options: Options | None, own: BatchBuffers) -> Rule | None:
+    """Return this thread's rule; None for a step without options."""
+    if options is None:
+        return None
+    return rule_of(options.updater, own.coefficients, own.scratch, own.room)
+
+
+@njit
+def _normalizer_of(options: Options | None) -> Normalizer | None:
+    """Return the normalizer; None for a step without options."""
+    if options is None:
+        return None
+    return options.normalizer
+
+
+@njit
+def _change_of(
+    model: Model, batches: Batches, step: int, options: Options | None, rule: Rule | None
+) -> Update:
     """Return how to apply the gradient: plain SGD, a rule, or a block."""
-    if updater.kinds == 0:
-        rate = batches.rates[step] if batches.updates else 0.0
-        return Update(model.parameters, real(model.parameters, -rate), rule)
-    read_coefficients(rule, updater, step)
-    one = real(model.parameters, 1.0)
-    if updater.elements > 0:
-        return Update(updater.gradient, one, without_kinds(rule))
-    return Update(model.parameters, one, rule)
+    if options is not None and rule is not None:
+        updater = options.updater
+        if updater.kinds > 0:
+            read_coefficients(rule, updater, step)
+            one = real(model.parameters, 1.0)
+            if updater.elements > 0:
+                return Update(updater.gradient, one, without_kinds(rule))
+            return Update(model.parameters, one, rule)
+    rate = batches.rates[step] if batches.updates else 0.0
+    return Update(model.parameters, real(model.parameters, -rate), rule)
+
+
+@njit
+def _finish_gradient(model: Model, number: int, samples: int, normalizer: Normalizer, worker: Worker) -> None:
+    """Multiply derivatives by what the tile did not: activation and normalisation."""
+    if worker.space.keeps_slopes:
+        layer, lanes = layer_of(model.layout, number), width(model.parameters)
+        owned = owned_fours(layer, samples, lanes, worker.thread, worker.threads)
+        multiply_slopes(model, number, samples, owned, worker)
+        if normalizer.is_on:
+            return_through_normalization(model, number - 1, samples, owned, normalizer, worker)
 
 
 @njit(inline=True)
-def _backward(model: Model, samples: int, change: Update, normalizer: Normalizer, worker: Worker) -> None:
+def _backward(model: Model, samples: int, change: Update, options: Options | None, worker: Worker) -> None:
     """Run the backward pass to the first layer's outputs; update all other layers."""
-    lanes, space = width(model.parameters), worker.space
-    thread, threads = worker.thread, worker.threads
     for back in range(model.layers - 1):
         number = model.layers - 1 - back
-        backward_and_update(model, number, samples, change, normalizer, worker)
-        if space.keeps_slopes:
-            owned = owned_fours(layer_of(model.layout, number), samples, lanes, thread, threads)
-            multiply_slopes(model, number, samples, owned, worker)
-            if normalizer.is_on:
-                return_through_normalization(model, number - 1, samples, owned, normalizer, worker)
-        barrier(space.barrier, threads)
+        backward_and_update(model, number, samples, change, _normalizer_of(options), worker)
+        if options is not None:
+            _finish_gradient(model, number, samples, options.normalizer, worker)
+        barrier(worker.space.barrier, worker.threads)
 
 
 @njit
@@ -309,18 +392,18 @@ def _update_first(
     samples: int,
     step: int,
     change: Update,
-    rule: Rule,
-    updater: Updater,
-    normalizer: Normalizer,
+    rule: Rule | None,
+    options: Options | None,
     worker: Worker,
 ) -> None:
     """Update the first layer, then run updates that need all gradients."""
     columns = columns_of(layer_of(model.layout, 0), width(model.parameters), worker.thread, worker.threads)
-    update_first_layer(model, samples, columns, change, normalizer, worker)
-    if updater.elements > 0:
-        _update_clipped(model, updater, rule, step, worker)
-    if updater.limits:
-        _limit(model, updater, rule, worker)
+    update_first_layer(model, samples, columns, change, _normalizer_of(options), worker)
+    if options is not None and rule is not None:
+        if options.updater.elements > 0:
+            _update_clipped(model, options.updater, rule, step, worker)
+        if options.updater.limits:
+            _limit(model, options.updater, rule, worker)
     if model.layers == 1:
         # The next step passes through all columns and writes gradients that other
         # threads still read.
@@ -332,7 +415,7 @@ def run_batches(
     model: Model,
     data: Data,
     batches: Batches,
-    options: Options,
+    options: Options | None,
     answers: Answers,
     worker: Worker,
     distorter: Distorter | None,
@@ -348,8 +431,8 @@ def run_batches(
     model : parameters, IN OUT
     answers : losses, correctness and logits, OUT, in the order of the samples
     worker : workspace and buffers, with room for the largest batch
-    distorter : of this thread, for uint8 images; or None, which Numba compiles apart,
-        so that most runs do not wait for the compilation of distortions
+    options : None for a plain step, which Numba compiles apart, see `Options`
+    distorter : of this thread, for uint8 images; or None, compiled apart as well
 
     Notes
     -----
@@ -359,28 +442,21 @@ def run_batches(
     """
     model, data, batches, answers = pointers(model), pointers(data), pointers(batches), pointers(answers)
     worker, options = pointers(worker), pointers(options)
-    updater, dropout, normalizer = options.updater, options.dropout, options.normalizer
     inputs, own, thread, threads = layer_of(model.layout, 0).fan_in, worker.own, worker.thread, worker.threads
-    scale = _input_scale(model, data, dropout)
-    rule = rule_of(updater, own.coefficients, own.scratch, own.room)
+    scale, rule = _input_scale(model, data, options), _rule_of(options, own)
+    is_copy = _drops_inputs(options) or distorter is not None
     for step in range(batches.steps):
         batch = _batch_of(batches, step)
-        images: ImagePointer = data.images
-        is_copy = dropout.drops_inputs or distorter is not None
-        if distorter is not None:
-            _distort_batch(data, batch, distorter, thread, threads)
-        if dropout.drops_inputs:
-            _drop_batch(data, inputs, batch, dropout, distorter, thread, threads)
+        images = _prepare_batch(data, inputs, batch, options, distorter, thread, threads)
         if is_copy:
-            images = _copy_of(dropout, distorter)
             barrier(worker.space.barrier, threads)
         _gather_batch(images, model, batch, is_copy, scale, batches.updates, worker)
-        _forward(model, batch, step, normalizer, dropout, worker)
-        _write_answers(model, batch, options.objective, answers, worker)
+        _forward(model, batch, step, options, worker)
+        _write_answers(model, batch, options, answers, worker)
         barrier(worker.space.barrier, threads)
-        change = _change_of(model, batches, step, updater, rule)
+        change = _change_of(model, batches, step, options, rule)
         if batches.updates:
-            _backward(model, batch.samples, change, normalizer, worker)
+            _backward(model, batch.samples, change, options, worker)
         _ask_for_next(data, inputs, batches, step, distorter is not None, worker)
         if batches.updates:
-            _update_first(model, batch.samples, step, change, rule, updater, normalizer, worker)
+            _update_first(model, batch.samples, step, change, rule, options, worker)

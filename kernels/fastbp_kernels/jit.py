@@ -30,7 +30,7 @@ from numba import types
 from numba.core import compiler
 from numba.core.caching import NullCache
 
-from .linking import Part
+from .linking import Entry, Part
 
 __all__ = ["cache_folder", "compiled_count", "intrinsic", "njit"]
 
@@ -149,8 +149,8 @@ def njit(function: Function | None = None, *, kept: bool = False, inline: bool =
         Keep the machine code on disk. Only for functions that Python calls; their
         machine code includes everything that they call.
     inline : bool
-        Copy the function into its caller before type inference. For functions with
-        tiles, so that LLVM knows their widths and strides.
+        Have LLVM copy the function into its callers. For functions with tiles, so that
+        it knows their widths and strides.
 
     Notes
     -----
@@ -171,10 +171,10 @@ def _compile(function: Function, kept: bool, inline: bool) -> Function:
     dispatcher = compile_(
         nogil=True,
         error_model="numpy",
-        inline="always" if inline else "never",
+        forceinline=inline,
         no_cpython_wrapper=not kept,
         no_cfunc_wrapper=True,
-        pipeline_class=compiler.Compiler if kept else Part,
+        pipeline_class=Entry if kept else Part,
     )(function)
     resolve = dispatcher.get_call_template
     # Without this, Numba would compile again for each constant argument.

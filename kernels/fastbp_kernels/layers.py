@@ -50,7 +50,8 @@ class Update(NamedTuple):
     target: FloatPointer
     """Block laid out as the parameters, without a rule: += ``alpha`` * gradient."""
     alpha: Real
-    rule: Rule
+    rule: Rule | None
+    """None for a step without options."""
 
 
 @njit
@@ -128,52 +129,57 @@ def multiply_slopes(model: Model, number: int, samples: int, fours: Range, worke
 
 
 @njit
-def _fours_of_scratch(rule: Rule, row: int) -> int:
-    """Return the fours of rows whose gradient fits into a thread's scratch."""
-    return max(1, rule.room // (ROWS * row))
+def _fours_at_once(rule: Rule | None, row: int, fours: int) -> int:
+    """Return how many fours of rows to update at once: their gradient must fit."""
+    if rule is not None and rule.kinds > 0:
+        return max(1, rule.room // (ROWS * row))
+    return fours
 
 
 @njit
-def _target_of(layer: Layer, four: int, change: Update) -> Matrix:
+def _target_of(layer: Layer, four: int, change: Update, rule: Rule | None) -> Matrix:
     """Return the target of the update of rows from ``four`` on, indexed as W."""
-    if change.rule.kinds > 0:
-        return Matrix(offset(change.rule.scratch, -four * ROWS * layer.row), layer.row)
+    if rule is not None and rule.kinds > 0:
+        return Matrix(offset(rule.scratch, -four * ROWS * layer.row), layer.row)
     return Matrix(offset(change.target, layer.weights_at), layer.row)
 
 
 @njit
 def _apply_to_rows(
-    model: Model, layer: Layer, target: Matrix, fours: Range, columns: Range, rule: Rule
+    model: Model, layer: Layer, target: Matrix, fours: Range, columns: Range, rule: Rule | None
 ) -> None:
     """Apply the rule, if any, to rows of W, with the gradient in the scratch."""
-    if rule.kinds > 0:
+    if rule is not None and rule.kinds > 0:
         w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
         rows = fours[0] * ROWS, fours[1] * ROWS
         apply_rule(w, target.at, rule, layer.weights_at, rows, columns, False)
 
 
 @njit
+def _gradient_of_bias(
+    model: Model, number: int, samples: int, normalizer: Normalizer | None, worker: Worker
+) -> tuple[Matrix, int]:
+    """Return derivatives whose sum is that of a bias, and their number of rows."""
+    row, space = layer_of(model.layout, number).row, worker.space
+    if normalizer is not None and normalizer.is_on and number < model.layers - 1:
+        # After normalisation, dz sums to 0 over the samples: use what was kept.
+        return Matrix(offset(normalizer.shifts, normalizer.unit_at[number]), row), 1
+    return Matrix(offset(space.gradients, space.output_at[number]), row), samples
+
+
+@njit
 def _update_bias(
-    model: Model,
-    number: int,
-    samples: int,
-    columns: Range,
-    change: Update,
-    normalizer: Normalizer,
-    worker: Worker,
+    model: Model, number: int, gradient: tuple[Matrix, int], columns: Range, change: Update, rule: Rule | None
 ) -> None:
     """Sum a bias's derivatives over the samples, and update it, in some vectors."""
-    layer, space, rule = layer_of(model.layout, number), worker.space, change.rule
-    dz = Matrix(offset(space.gradients, space.output_at[number]), layer.row)
-    if normalizer.is_on and number < model.layers - 1:
-        # After normalisation, dz sums to 0 over the samples: use the kept derivatives.
-        dz, samples = Matrix(offset(normalizer.shifts, normalizer.unit_at[number]), layer.row), 1
-    applies = rule.kinds > 0
-    target = rule.scratch if applies else offset(change.target, layer.bias_at)
-    update_bias(dz, target, samples, columns, change.alpha)
-    if applies:
+    layer = layer_of(model.layout, number)
+    dz, samples = gradient
+    if rule is not None and rule.kinds > 0:
+        update_bias(dz, rule.scratch, samples, columns, change.alpha)
         bias = Matrix(offset(model.parameters, layer.bias_at), layer.row)
-        apply_rule(bias, target, rule, layer.bias_at, (0, 1), columns, True)
+        apply_rule(bias, rule.scratch, rule, layer.bias_at, (0, 1), columns, True)
+        return
+    update_bias(dz, offset(change.target, layer.bias_at), samples, columns, change.alpha)
 
 
 @njit(inline=True)
@@ -182,24 +188,25 @@ def update_first_layer(
     samples: int,
     columns: Range,
     change: Update,
-    normalizer: Normalizer,
+    normalizer: Normalizer | None,
     worker: Worker,
 ) -> None:
     """Update some columns of layer 0."""
     layer, space, own = layer_of(model.layout, 0), worker.space, worker.own
     dz = Matrix(offset(space.gradients, space.output_at[0]), layer.row)
     all_fours = parts_of(layer.fan_in, ROWS)
-    step = _fours_of_scratch(change.rule, layer.row) if change.rule.kinds > 0 else all_fours
+    step = _fours_at_once(change.rule, layer.row, all_fours)
     for four in range(0, all_fours, step):
         some = (four, min(four + step, all_fours))
-        target = _target_of(layer, four, change)
+        target = _target_of(layer, four, change, change.rule)
         if own.is_listed:
             update_list(own.update, dz, target, some, columns, change.alpha)
         else:
             x = Matrix(own.inputs, own.input_row)
             update(x, dz, target, samples, some, columns, change.alpha)
         _apply_to_rows(model, layer, target, some, columns, change.rule)
-    _update_bias(model, 0, samples, columns, change, normalizer, worker)
+    gradient = _gradient_of_bias(model, 0, samples, normalizer, worker)
+    _update_bias(model, 0, gradient, columns, change, change.rule)
 
 
 @njit(inline=True)
@@ -208,7 +215,7 @@ def backward_and_update(
     number: int,
     samples: int,
     change: Update,
-    normalizer: Normalizer,
+    normalizer: Normalizer | None,
     worker: Worker,
 ) -> None:
     """Compute the gradient of a layer's inputs, then update the rows of this thread."""
@@ -229,14 +236,14 @@ def backward_and_update(
         backward_narrow(dz, space.transposed, layer.fan_out, x.at, dx, samples, owned, floor)
     # As many rows of W as stay in the second-level cache between their two uses.
     step = max(1, ONE_PASS_BYTES // (ROWS * layer.row * itemsize(x.at)))
-    if change.rule.kinds > 0:
-        step = _fours_of_scratch(change.rule, layer.row)
+    step = _fours_at_once(change.rule, layer.row, step)
     for four in range(fours[0], fours[1], step):
         some = (four, min(four + step, fours[1]))
         if not is_narrow:
             backward(dz, w, vectors, x.at, dx, samples, some, floor)
-        target = _target_of(layer, four, change)
+        target = _target_of(layer, four, change, change.rule)
         update(x, dz, target, samples, some, (0, vectors), change.alpha)
         _apply_to_rows(model, layer, target, some, (0, vectors), change.rule)
     columns = share(vectors, thread, threads)
-    _update_bias(model, number, samples, columns, change, normalizer, worker)
+    gradient = _gradient_of_bias(model, number, samples, normalizer, worker)
+    _update_bias(model, number, gradient, columns, change, change.rule)

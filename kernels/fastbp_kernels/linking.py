@@ -8,12 +8,31 @@ optimised once, in the function that Python calls.
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
-from numba.core import codegen, compiler, typed_passes
-from numba.core.compiler_machinery import register_pass
+from numba import types
+from numba.core import codegen, compiler, typed_passes, untyped_passes
+from numba.core.analysis import dead_branch_prune
+from numba.core.compiler_machinery import FunctionPass, SSACompliantMixin, register_pass
 
-__all__ = ["Part"]
+__all__ = ["Entry", "Part"]
+
+UNUSED = {
+    "WithLifting",
+    "InlineClosureLikes",
+    "RewriteDynamicRaises",
+    "MakeFunctionToJitFunction",
+    "InlineInlinables",
+    "FindLiterallyCalls",
+    "LiteralUnroll",
+    "LiteralPropagationSubPipelinePass",
+    "InlineOverloads",
+    "NopythonRewrites",
+    "NoPythonSupportedFeatureValidation",
+    "DumpParforDiagnostics",
+}
+"""Passes of Numba for what kernels do not use."""
 
 
 class _NoMachineCode:
@@ -65,16 +84,68 @@ class _Lowering(typed_passes.NativeLowering):
         return bool(lower(state))
 
 
-class Part(compiler.Compiler):
-    """Numba's compiler without its last step."""
+class _Given:
+    """Stands for the type of an argument that is not None.
+
+    Numba decides ``argument is None`` only where it is, or where the type is literal.
+    """
+
+    literal_type = types.int64
+
+
+@_registered
+class _Pruning(SSACompliantMixin, FunctionPass):
+    _name = "fastbp_branch_pruning"
+
+    def __init__(self) -> None:
+        initialize: Any = super().__init__
+        initialize()
+
+    def run_pass(self, state: Any) -> bool:
+        """Drop the branches that ``argument is None`` rules out, both ways."""
+        kinds = types.NoneType, types.Omitted, types.Optional
+        prune: Any = dead_branch_prune
+        prune(state.func_ir, [kind if isinstance(kind, kinds) else _Given() for kind in state.args])
+        return True
+
+
+class Entry(compiler.Compiler):
+    """Numba's compiler without the passes that kernels do not need.
+
+    Kernels have neither closures, generators nor array expressions, and ask LLVM to
+    inline. Nothing that compiling makes is garbage before it ends: to look for garbage
+    would take a tenth of the time.
+    """
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile without garbage collection."""
+        compile_: Any = super().compile_extra
+        if not gc.isenabled():
+            return compile_(func)
+        gc.disable()
+        try:
+            return compile_(func)
+        finally:
+            gc.enable()
 
     def define_pipelines(self) -> list[Any]:
-        """Return Numba's own passes, with the last one replaced."""
+        """Return Numba's own passes, less `UNUSED`."""
         define: Any = super().define_pipelines
         pipelines: list[Any] = define()
         for pipeline in pipelines:
             pipeline.passes = [
-                (_Lowering, why) if step is typed_passes.NativeLowering else (step, why)
-                for step, why in pipeline.passes
+                (self.replaced(step), why) for step, why in pipeline.passes if step.__name__ not in UNUSED
             ]
         return pipelines
+
+    def replaced(self, step: Any) -> Any:
+        """Return the pass that takes the place of one of Numba's."""
+        return _Pruning if step is untyped_passes.DeadBranchPrune else step
+
+
+class Part(Entry):
+    """Numba's compiler without its last step."""
+
+    def replaced(self, step: Any) -> Any:
+        """Return the pass that takes the place of one of Numba's."""
+        return _Lowering if step is typed_passes.NativeLowering else super().replaced(step)

@@ -71,8 +71,6 @@ class Objective(NamedTuple):
 
     kind: int
     """Loss, a value of `LOSSES`."""
-    has_answers: bool
-    """Whether there are labels or targets; if not, only logits are written."""
     is_plain: bool
     """Whether labels have neither smoothing nor weights."""
     targets: FloatArray
@@ -90,6 +88,8 @@ class Answers(NamedTuple):
     """(n,), OUT: loss before the update of the sample's batch."""
     correct: NDArray[np.uint8]
     """(n,), OUT: 1 if the sample was classified correctly, else 0."""
+    writes_losses: bool
+    """Whether there are labels or targets; if not, only logits are written."""
     writes_logits: bool
     logits: FloatArray
     """(n, C), OUT; empty unless logits are requested."""
@@ -101,15 +101,13 @@ def make_objective(
     targets: FloatArray | None = None,
     smoothing: float = 0.0,
     weights: FloatArray | None = None,
-    *,
-    has_answers: bool = True,
 ) -> Objective:
     """Return the kernel's arguments, always of the same types."""
     rows = np.zeros((0, 0), dtype) if targets is None else np.ascontiguousarray(targets, dtype).view()
     rows.flags.writeable = False
     factors = np.zeros(0, dtype) if weights is None else weights.astype(dtype)
     is_plain = targets is None and smoothing == 0 and weights is None
-    return Objective(kind, has_answers, is_plain, rows, float(smoothing), weights is not None, factors)
+    return Objective(kind, is_plain, rows, float(smoothing), weights is not None, factors)
 
 
 @njit
@@ -291,9 +289,7 @@ def write_losses(
     answers: Answers,
     objective: Objective,
 ) -> None:
-    """Write losses and gradients of some samples, if there are labels or targets."""
-    if not objective.has_answers:
-        return
+    """Write losses and gradients of some samples."""
     if objective.kind != SOFTMAX:
         losses_of_targets(z, classes, batch, rows, answers, objective)
     elif objective.is_plain:

@@ -375,7 +375,11 @@ def test_version():
 
 @pytest.mark.parametrize(
     ("code", "shown"),
-    [("import fastbp", "'fastbp'"), ("from fastbp import cli; cli.app(['--help'])", "export")],
+    [
+        ("import fastbp", "'fastbp'"),
+        ("from fastbp import cli; cli.app(['--help'])", "export"),
+        ("from fastbp import cli; sys.argv[1:] = ['--help']; cli.main()", "export"),
+    ],
 )
 def test_import_and_help_load_nothing_heavy(code, shown):
     code = f"import sys\ntry:\n    {code}\nfinally: print(sorted(sys.modules))"
@@ -392,6 +396,31 @@ def test_import_and_help_load_nothing_heavy(code, shown):
         "fastbp.training.trainer",
     ):
         assert f"'{heavy}'" not in printed
+
+
+def run_main(*arguments):
+    """What a process prints that runs the command line, and the modules that it imports."""
+    code = "import sys\ntry:\n    from fastbp.cli import main; main()\nfinally: print(sorted(sys.modules))"
+    command = [sys.executable, "-c", code, *arguments]
+    environment = {**os.environ, "COLUMNS": "200"}
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+    text, _, modules = shown.rpartition("[")
+    return text, modules
+
+
+def test_the_list_of_commands_needs_none_of_them():
+    text, modules = run_main("--help")
+    whole = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "200"}, prog_name="-c").stdout
+    assert text.split() == whole.split()
+    assert "'fastbp.cli.train'" not in modules
+    assert "'numpy'" not in modules
+
+
+def test_a_command_needs_none_of_the_others():
+    text, modules = run_main("show", "--help")
+    assert "FLOP" in text
+    assert "'fastbp.cli.show'" in modules
+    assert "'fastbp.cli.train'" not in modules
 
 
 def test_a_shell_completes_commands_and_options():

@@ -111,6 +111,21 @@ def test_compiling_is_announced_when_it_takes_long(monkeypatch, terminal):
     )
 
 
+def test_a_terminal_shows_how_long_compiling_has_taken(monkeypatch):
+    monkeypatch.setattr(progress, "COMPILING_AFTER", 0.02)
+    monkeypatch.setattr(progress, "TICK", 0.02)
+    monkeypatch.setattr(progress, "perf_counter", iter(range(0, 1000, 7)).__next__)
+    shown = []
+    stopwatch = progress._Stopwatch(shown.append)
+    while len(shown) < 3:
+        time.sleep(0.01)
+    stopwatch.stop()
+    assert shown[:3] == [f"compiling kernels (once), {seconds} s" for seconds in (7, 14, 21)]
+    count = len(shown)
+    time.sleep(0.1)
+    assert len(shown) == count
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_compiling_is_not_announced_when_it_is_quick(monkeypatch, terminal):
     monkeypatch.setattr(progress, "COMPILING_AFTER", 0.1)

@@ -308,7 +308,7 @@ def test_report_is_json(settings):
 def test_announces_what_it_does(settings):
     heard = []
     verify_paths(settings, candidate=NumpyBackend(), announce=heard.append)
-    assert heard[0] == "compiling kernels (once)"
+    assert heard[0] == "training both paths in float64; the first time, kernels are compiled"
     assert len(heard) == len(set(heard)) == 5
 
 
