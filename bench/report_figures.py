@@ -23,6 +23,8 @@ COLOURS = {
     "pytorch": "#7f4fa8",
     "pytorch-compiled": "#b48ad0",
     "jax": "#2e8b57",
+    "tensorflow": "#8c564b",
+    "onnxruntime-training": "#17becf",
 }
 PATHS = {"numba": ("compiled", COLOURS["fastbp"]), "numpy": ("NumPy", COLOURS["numpy"])}
 MARKS = {"step": "o", "forward": "^", "backward and update": "s", "evaluation": "D"}

@@ -18,13 +18,14 @@ README_ROWS = (
     ("784-800-800-10", 64, "MNIST"),
     ("784-800-800-10", 64, "dense"),
 )
-COMPARED = ("numpy", "scikit-learn", "torch", "jax")  # versions that the README states
+COMPARED = ("numpy", "scikit-learn", "torch", "jax", "tensorflow", "tensorflow-cpu")  # their versions: README
 README_NAMES = {
     "numpy": "NumPy",
     "scikit-learn": "scikit-learn",
     "pytorch": "PyTorch",
     "pytorch-compiled": "PyTorch compiled",
     "jax": "JAX",
+    "tensorflow": "TensorFlow",
 }
 PARTS = ("gather", "forward", "loss", "backward and update")
 

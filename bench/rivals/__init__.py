@@ -15,6 +15,8 @@ HOMES = {
     "pytorch": "torch_eager",
     "pytorch-compiled": "torch_compiled",
     "jax": "jax_scan",
+    "tensorflow": "tensorflow_xla",
+    "onnxruntime-training": "onnxruntime_training",
 }
 """Module of each contestant."""
 
