@@ -29,6 +29,7 @@ import numpy as np
 from numba import types
 from numba.core import compiler
 from numba.core.caching import NullCache
+from numba.core.runtime import rtsys
 
 from .linking import Entry, Part
 
@@ -107,7 +108,10 @@ class _KernelCache(NullCache):
             content = self._file(signature).read_bytes()
             digest, payload = content[:_DIGEST], content[_DIGEST:]
             if hashlib.sha256(payload).digest() == digest:
-                target.refresh()
+                # Only Numba's runtime, which machine code calls: not what compiling
+                # needs, which takes longer to import than all else.
+                initialize: Any = rtsys.initialize
+                initialize(target)
                 rebuild: Any = compiler.CompileResult._rebuild
                 return rebuild(target, *pickle.loads(payload))
         _compiled += 1
