@@ -27,9 +27,8 @@ import numba
 import numba.extending
 import numpy as np
 from numba import types
-from numba.core import compiler
+from numba.core import compiler, runtime
 from numba.core.caching import NullCache
-from numba.core.runtime import rtsys
 
 from .linking import Entry, Part
 
@@ -110,8 +109,8 @@ class _KernelCache(NullCache):
             if hashlib.sha256(payload).digest() == digest:
                 # Only Numba's runtime, which machine code calls: not what compiling
                 # needs, which takes longer to import than all else.
-                initialize: Any = rtsys.initialize
-                initialize(target)
+                needed: Any = runtime
+                needed.rtsys.initialize(target)
                 rebuild: Any = compiler.CompileResult._rebuild
                 return rebuild(target, *pickle.loads(payload))
         _compiled += 1
