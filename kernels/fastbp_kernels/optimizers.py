@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -32,6 +33,8 @@ from .dense import share
 from .jit import intrinsic, njit
 from .layout import ROW, Matrix, Model, layer_of, parts, parts_of
 from .simd import (
+    BITS,
+    HAS_FMA,
     Emitter,
     Vector,
     divide,
@@ -64,6 +67,7 @@ __all__ = [
     "make_updater",
     "no_updater",
     "read_coefficients",
+    "root_by_products",
     "rule_of",
     "scratch_size",
     "update_parameters",
@@ -110,14 +114,20 @@ SCALE = len(COLUMNS)
 """Index of the gradient's scale in a thread's coefficients, after COLUMNS."""
 COEFFICIENTS = len(COLUMNS) + 1
 
-APPLIES, HAS_FIRST, HAS_SECOND, HAS_MEAN = 1, 2, 4, 8
-"""Bits of a Rule's ``kinds``."""
+APPLIES, HAS_FIRST, HAS_SECOND, HAS_MEAN, CLIPS, SHARES = 1, 2, 4, 8, 16, 32
+"""Bits of a Rule's ``kinds``.
+
+``CLIPS``: the gradient is clipped by value or by norm. ``SHARES``: the direction is not
+m alone, or g alone without m.
+"""
 
 SCRATCH_BYTES = 8192
 """Size of a thread's scratch: the gradient of a few rows of W.
 
 With the same rows of W, m and v it fits into the first-level cache.
 """
+HAS_SLOW_ROOT = BITS == 512 and HAS_FMA and not llvm.get_host_cpu_name().startswith("znver")
+"""Whether multiplications make roots faster; measured, see kernels/README.md."""
 CHUNK = 4096
 """Elements whose squares are summed together; does not depend on threads."""
 
@@ -126,7 +136,7 @@ class Updater(NamedTuple):
     """Parameters and state of an update; blocks are as long as the parameters."""
 
     kinds: int
-    """Bits `APPLIES`, `HAS_FIRST`, `HAS_SECOND`, `HAS_MEAN`; 0 is plain SGD."""
+    """Bits as of `Rule`; 0 is plain SGD."""
     elements: int
     """Length of the whole gradient for clipping by norm; 0 without it."""
     limits: bool
@@ -181,6 +191,10 @@ def make_updater(
     kinds |= HAS_SECOND if second.size else 0
     # With a norm limit, average the parameters after it is applied.
     kinds |= HAS_MEAN if mean.size and not limits else 0
+    kinds |= CLIPS if gradient.size or (len(table) and table[0, CLIP_VALUE] < math.inf) else 0
+    if len(table):
+        alone = (1.0, 0.0) if first.size else (0.0, 1.0)
+        kinds |= SHARES if tuple(table[0, [M_SHARE, G_SHARE]]) != alone else 0
     squares = np.zeros(parts(len(gradient), CHUNK))
     averages = limits and mean.size > 0
     blocks = table, gradient, first, second, mean, squares
@@ -214,16 +228,69 @@ def read_coefficients(rule: Rule, updater: Updater, step: int) -> None:
 
 
 def _write_flushed(e: Emitter, value: Value) -> Value:
+    return _write_flushed_size(e, value, e.call(f"llvm.fabs.{e.suffix}", e.vector, value))
+
+
+def _write_flushed_size(e: Emitter, value: Value, size: Value | None = None) -> Value:
     smallest = e.constant(2.0**-126 if e.size == 4 else 2.0**-1022)
-    size = e.call(f"llvm.fabs.{e.suffix}", e.vector, value)
+    size = value if size is None else size
     return e.builder.select(e.builder.fcmp_ordered("<", size, smallest), e.constant(0.0), value)
 
 
+_flushed_size = operation(1, _write_flushed_size)
+"""`_flushed` of numbers that are not negative."""
 _flushed = operation(1, _write_flushed)
 """Replace subnormal numbers by 0; NaN stays NaN.
 
 The state of a unit without gradient decays to subnormal numbers and, because of
 rounding, stays there; their roots and quotients take ten times as long.
+"""
+
+
+SMALLEST_ROOT, LARGEST_ROOT = 2.0**-100, 2.0**100
+"""Range whose roots are computed by multiplications: nothing in it is subnormal."""
+
+
+def _write_root(e: Emitter, value: Value) -> Value:
+    if not (HAS_SLOW_ROOT and e.size == 4 and e.lanes == 16):
+        return e.call(f"llvm.sqrt.{e.suffix}", e.vector, value)
+    b, integer = e.builder, ir.VectorType(ir.IntType(32), e.lanes)
+    smallest, largest = (int(np.float32(x).view(np.int32)) for x in (SMALLEST_ROOT, LARGEST_ROOT))
+    bits = b.bitcast(value, integer)
+    from_smallest = b.sub(bits, ir.Constant(integer, [smallest] * e.lanes))
+    inside = b.icmp_unsigned("<", from_smallest, ir.Constant(integer, [largest - smallest] * e.lanes))
+    known = b.or_(inside, b.icmp_unsigned("==", bits, ir.Constant(integer, [0] * e.lanes)))
+    mask = ir.IntType(e.lanes)
+    entry = b.icmp_unsigned("==", b.bitcast(known, mask), ir.Constant(mask, -1))
+    fast, slow, done = (b.append_basic_block(name) for name in ("fast", "slow", "done"))
+    b.cbranch(entry, fast, slow)
+    b.position_at_end(fast)
+    # Where the value is 0, the mask makes the estimate 0, and all that follows.
+    nothing, half = e.constant(0.0), e.constant(0.5)
+    estimate = e.call("llvm.x86.avx512.rsqrt14.ps.512", e.vector, value, nothing, b.bitcast(inside, mask))
+    root, halves = b.fmul(value, estimate), b.fmul(half, estimate)
+    error = e.fma(b.fneg(root), halves, half)
+    root, halves = e.fma(root, error, root), e.fma(halves, error, halves)
+    exact = e.fma(e.fma(b.fneg(root), root, value), halves, root)
+    b.branch(done)
+    b.position_at_end(slow)
+    instruction = e.call(f"llvm.sqrt.{e.suffix}", e.vector, value)
+    b.branch(done)
+    b.position_at_end(done)
+    found = b.phi(e.vector)
+    found.add_incoming(exact, fast)
+    found.add_incoming(instruction, slow)
+    return found
+
+
+root_by_products = operation(1, _write_root)
+"""Square root with the bits of the instruction, from an estimate and multiply-adds.
+
+The last one adds to a root the exact remainder over twice the root (Markstein, "IA-64
+and elementary functions", 2000). That gave the correctly rounded root of each of the
+2**24 float32 in [1, 4). All others are such a number times a power of 4; a vector with
+a value so small or large that a remainder is subnormal, or infinite, takes the
+instruction.
 """
 
 
@@ -304,21 +371,24 @@ def apply_rule(
     for r in range(rows[0], rows[1]):
         for c in range(columns[0], columns[1]):
             i = r * w.row + c * lanes
-            g = multiply(scales, load(gradient, i))
+            g = load(gradient, i)
             store(gradient, i, zeros)
-            # In this order NaN stays NaN.
-            g = minimum(limits, maximum(below, g))
+            if kinds & CLIPS:
+                # In this order NaN stays NaN.
+                g = minimum(limits, maximum(below, multiply(scales, g)))
             old = load(w.at, i)
             g = fma(l2s, old, g)
-            direction = multiply(g_share, g)
+            direction = multiply(g_share, g) if kinds & SHARES else g
             if kinds & HAS_FIRST:
                 m = _flushed(fma(first_decay, load(first, i), multiply(first_gain, g)))
                 store(first, i, m)
-                direction = fma(m_share, m, direction)
+                direction = fma(m_share, m, direction) if kinds & SHARES else m
             if kinds & HAS_SECOND:
-                s = _flushed(fma(second_decay, load(second, i), multiply(second_gain, multiply(g, g))))
+                s = _flushed_size(fma(second_decay, load(second, i), multiply(second_gain, multiply(g, g))))
                 store(second, i, s)
-                direction = divide(direction, fma(root, square_root(s), epsilon))
+                # In turn, so that the unit for roots and those for products both work.
+                size = root_by_products(s) if c % 2 else square_root(s)
+                direction = divide(direction, fma(root, size, epsilon))
             new = fma(minus_rate, direction, fma(minus_decay, old, old))
             store(w.at, i, new)
             if kinds & HAS_MEAN:
