@@ -24,8 +24,8 @@ from fastbp_kernels import Answers, BatchBuffers, dense, epoch, loss
 from fastbp_kernels import batch as gathering
 from fastbp_kernels.annotations import FloatArray
 from fastbp_kernels.layout import Matrix, parts_of
-from fastbp_kernels.simd import pointer, pointers, width
-from fastbp_kernels.tiles import ROWS
+from fastbp_kernels.simd import offset, pointer, pointers, width
+from fastbp_kernels.tiles import ROWS, VECTORS
 from interleave import interleave, ratios, spread
 from peak import FmaPeak
 from problem import Problem, mnist
@@ -45,7 +45,7 @@ forward, forward_list, backward, transpose = (
     dense.backward,
     dense.transpose,
 )
-backward_narrow, update, update_list = dense.backward_narrow, dense.update, dense.update_list
+backward_panel, update, update_list = dense.backward_panel, dense.update, dense.update_list
 update_bias, softmax_cross_entropy = dense.update_bias, loss.softmax_cross_entropy
 
 
@@ -64,7 +64,7 @@ class Matrices(NamedTuple):
     w: Matrix
     z: Matrix
     t: FloatArray
-    """Room for a transposed w."""
+    """Room for some rows of w, transposed."""
 
 
 @measured
@@ -85,7 +85,7 @@ def _lists(
         locate(rows, s.d, _batch_of(b, step % 64), o.look)
         list_for_forward(rows, s.batch, s.d, ldw, np.float32(1), o.look, o.forward)
         if updates:
-            list_for_update(rows, s.batch, s.d, np.float32(1), o.look, o.update)
+            list_for_update(rows, s.batch, s.d, (0, parts_of(s.d, ROWS)), np.float32(1), o.look, o.update)
 
 
 @measured
@@ -137,13 +137,17 @@ def _backward(times: int, arrays: Matrices, dx: Matrix, s: Shape) -> None:
 
 
 @measured
-def _backward_narrow(times: int, arrays: Matrices, dx: Matrix, s: Shape) -> None:
+def _backward_panels(times: int, arrays: Matrices, dx: Matrix, s: Shape) -> None:
     m, out, lanes = pointers(arrays), pointers(dx), width(pointers(arrays).w.at)
-    columns = (0, parts_of(s.d, lanes))
-    rows = (0, columns[1] * lanes)
     for _ in range(times):
-        transpose(m.w, s.d, s.h, Matrix(m.t, out.row), rows)
-        backward_narrow(m.z, m.t, s.h, m.x.at, out, s.batch, columns, np.float32(0))
+        v, vectors = 0, parts_of(s.d, lanes)
+        while v < vectors:
+            wide = dense.widest(v, vectors)
+            r, panel = v * lanes, Matrix(m.t, VECTORS * lanes)
+            transpose(m.w, s.d, s.h, r, panel, wide)
+            some = Matrix(offset(out.at, r), out.row)
+            backward_panel(m.z, panel, wide, s.h, offset(m.x.at, r), some, s.batch, np.float32(0))
+            v += wide
 
 
 @measured
@@ -172,7 +176,7 @@ def kernels(problem: Problem) -> dict[str, tuple[Callable[[int], None], int]]:
     y = np.zeros_like(space.outputs)
     wide, hidden, last = Shape(d, h, batch), Shape(h, h, batch), Shape(h, c, batch)
     x = Matrix(rows.inputs, rows.input_row)
-    first_layer, t = Matrix(weights[0], r0), space.transposed
+    first_layer, t = Matrix(weights[0], r0), rows.panel
 
     def of(number: int, ldw: int, z: Any) -> Matrices:
         return Matrices(Matrix(a[number - 1], r0), Matrix(weights[number], ldw), Matrix(z, ldw), t)
@@ -202,8 +206,12 @@ def kernels(problem: Problem) -> dict[str, tuple[Callable[[int], None], int]]:
         "softmax_cross_entropy": (lambda n: _loss(n, Matrix(g[2], r2), order, last, run.answers), 0),
         f"backward {h} x {h}": (lambda n: _backward(n, of(1, r0, g[1]), back, hidden), flop(hidden)),
         f"backward {h} x {c}": (lambda n: _backward(n, of(2, r2, g[2]), back, last), flop(last)),
-        f"backward_narrow {h} x {c}": (
-            lambda n: _backward_narrow(n, of(2, r2, g[2]), back, last),
+        f"transpose, backward_panel {h} x {h}": (
+            lambda n: _backward_panels(n, of(1, r0, g[1]), back, hidden),
+            flop(hidden),
+        ),
+        f"transpose, backward_panel {h} x {c}": (
+            lambda n: _backward_panels(n, of(2, r2, g[2]), back, last),
             flop(last),
         ),
         f"update {h} x {c}": (lambda n: _update(n, of(2, r2, g[2]), last), flop(last)),

@@ -17,7 +17,8 @@ from numba import types
 from compiled import measured
 from fastbp_kernels import Team
 from fastbp_kernels.jit import intrinsic
-from fastbp_kernels.simd import BITS, REGISTERS, Emitter, lanes, pointer
+from fastbp_kernels.simd import Emitter, lanes, pointer
+from fastbp_kernels.target import BITS, REGISTERS
 
 __all__ = ["FmaPeak", "bandwidths", "cache_sizes"]
 

@@ -90,8 +90,15 @@ class Buffers:
         key = shape, thread
         if key not in self._own:
             _make_room(self._own)
+            layout, _ = _layout_of(shape.sizes, shape.dtype.itemsize)
             self._own[key] = kernels.make_batch_buffers(
-                shape.sizes[0], shape.dtype, shape.image_dtype, shape.batch, shape.listed, shape.scratch
+                layout,
+                shape.dtype,
+                shape.image_dtype,
+                shape.batch,
+                shape.listed,
+                ACTIVATIONS[shape.activation],
+                shape.scratch,
             )
         return self._own[key]
 

@@ -16,7 +16,7 @@ from .layout import Model
 from .loss import Answers, Objective, make_objective
 from .optimizers import Updater, make_updater, no_updater, scratch_size
 from .pen import stamp_discs
-from .simd import BITS
+from .target import BITS
 from .team import Team
 from .workspace import BatchBuffers, Worker, Workspace, make_batch_buffers, make_workspace
 

@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
 
-from .annotations import ImageArray, ImagePointer, IntPointer, NumbaType, Real, Value
+from .annotations import ImageArray, ImagePointer, IntPointer, NumbaType, Range, Real, Value
 from .dense import Lists, terms_of
 from .jit import intrinsic, njit
 from .layout import Matrix, parts_of
@@ -40,6 +40,7 @@ __all__ = [
     "list_for_update",
     "locate",
     "locate_copy",
+    "locate_rows",
 ]
 
 TAIL = 64
@@ -296,11 +297,17 @@ def locate(images: ImagePointer, inputs: int, batch: Batch, look: Look) -> None:
 
 
 @njit
+def locate_rows(rows: Matrix, samples: int, look: Look) -> None:
+    """Write the addresses of the first rows of a matrix, such as a layer's outputs."""
+    for b in range(samples):
+        look.addresses[b] = _address(rows.at, b * rows.row)
+    _fill_up(samples, look)
+
+
+@njit
 def locate_copy(rows: ImagePointer, inputs: int, batch: Batch, look: Look) -> None:
     """Write the addresses of a batch's rows in a contiguous copy."""
-    for b in range(batch.samples):
-        look.addresses[b] = _address(rows, b * inputs)
-    _fill_up(batch.samples, look)
+    locate_rows(Matrix(rows, inputs), batch.samples, look)
 
 
 @intrinsic
@@ -375,10 +382,17 @@ def list_for_forward(
 
 @njit
 def list_for_update(
-    images: ImagePointer, samples: int, inputs: int, scale: Real, look: Look, lists: Lists
+    images: ImagePointer,
+    samples: int,
+    inputs: int,
+    fours: Range,
+    scale: Real,
+    look: Look,
+    lists: Lists,
 ) -> None:
     """Write the update lists of a batch, from the masks of `list_for_forward`.
 
+    Writes the lists of the inputs in ``fours``, and of their neighbours in a chunk.
     Processes 64 inputs at a time, so that the ends of their lists stay in the
     first-level cache.
 
@@ -386,10 +400,11 @@ def list_for_update(
     -----
     Cost: that of `list_for_forward`.
     """
-    chunks = parts_of(inputs, TAIL)
-    for p in range(parts_of(inputs, ROWS)):
+    chunks, a_chunk = parts_of(inputs, TAIL), TAIL // ROWS
+    first_chunk, last_chunk = fours[0] // a_chunk, parts_of(fours[1], a_chunk)
+    for p in range(first_chunk * a_chunk, min(last_chunk * a_chunk, parts_of(inputs, ROWS))):
         lists.counts[p] = 0
-    for chunk in range(chunks):
+    for chunk in range(first_chunk, last_chunk):
         first = chunk * TAIL
         for b in range(0, samples, ROWS):
             some = look.masks[b // ROWS * chunks + chunk]

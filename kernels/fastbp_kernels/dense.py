@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from .annotations import FloatArray, FloatPointer, Range, Real
 from .jit import njit
 from .layout import Matrix, parts_of
-from .simd import add, fma, load, offset, splat, store, subtract, width
+from .simd import add, fma, load, offset, splat, store, subtract, transpose_square, width
 from .tiles import (
     BACKWARD_ROWS,
     ROWS,
     VECTORS,
-    backward_narrow_tile,
+    backward_panel_list_tile,
+    backward_panel_tile,
     backward_tile,
     forward_list_tile,
     forward_tile,
@@ -28,12 +29,12 @@ from .tiles import (
 )
 
 __all__ = [
-    "NARROW",
-    "NARROW_SAMPLES",
+    "PANEL_SAMPLES",
     "Lists",
     "Terms",
     "backward",
-    "backward_narrow",
+    "backward_panel",
+    "backward_panel_list",
     "forward",
     "forward_list",
     "share",
@@ -42,11 +43,10 @@ __all__ = [
     "update",
     "update_bias",
     "update_list",
+    "widest",
 ]
 
-NARROW = 2
-"""Up to this many vectors of outputs, ``backward_narrow`` is faster; see README.md."""
-NARROW_SAMPLES = 16
+PANEL_SAMPLES = 16
 """From this many samples on, the transposed copy of W is worth its cost."""
 
 
@@ -76,7 +76,7 @@ def share(units: int, thread: int, threads: int) -> Range:
 
 
 @njit
-def _widest(first: int, last: int) -> int:
+def widest(first: int, last: int) -> int:
     """Return the number of vectors of the next panel of columns.
 
     Panels are as wide as a tile allows and of similar width, because narrow tiles are
@@ -121,7 +121,7 @@ def forward(
     lanes = width(bias)
     v = columns[0]
     while v < columns[1]:
-        wide = _widest(v, columns[1])
+        wide = widest(v, columns[1])
         c = v * lanes
         for four in range(fours[0], fours[1]):
             i = four * ROWS
@@ -144,7 +144,7 @@ def forward_list(
     lanes = width(bias)
     v = columns[0]
     while v < columns[1]:
-        wide = _widest(v, columns[1])
+        wide = widest(v, columns[1])
         c = v * lanes
         for four in range(fours[0], fours[1]):
             terms, out = terms_of(lists, four), _at(y, four * ROWS * y.row + c)
@@ -165,7 +165,7 @@ def update(x: Matrix, dz: Matrix, w: Matrix, samples: int, fours: Range, columns
     lanes = width(w.at)
     v = columns[0]
     while v < columns[1]:
-        wide = _widest(v, columns[1])
+        wide = widest(v, columns[1])
         c = v * lanes
         for four in range(fours[0], fours[1]):
             r = four * ROWS
@@ -182,7 +182,7 @@ def update_list(lists: Lists, dz: Matrix, w: Matrix, fours: Range, columns: Rang
     lanes = width(w.at)
     v = columns[0]
     while v < columns[1]:
-        wide = _widest(v, columns[1])
+        wide = widest(v, columns[1])
         c = v * lanes
         for four in range(fours[0], fours[1]):
             count = lists.counts[four]
@@ -234,41 +234,56 @@ def backward(
 
 
 @njit
-def transpose(w: Matrix, rows: int, outputs: int, out: Matrix, columns: Range) -> None:
-    """``out[c, r] = w[r, c]`` for rows r in ``columns``; zeros from ``rows`` on."""
-    for c in range(outputs):
-        for r in range(columns[0], min(columns[1], rows)):
-            out.at[c * out.row + r] = w.at[r * w.row + c]
-        for r in range(min(columns[1], rows), columns[1]):
-            out.at[c * out.row + r] = 0
+def transpose(w: Matrix, rows: int, outputs: int, first: int, panel: Matrix, vectors: int) -> None:
+    """``panel[c, r] = w[first + r, c]`` for vectors of r; zeros from ``rows`` on.
+
+    Notes
+    -----
+    The panel needs room for the columns of whole vectors. Squares of one vector's lanes
+    are transposed in registers.
+    """
+    lanes = width(w.at)
+    for r in range(0, vectors * lanes, lanes):
+        if first + r + lanes <= rows:
+            for c in range(0, outputs, lanes):
+                source = offset(w.at, (first + r) * w.row + c)
+                transpose_square(source, w.row, offset(panel.at, c * panel.row + r), panel.row)
+        else:
+            for i in range(r, r + lanes):
+                for c in range(outputs):
+                    at = c * panel.row + i
+                    panel.at[at] = w.at[(first + i) * w.row + c] if first + i < rows else 0
 
 
 @njit(inline=True)
-def backward_narrow(
+def backward_panel(
     dz: Matrix,
-    transposed: FloatPointer,
+    panel: Matrix,
+    vectors: int,
     outputs: int,
     x: FloatPointer,
     dx: Matrix,
     samples: int,
-    columns: Range,
     floor: Real,
 ) -> None:
-    """Compute `backward` for few outputs from a transposed copy of w.
-
-    Rows of ``transposed`` are as long as those of ``dx``.
+    """Compute `backward` from a transposed panel of w, for some vectors of dx.
 
     Notes
     -----
-    Cost: that of `backward`, and a copy of that part of w.
+    Cost: that of `backward` without the reduction of lanes, and the transposition.
     """
-    lanes = width(x)
-    v = columns[0]
-    while v < columns[1]:
-        wide = _widest(v, columns[1])
-        first = v * lanes
-        w = Matrix(offset(transposed, first), dx.row)
-        for i in range(0, samples, ROWS):
-            at = i * dx.row + first
-            backward_narrow_tile(wide, _at(dz, i * dz.row), w, offset(x, at), _at(dx, at), outputs, floor)
-        v += wide
+    for i in range(0, samples, ROWS):
+        at = i * dx.row
+        dz_rows, out = _at(dz, i * dz.row), _at(dx, at)
+        backward_panel_tile(vectors, dz_rows, panel, offset(x, at), out, outputs, floor)
+
+
+@njit(inline=True)
+def backward_panel_list(
+    lists: Lists, panel: Matrix, vectors: int, x: FloatPointer, dx: Matrix, samples: int, floor: Real
+) -> None:
+    """Compute `backward_panel` from a list of nonzero gradients for each 4 samples."""
+    for i in range(0, samples, ROWS):
+        at, four = i * dx.row, i // ROWS
+        terms, out = terms_of(lists, four), _at(dx, at)
+        backward_panel_list_tile(vectors, terms, panel, offset(x, at), out, lists.counts[four], floor)

@@ -40,6 +40,7 @@ from .layers import (
     backward_and_update,
     columns_of,
     forward_layer,
+    list_inputs,
     multiply_slopes,
     owned_fours,
     update_first_layer,
@@ -205,7 +206,8 @@ def _gather_batch(
         return
     list_for_forward(images, samples, inputs, layer.row, scale, own.look, own.forward)
     if updates:
-        list_for_update(images, samples, inputs, scale, own.look, own.update)
+        all_fours = (0, parts_of(inputs, ROWS))
+        list_for_update(images, samples, inputs, all_fours, scale, own.look, own.update)
 
 
 @njit
@@ -255,6 +257,8 @@ def _forward(model: Model, batch: Batch, step: int, options: Options | None, wor
         hidden = number < last
         fours = (0, all_fours) if hidden else share(all_fours, thread, threads)
         columns = columns_of(layer, lanes, thread if hidden else 0, threads if hidden else 1)
+        if number > 0:
+            list_inputs(model, number, batch.samples, worker)
         forward_layer(model, number, fours, columns, worker)
         if hidden:
             if options is not None:

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
 import llvmlite
-import llvmlite.binding as llvm
 import numba
 import numba.extending
 import numpy as np
@@ -31,6 +30,7 @@ from numba.core import compiler, runtime
 from numba.core.caching import NullCache
 
 from .linking import Entry, Part
+from .target import target_name
 
 __all__ = ["cache_folder", "compiled_count", "intrinsic", "njit"]
 
@@ -59,16 +59,13 @@ def _fingerprint() -> str:
     seen = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         seen.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    features = ",".join(f"{name}={on}" for name, on in sorted(llvm.get_host_cpu_features().items()))
     for part in (
         numba.__version__,
         llvmlite.__version__,
         np.__version__,
         sys.version,
         platform.machine(),
-        llvm.get_host_cpu_name(),
-        features,
-        os.environ.get("FASTBP_SIMD_BITS", ""),
+        target_name(),
     ):
         seen.update(part.encode() + b"\0")
     return seen.hexdigest()[:20]

@@ -10,10 +10,10 @@ from .activations import activate, multiply_rows
 from .annotations import FloatPointer, Range, Real
 from .batch_norm import Normalizer
 from .dense import (
-    NARROW,
-    NARROW_SAMPLES,
+    PANEL_SAMPLES,
     backward,
-    backward_narrow,
+    backward_panel,
+    backward_panel_list,
     forward,
     forward_list,
     share,
@@ -21,13 +21,15 @@ from .dense import (
     update,
     update_bias,
     update_list,
+    widest,
 )
+from .hidden import list_gradients, list_samples, list_units
 from .jit import njit
 from .layout import Layer, Matrix, Model, layer_of, parts_of
 from .optimizers import Rule, apply_rule
 from .simd import itemsize, offset, real, width
-from .tiles import ROWS
-from .workspace import Worker
+from .tiles import ROWS, VECTORS
+from .workspace import BatchBuffers, Worker
 
 __all__ = [
     "Update",
@@ -35,6 +37,7 @@ __all__ = [
     "backward_and_update",
     "columns_of",
     "forward_layer",
+    "list_inputs",
     "multiply_slopes",
     "owned_fours",
     "update_first_layer",
@@ -61,16 +64,16 @@ def columns_of(layer: Layer, lanes: int, thread: int, threads: int) -> Range:
 
 
 @njit
-def _is_narrow(layer: Layer, samples: int, lanes: int) -> bool:
-    """Return whether the backward pass transposes W."""
-    return parts_of(layer.fan_out, lanes) <= NARROW and samples >= NARROW_SAMPLES and lanes >= ROWS
+def _transposes(samples: int, lanes: int) -> bool:
+    """Return whether the backward pass goes through transposed panels of W."""
+    return samples >= PANEL_SAMPLES and lanes >= ROWS
 
 
 @njit
 def owned_fours(layer: Layer, samples: int, lanes: int, thread: int, threads: int) -> Range:
     """Return the fours of rows of W that a thread owns in backward pass and update."""
     all_fours = parts_of(layer.fan_in, ROWS)
-    if _is_narrow(layer, samples, lanes):
+    if _transposes(samples, lanes):
         # Share whole vectors of dx, so that each thread transposes and updates the rows
         # that it writes.
         owned, a_vector = share(parts_of(layer.fan_in, lanes), thread, threads), lanes // ROWS
@@ -88,6 +91,13 @@ def _inputs_of(model: Model, number: int, worker: Worker) -> Matrix:
     return Matrix(offset(space.outputs, space.output_at[before]), row)
 
 
+@njit
+def list_inputs(model: Model, number: int, samples: int, worker: Worker) -> None:
+    """List the outputs of the previous layer that are not zero, if that is worth it."""
+    layer, rows = layer_of(model.layout, number), _inputs_of(model, number, worker)
+    list_units(worker.own.hidden, layer, number, rows, samples)
+
+
 @njit(inline=True)
 def forward_layer(model: Model, number: int, fours: Range, columns: Range, worker: Worker) -> None:
     """Run the forward pass of one layer for some samples and columns.
@@ -103,8 +113,11 @@ def forward_layer(model: Model, number: int, fours: Range, columns: Range, worke
     floor = real(bias, 0.0 if has_relu else -np.inf)
     outputs = space.gradients if is_last else space.outputs
     y = Matrix(offset(outputs, space.output_at[number]), layer.row)
-    if number == 0 and own.is_listed:
-        forward_list(own.forward, w, bias, y, fours, columns, floor)
+    hidden = own.hidden
+    is_listed = own.is_listed if number == 0 else hidden.listed[number] != 0
+    if is_listed:
+        lists = own.forward if number == 0 else hidden.forward
+        forward_list(lists, w, bias, y, fours, columns, floor)
     else:
         x = _inputs_of(model, number, worker)
         forward(x, w, bias, y, layer.fan_in, fours, columns, floor)
@@ -153,6 +166,31 @@ def _apply_to_rows(
         w = Matrix(offset(model.parameters, layer.weights_at), layer.row)
         rows = fours[0] * ROWS, fours[1] * ROWS
         apply_rule(w, target.at, rule, layer.weights_at, rows, columns, False)
+
+
+@njit(inline=True)
+def _update_rows(
+    model: Model,
+    number: int,
+    x: Matrix,
+    dz: Matrix,
+    samples: int,
+    fours: Range,
+    change: Update,
+    own: BatchBuffers,
+) -> None:
+    """Update some rows of W; with a rule, as many at a time as the scratch holds."""
+    layer = layer_of(model.layout, number)
+    columns, is_listed = (0, parts_of(layer.fan_out, width(x.at))), own.hidden.listed[number] != 0
+    step = _fours_at_once(change.rule, layer.row, fours[1] - fours[0])
+    for four in range(fours[0], fours[1], step):
+        some = (four, min(four + step, fours[1]))
+        target = _target_of(layer, four, change, change.rule)
+        if is_listed:
+            update_list(own.hidden.update, dz, target, some, columns, change.alpha)
+        else:
+            update(x, dz, target, samples, some, columns, change.alpha)
+        _apply_to_rows(model, layer, target, some, columns, change.rule)
 
 
 @njit
@@ -228,22 +266,32 @@ def backward_and_update(
     vectors = parts_of(layer.fan_out, lanes)
     fours = owned_fours(layer, samples, lanes, thread, threads)
     floor = real(x.at, -np.inf if space.keeps_slopes else 0.0)
-    is_narrow = _is_narrow(layer, samples, lanes)
-    if is_narrow:
-        owned = share(parts_of(layer.fan_in, lanes), thread, threads)
-        rows, copy = (owned[0] * lanes, owned[1] * lanes), Matrix(space.transposed, x.row)
-        transpose(w, layer.fan_in, layer.fan_out, copy, rows)
-        backward_narrow(dz, space.transposed, layer.fan_out, x.at, dx, samples, owned, floor)
+    own, transposes, a_vector = worker.own, _transposes(samples, lanes), lanes // ROWS
+    panel, is_listed = Matrix(own.panel, VECTORS * lanes), False
+    if own.hidden.listed[number] != 0:
+        list_samples(own.hidden, layer, number, x, samples, fours)
+    if transposes and number < model.layers - 1:
+        numbers = (number, model.layers)
+        is_listed = list_gradients(own.hidden, layer, numbers, dz, samples, panel.row)
     # As many rows of W as stay in the second-level cache between their two uses.
     step = max(1, ONE_PASS_BYTES // (ROWS * layer.row * itemsize(x.at)))
-    step = _fours_at_once(change.rule, layer.row, step)
-    for four in range(fours[0], fours[1], step):
+    four = fours[0]
+    while four < fours[1]:
+        if transposes:
+            wide = widest(four // a_vector, parts_of(fours[1], a_vector))
+            step = wide * a_vector
+            r = four * ROWS
+            transpose(w, layer.fan_in, layer.fan_out, r, panel, wide)
+            out, above = Matrix(offset(dx.at, r), dx.row), offset(x.at, r)
+            if is_listed:
+                backward_panel_list(own.hidden.forward, panel, wide, above, out, samples, floor)
+            else:
+                backward_panel(dz, panel, wide, layer.fan_out, above, out, samples, floor)
         some = (four, min(four + step, fours[1]))
-        if not is_narrow:
+        if not transposes:
             backward(dz, w, vectors, x.at, dx, samples, some, floor)
-        target = _target_of(layer, four, change, change.rule)
-        update(x, dz, target, samples, some, (0, vectors), change.alpha)
-        _apply_to_rows(model, layer, target, some, (0, vectors), change.rule)
+        _update_rows(model, number, x, dz, samples, some, change, own)
+        four += step
     columns = share(vectors, thread, threads)
     gradient = _gradient_of_bias(model, number, samples, normalizer, worker)
     _update_bias(model, number, gradient, columns, change, change.rule)

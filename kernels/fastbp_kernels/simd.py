@@ -1,27 +1,23 @@
 """Vectors of the host's width as values in compiled code.
 
 A vector is a Numba value of type ``Vector(float32 | float64)``; functions below load,
-store and combine vectors. The width is the host's (512 bits with AVX-512, 256 with
-AVX2, else 128), or ``FASTBP_SIMD_BITS``. Pointers are Numba ``CPointer``; offsets count
-elements. Nothing is checked.
+store and combine vectors. `fastbp_kernels.target` chooses the width. Pointers are Numba
+``CPointer``; offsets count elements. Nothing is checked.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.extending import models, register_model
 
 from .jit import intrinsic
+from .target import BITS, HAS_FMA
 
 __all__ = [
-    "BITS",
-    "REGISTERS",
     "Emitter",
     "Vector",
     "add",
@@ -47,31 +43,11 @@ __all__ = [
     "store",
     "subtract",
     "total",
+    "transpose_square",
     "width",
 ]
 
 I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
-_FEATURES = llvm.get_host_cpu_features()
-
-
-def _bits() -> int:
-    forced = os.environ.get("FASTBP_SIMD_BITS")
-    if forced is None:
-        return 512 if _FEATURES.get("avx512f") else 256 if _FEATURES.get("avx2") else 128
-    if forced not in ("128", "256", "512"):
-        raise ValueError(f"FASTBP_SIMD_BITS is {forced!r}; expected 128, 256 or 512")
-    return int(forced)
-
-
-BITS = _bits()
-REGISTERS = (
-    32
-    if _FEATURES.get("avx512f")
-    or llvm.get_host_cpu_name().startswith("apple")
-    or not _FEATURES.get("sse2", False)
-    else 16
-)
-HAS_FMA = bool(_FEATURES.get("fma")) or not _FEATURES.get("sse2", False)
 
 
 def lanes(dtype: Any) -> int:
@@ -214,6 +190,23 @@ class Emitter:
             vectors = [self._halve(low, high, segment) for low, high in pairs]
             segment //= 2
         return vectors[0]
+
+    def transpose(self, vectors: Sequence[Any]) -> list[Any]:
+        """Transpose a square: lane ``j`` of vector ``i`` becomes lane ``i`` of ``j``.
+
+        Each of log2(lanes) rounds exchanges halves, then quarters, and so on, of pairs
+        of vectors.
+        """
+        rows, distance = list(vectors), self.lanes // 2
+        while distance:
+            keeps = [lane & distance == 0 for lane in range(self.lanes)]
+            for i in (i for i in range(self.lanes) if not i & distance):
+                a, b = rows[i], rows[i + distance]
+                from_low = [n if keep else self.lanes + n - distance for n, keep in enumerate(keeps)]
+                from_high = [n + distance if keep else self.lanes + n for n, keep in enumerate(keeps)]
+                rows[i], rows[i + distance] = self.shuffle(a, b, from_low), self.shuffle(a, b, from_high)
+            distance //= 2
+        return rows
 
     def _halve(self, low: Any, high: Any, segment: int) -> Any:
         """Add the halves of each segment; sums of ``low`` and ``high`` alternate."""
@@ -385,6 +378,21 @@ def store(typing: Any, base: Any, elements: Any, vector: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(base, types.int64, vector), emit
+
+
+@intrinsic
+def transpose_square(typing: Any, source: Any, source_row: Any, target: Any, target_row: Any) -> Any:
+    """``target[j, i] = source[i, j]``, for the lanes of one vector both ways."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        e = Emitter.of(signature.args[0], builder)
+        source, source_row, target, target_row = args
+        rows = [e.load(e.at(source, builder.mul(source_row, e.int64(i)))) for i in range(e.lanes)]
+        for j, column in enumerate(e.transpose(rows)):
+            e.store(column, e.at(target, builder.mul(target_row, e.int64(j))))
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, target, types.int64), emit
 
 
 @intrinsic

@@ -32,13 +32,15 @@ from numba import types
 
 from .annotations import NumbaType, Value
 from .jit import intrinsic
-from .simd import REGISTERS, Emitter
+from .simd import Emitter
+from .target import REGISTERS
 
 __all__ = [
     "BACKWARD_ROWS",
     "ROWS",
     "VECTORS",
-    "backward_narrow_tile",
+    "backward_panel_list_tile",
+    "backward_panel_tile",
     "backward_tile",
     "forward_list_tile",
     "forward_tile",
@@ -55,8 +57,11 @@ BACKWARD_ROWS = 4 if REGISTERS >= 32 else 2
 AHEAD = 8
 """Distance of the prefetch in rows of W.
 
-Rows are a page apart, and hardware prefetchers do not cross pages.
+Rows are a page apart, and hardware prefetchers do not cross pages. A panel is one piece
+of memory, so its tile needs no prefetch.
 """
+LINE_BYTES = 64
+"""Bytes of a cache line."""
 
 INT = types.int64
 Find: TypeAlias = Callable[[Value], Value]
@@ -90,6 +95,12 @@ def _find_row(e: Emitter, matrix: tuple[Value, Value], places: Value | None) -> 
     return lambda k: e.at(at, b.sext(b.load(b.gep(places, [k])), row.type))
 
 
+def _lines(e: Emitter, vectors: int) -> list[int]:
+    """Return places, in elements, that hit every cache line of some vectors."""
+    line, last = LINE_BYTES // e.size, e.lanes * (vectors - 1)
+    return [*range(0, last, line), last] if last % line else list(range(0, last + 1, line))
+
+
 def _forward(*, listed: bool = False, masked: bool = False) -> Any:
     """Return a tile of ``y[i, :] = max(floor, bias + sum_k x[i, k] * w[k, :])``.
 
@@ -107,9 +118,11 @@ def _forward(*, listed: bool = False, masked: bool = False) -> Any:
         find_row = _find_row(e, w, x[1] if listed else None)
 
         def body(k: Value, sums: Any) -> list[Value]:
-            row, coming = find_row(k), find_row(b.add(k, e.int64(AHEAD)))
-            for s in steps:
-                e.prefetch(e.at(coming, s))
+            row = find_row(k)
+            if not masked:
+                coming = find_row(b.add(k, e.int64(AHEAD)))
+                for place in _lines(e, vectors):
+                    e.prefetch(e.at(coming, e.int64(place)))
             weights = [e.load(e.at(row, s)) for s in steps]
             out = []
             for i in range(ROWS):
@@ -274,6 +287,7 @@ def _store_inputs(e: Emitter, sums: list[Value], x: Value, dx: tuple[Value, Valu
 
 forward_tile = _forward()
 forward_list_tile = _forward(listed=True)
-backward_narrow_tile = _forward(masked=True)
+backward_panel_tile = _forward(masked=True)
+backward_panel_list_tile = _forward(listed=True, masked=True)
 update_tile = _update(listed=False)
 update_list_tile = _update(listed=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +10,13 @@ from numpy.typing import DTypeLike, NDArray
 from .activations import RELU
 from .annotations import FloatArray
 from .batch import TAIL, Look
-from .dense import NARROW, Lists
-from .layout import FAN_OUT, ROW, parts
+from .dense import PANEL_SAMPLES, Lists
+from .hidden import LISTED_VECTORS, HiddenLists
+from .layout import FAN_IN, FAN_OUT, ROW, parts
 from .optimizers import COEFFICIENTS
-from .simd import BITS
+from .target import BITS
 from .team import BARRIER_SIZE
-from .tiles import AHEAD, ROWS
+from .tiles import AHEAD, ROWS, VECTORS
 
 __all__ = ["BatchBuffers", "Worker", "Workspace", "make_batch_buffers", "make_workspace"]
 
@@ -36,8 +36,6 @@ class Workspace(NamedTuple):
     """Whether to store the activation's derivatives; plain ReLU needs none."""
     slopes: FloatArray
     """Derivatives of the activation, laid out as ``outputs``; empty if not kept."""
-    transposed: FloatArray
-    """(outputs, row): transposed weights of the largest layer with few outputs."""
     barrier: NDArray[np.int64]
 
 
@@ -53,6 +51,9 @@ class BatchBuffers(NamedTuple):
     update: Lists
     """(D4 / 4, capacity, 4): a list for each 4 inputs, of samples; empty if dense."""
     look: Look
+    hidden: HiddenLists
+    panel: FloatArray
+    """(largest row, VECTORS * lanes): some rows of W, transposed; empty if not used."""
     coefficients: FloatArray
     """Coefficients of this thread's update, in the type of the parameters."""
     room: int
@@ -99,8 +100,6 @@ def make_workspace(
     """
     b4, rows = parts(batch, ROWS) * ROWS, layout[:, ROW]
     ends = np.cumsum(rows * b4)
-    most = NARROW * BITS // (8 * np.dtype(dtype).itemsize)
-    narrow = [int(b[FAN_OUT] * a[ROW]) for a, b in pairwise(layout) if b[FAN_OUT] <= most]
     keeps_slopes = slopes or activation != RELU
     return Workspace(
         outputs=_aligned(int(ends[-1]), dtype),
@@ -109,20 +108,25 @@ def make_workspace(
         activation=activation,
         keeps_slopes=keeps_slopes,
         slopes=_aligned(int(ends[-1]) if keeps_slopes else 0, dtype),
-        transposed=_aligned(max([0, *narrow]), dtype),
         barrier=_aligned(BARRIER_SIZE, np.int64),
     )
 
 
 def make_batch_buffers(
-    inputs: int, dtype: DTypeLike, image_dtype: DTypeLike, batch: int, listed: bool, scratch: int = 0
+    layout: NDArray[np.int64],
+    dtype: DTypeLike,
+    image_dtype: DTypeLike,
+    batch: int,
+    listed: bool,
+    activation: int = RELU,
+    scratch: int = 0,
 ) -> BatchBuffers:
     """Allocate one thread's buffers for batches of up to ``batch`` samples.
 
     Parameters
     ----------
-    inputs : int
-        Inputs of the first layer.
+    layout : (L, 5), int64
+        Fan-in, fan-out, row, weight offset and bias offset of each layer.
     dtype : float32 or float64
         Type of the parameters.
     image_dtype : uint8, float32 or float64
@@ -131,30 +135,66 @@ def make_batch_buffers(
         Largest batch size.
     listed : bool
         Use lists of nonzero inputs instead of dense rows.
+    activation : int
+        Activation function of hidden layers; the outputs of ReLU are listed, too.
     scratch : int
         Elements of the scratch, see `optimizers.scratch_size`; 0 for plain SGD.
     """
+    inputs, panel_rows = int(layout[0, FAN_IN]), int(layout[1:, ROW].max(initial=0))
+    panel_row = VECTORS * BITS // (8 * np.dtype(dtype).itemsize)
     fours, input_fours = parts(batch, ROWS), parts(inputs, ROWS)
     b4, input_row = fours * ROWS, parts(inputs, 16) * 16
-    # Lists are an odd number of cache lines apart: at a power of two they would
-    # compete for few cache sets.
-    update_capacity = b4 + ROWS * (1 - fours % 2)
     return BatchBuffers(
         is_listed=listed,
         inputs=_aligned(0 if listed else b4 * input_row, dtype),
         input_row=input_row,
         forward=_make_lists(fours, input_fours * ROWS + AHEAD, dtype, listed),
-        update=_make_lists(input_fours, update_capacity, dtype, listed),
-        look=Look(
-            addresses=np.zeros(b4, np.int64),
-            zeros=np.zeros(input_fours * ROWS, image_dtype),
-            tail=np.zeros(ROWS * TAIL, image_dtype),
-            masks=np.zeros(fours * parts(inputs, TAIL), np.int64),
-        ),
+        update=_make_lists(input_fours, _update_capacity(fours), dtype, listed),
+        look=_make_look(inputs, image_dtype, fours, 1),
+        hidden=_make_hidden_lists(layout, dtype, fours, activation == RELU),
+        panel=_aligned(panel_rows * panel_row if batch >= PANEL_SAMPLES else 0, dtype),
         coefficients=_aligned(COEFFICIENTS, dtype),
         room=scratch,
         scratch=_aligned(scratch, dtype),
     )
+
+
+def _make_hidden_lists(
+    layout: NDArray[np.int64], dtype: DTypeLike, fours: int, has_zeros: bool
+) -> HiddenLists:
+    """Allocate the lists of hidden layers, if any has outputs enough."""
+    lanes = BITS // (8 * np.dtype(dtype).itemsize)
+    hidden = layout[1:, [FAN_IN, FAN_OUT]]
+    wide = hidden[(hidden > (LISTED_VECTORS - 1) * lanes).any(axis=1)]
+    inputs, is_on = int(wide.max(initial=0)), has_zeros and len(wide) > 0
+    unit_fours = parts(inputs, ROWS)
+    return HiddenLists(
+        is_on=is_on,
+        forward=_make_lists(fours, unit_fours * ROWS + AHEAD, dtype, is_on),
+        update=_make_lists(unit_fours, _update_capacity(fours), dtype, is_on),
+        look=_make_look(inputs, dtype, fours, len(layout)),
+        masks=fours * parts(inputs, TAIL),
+        listed=np.zeros(len(layout), np.int64),
+        waits=np.zeros(2 * len(layout), np.int64),
+    )
+
+
+def _make_look(inputs: int, dtype: DTypeLike, fours: int, layers: int) -> Look:
+    """Allocate the addresses of a batch's rows, and masks for some layers."""
+    return Look(
+        addresses=np.zeros(fours * ROWS, np.int64),
+        zeros=np.zeros(parts(inputs, ROWS) * ROWS, dtype),
+        tail=np.zeros(ROWS * TAIL, dtype),
+        masks=np.zeros(layers * fours * parts(inputs, TAIL), np.int64),
+    )
+
+
+def _update_capacity(fours: int) -> int:
+    """Return the distance of update lists: an odd number of cache lines.
+
+    At a power of two they would compete for few cache sets.
+    """
+    return fours * ROWS + ROWS * (1 - fours % 2)
 
 
 def _make_lists(lists: int, capacity: int, dtype: DTypeLike, listed: bool) -> Lists:

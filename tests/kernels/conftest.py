@@ -2,7 +2,7 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def width_processes(request):
+def target_processes(request):
     """The processes of test_widths.py, if it is to run, started first: they compile while others test."""
     processes = {}
     if any(item.path.name == "test_widths.py" for item in request.session.items):

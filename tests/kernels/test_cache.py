@@ -1,6 +1,7 @@
 """The cache of compiled kernels: stale, damaged, raced, unwritable; and nobody else's cache is touched.
 
-A small package with the same jit.py and linking.py stands in for the kernels, which take seconds to compile.
+A small package with the same jit.py, linking.py and target.py stands in for the kernels, which take seconds
+to compile.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ def small(tmp_path):
     """Folder of a package ``small`` whose kept function calls another file's function."""
     package = tmp_path / "small"
     package.mkdir()
-    for name in ("jit.py", "linking.py"):
+    for name in ("jit.py", "linking.py", "target.py"):
         shutil.copy(Path(fastbp_kernels.__file__).with_name(name), package)
     (package / "__init__.py").write_text("")
     (package / "entry.py").write_text(ENTRY)

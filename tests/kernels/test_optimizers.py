@@ -44,7 +44,14 @@ OPTIONS = {
 }
 # No hidden layer; remainders of fours and vectors; more than a chunk of squares, and rows than a scratch
 # holds; a narrow last layer; ones; four rows longer than a scratch is meant to be.
-SHAPES = [((7, 3), 5), ((13, 17, 7, 3), 19), ((67, 113, 33, 40), 7), ((1, 1, 2), 1), ((9, 601, 3), 6)]
+SHAPES = [
+    ((7, 3), 5),
+    ((13, 17, 7, 3), 19),
+    ((67, 113, 33, 40), 7),
+    ((1, 1, 2), 1),
+    ((9, 601, 3), 6),
+    ((3, 205, 190, 3), 18),
+]
 pairs = pytest.mark.parametrize("pair", [F32_U8, F64_F64], ids="-".join)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastbp_kernels import elementary, simd
+from fastbp_kernels.target import BITS, HAS_FMA
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -126,7 +127,7 @@ def test_log_of_nan_is_nan(dtype):
 
 @dtypes
 def test_reductions_are_numpy_s(dtype):
-    lanes = simd.BITS // (8 * dtype().itemsize)
+    lanes = BITS // (8 * dtype().itemsize)
     rng = np.random.default_rng(2)
     rows = rng.normal(size=(500, lanes)).astype(dtype)
     rows[100:300] = rng.integers(-3, 3, (200, lanes))  # ties, and sums that are exact
@@ -145,7 +146,7 @@ def test_reductions_are_numpy_s(dtype):
 
 @dtypes
 def test_first_equal_says_so_where_there_is_none(dtype):
-    lanes = simd.BITS // (8 * dtype().itemsize)
+    lanes = BITS // (8 * dtype().itemsize)
     firsts, rest = np.zeros(1, np.int64), np.zeros(1, dtype)
     reduce(np.full(lanes, np.nan, dtype), rest, rest, firsts, rest)
     assert firsts[0] > 2**31, "it is compared with numbers of classes"
@@ -163,7 +164,7 @@ def test_arithmetic_is_numpy_s(dtype):
     product = a.astype(np.longdouble) * b + c
     eps = np.finfo(dtype).eps
     assert (np.abs(out[4] - product) <= 4 * eps).all()
-    if simd.HAS_FMA and dtype is np.float32:
+    if HAS_FMA and dtype is np.float32:
         # Rounded once: within half a unit even where product and summand cancel.
         assert (np.abs(out[4] - product) <= 0.5001 * np.spacing(np.abs(product).astype(dtype))).all()
 
@@ -176,3 +177,19 @@ def test_nan_is_kept_by_maximum_s_second_argument(dtype):
     combine(a, b, a, out)
     assert np.isnan(out[3]).all()
     assert np.isnan(out[[0, 1, 2, 4]]).all()
+
+
+@numba.njit(error_model="numpy")
+def transpose(x, columns, out, rows):
+    simd.transpose_square(simd.pointer(x), columns, simd.pointer(out), rows)
+
+
+@dtypes
+def test_a_square_is_transposed_within_longer_rows(dtype):
+    lanes = BITS // (8 * dtype().itemsize)
+    x = np.arange((lanes + 2) * (lanes + 3)).reshape(lanes + 2, lanes + 3).astype(dtype)
+    out = np.full((lanes + 1, lanes + 5), -1, dtype)
+    transpose(x.reshape(-1), x.shape[1], out.reshape(-1), out.shape[1])
+    assert out[:lanes, :lanes].tolist() == x[:lanes, :lanes].T.tolist()
+    assert (out[lanes:] == -1).all()
+    assert (out[:, lanes:] == -1).all()

@@ -1,16 +1,16 @@
-"""Vectors of 128, 256 and 512 bits, each in a process of its own: the width is chosen on import."""
+"""Vectors of 128, 256 and 512 bits with 16 and 32 registers, each in a process of its own."""
 
 import pytest
 
 from steps import output, python
-from width_check import WIDTHS, can_run
+from width_check import TARGETS, can_run
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_gradients_and_bits_are_right_at_this_width(width, width_processes):
-    if not can_run(width):
-        pytest.skip("the host has no AVX-512")
-    assert output(width_processes[width]) == f"OK {width}"
+@pytest.mark.parametrize(("bits", "registers"), TARGETS)
+def test_gradients_and_bits_are_right_for_this_target(bits, registers, target_processes):
+    if not can_run(bits, registers):
+        pytest.skip("the host has no AVX-512, or all its registers are always used")
+    assert output(target_processes[bits, registers]) == f"OK {bits} {registers}"
 
 
 @pytest.mark.parametrize("wrong", ["64", "wide", ""])
@@ -19,3 +19,10 @@ def test_an_invalid_width_is_refused_in_one_line(wrong):
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0
     assert err.splitlines()[-1] == f"ValueError: FASTBP_SIMD_BITS is {wrong!r}; expected 128, 256 or 512"
+
+
+def test_an_invalid_number_of_registers_is_refused_in_one_line():
+    process = python("import fastbp_kernels", FASTBP_SIMD_REGISTERS="8")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert err.splitlines()[-1] == "ValueError: FASTBP_SIMD_REGISTERS is '8'; expected 16 or 32"

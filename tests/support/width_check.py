@@ -1,28 +1,32 @@
-"""What test_widths.py runs in a process of its own for each width of vectors, and how they are started."""
+"""What test_widths.py runs in a process of its own for each target, and how they are started."""
 
 import sys
 
 import llvmlite.binding as llvm
 
-from fastbp_kernels import BITS
+from fastbp_kernels.target import BITS, REGISTERS
 from steps import F32_U8, F64_F64, SHAPES, batches_of, bits, check, draw, expect, kernel_outcome, python, run
 
-WIDTHS = [128, 256, 512]
+TARGETS = [(128, 16), (128, 32), (256, 16), (256, 32), (512, 32)]
+"""Bits of a vector, and registers."""
 
 
-def can_run(width):
+def can_run(bits, registers):
     # LLVM emulates wider vectors, but its code for 512 bits takes long to compile where the host has none.
-    return width < 512 or llvm.get_host_cpu_features().get("avx512f", False)
+    # Where all registers are used anyway, there is no second count to test.
+    has_avx512 = llvm.get_host_cpu_features().get("avx512f", False)
+    return (bits < 512 or has_avx512) and (registers == 32 or llvm.get_host_cpu_features().get("sse2", False))
 
 
 def start():
-    """A process for each width; conftest.py calls this early."""
+    """A process for each target; conftest.py calls this early."""
     processes = {}
-    for width in filter(can_run, WIDTHS):
-        # All other tests run at the host's own width.
-        pairs = (F32_U8,) if width == BITS else (F32_U8, F64_F64)
+    for target in (t for t in TARGETS if can_run(*t)):
+        # All other tests run for the host's own target.
+        pairs = (F32_U8,) if target == (BITS, REGISTERS) else (F32_U8, F64_F64)
         code = f"import width_check; width_check.main(*{pairs})"
-        processes[width] = python(code, FASTBP_SIMD_BITS=str(width))
+        width, registers = map(str, target)
+        processes[target] = python(code, FASTBP_SIMD_BITS=width, FASTBP_SIMD_REGISTERS=registers)
     return processes
 
 
@@ -35,7 +39,7 @@ def main(*pairs):
                 for listed in (False, True):
                     check(kernel_outcome(problem, smaller=bool(smaller), listed=listed), expected)
             same_bits(problem)
-    sys.stdout.write(f"OK {BITS}\n")
+    sys.stdout.write(f"OK {BITS} {REGISTERS}\n")
 
 
 def same_bits(problem):

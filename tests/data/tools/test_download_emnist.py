@@ -155,7 +155,9 @@ def test_a_split_that_lacks_a_file_is_unpacked_again(serve):
     assert paths[2].exists()
 
 
-@pytest.mark.parametrize("content", [b"mine", gzip.compress(idx(np.zeros((5, 28, 28), np.uint8)))])
+@pytest.mark.parametrize(
+    "content", [b"mine", gzip.compress(idx(np.zeros((5, 28, 28), np.uint8)))], ids=["mine", "another"]
+)
 def test_other_files_are_not_replaced_unasked(serve, tmp_path, content):
     serve(archive())
     mine = tmp_path / "emnist/letters" / NAMES[1]
