@@ -41,7 +41,7 @@ def cross_entropy(logits, labels, scale=1.0):
     z = np.full((samples, row + lanes), BESIDE, logits.dtype)
     z[:, :classes], z[:, classes:row] = logits, 0
     losses, right = np.full(samples, np.nan, z.dtype), np.full(samples, 255, np.uint8)
-    answers = Answers(losses, right, False, np.zeros((0, 0), z.dtype))
+    answers = Answers(losses, right, True, False, np.zeros((0, 0), z.dtype))
     # The kernel's scale is 1 / samples of the batch.
     compiled(z, classes, np.asarray(labels, np.int64), round(1 / scale), (0, samples), answers)
     assert (z[:, row:] == BESIDE).all()
@@ -234,7 +234,7 @@ def test_only_the_samples_asked_for_are_touched(dtype):
     logits = np.zeros((5, 16), dtype)
     labels = np.array([15, 3, 3, 0, 7], np.int64)
     losses, right = np.full(5, -1, dtype), np.full(5, 9, np.uint8)
-    compiled(logits, 16, labels, 4, (1, 4), Answers(losses, right, False, np.zeros((0, 0), dtype)))
+    compiled(logits, 16, labels, 4, (1, 4), Answers(losses, right, True, False, np.zeros((0, 0), dtype)))
     assert right.tolist() == [9, 0, 0, 1, 9]
     assert losses[[0, 4]].tolist() == [-1, -1]
     assert not logits[[0, 4]].any()
