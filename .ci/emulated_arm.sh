@@ -87,11 +87,11 @@ import llvmlite
 import llvmlite.binding as llvm
 import numba
 import numpy
-from fastbp_kernels import simd
+from fastbp_kernels import target
 
 features = " ".join(name for name, on in sorted(llvm.get_host_cpu_features().items()) if on)
 print(f"{platform.machine()}, LLVM's CPU {llvm.get_host_cpu_name()}, features: {features or 'none reported'}")
-print(f"vectors of {simd.BITS} bits, {simd.REGISTERS} registers, fused multiply-add {simd.HAS_FMA}")
+print(f"vectors of {target.BITS} bits, {target.REGISTERS} registers, fused multiply-add {target.HAS_FMA}")
 print(f"Python {platform.python_version()}, NumPy {numpy.__version__}, Numba {numba.__version__}, "
       f"llvmlite {llvmlite.__version__}")
 END
