@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .data.dataset import Dataset
     from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
     from .estimators import MLPClassifier, MLPRegressor
-    from .evaluation.evaluate import Evaluation, load, predict, test, test_ensemble
+    from .evaluation.evaluate import Evaluation, test, test_ensemble
+    from .evaluation.prediction import load, predict
     from .network import Network
     from .recipe.settings import Settings
     from .runs.result import Result
@@ -56,7 +57,8 @@ __all__ = [
 _HOME = {
     **dict.fromkeys(("Callback", "ChunkRecord", "EpochRecord"), "callbacks"),
     **dict.fromkeys(("ConfigError", "DataError", "DivergenceError", "FastbpError", "WeightsError"), "errors"),
-    **dict.fromkeys(("Evaluation", "load", "predict", "test", "test_ensemble"), "evaluation.evaluate"),
+    **dict.fromkeys(("Evaluation", "test", "test_ensemble"), "evaluation.evaluate"),
+    **dict.fromkeys(("load", "predict"), "evaluation.prediction"),
     **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "training.experiment"),
     "Dataset": "data.dataset",
     "MLPClassifier": "estimators",
@@ -74,7 +76,9 @@ def __getattr__(name: str) -> Any:
         return versions()["fastbp"]
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    found = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = found  # so that Python finds it by itself the next time
+    return found
 
 
 def __dir__() -> list[str]:

@@ -9,12 +9,14 @@ import operator
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .errors import ConfigError, FastbpError, WeightsError
 from .files import replace_file
@@ -62,6 +64,8 @@ class Network:
         Fan-in, fan-out, row, weight offset and bias offset of each layer, in elements.
     weights, biases : tuple of arrays
         Views of ``parameters``, (D, H) and (H,) for each layer.
+    predictor : object or None
+        What predictions keep between calls.
 
     Raises
     ------
@@ -75,6 +79,8 @@ class Network:
     >>> network.weights[0].shape, network.biases[1].shape, network.parameter_count
     ((784, 100), (10,), 79510)
     """
+
+    predictor: Any
 
     def __init__(
         self,
@@ -103,6 +109,16 @@ class Network:
             raise ConfigError(f"sizes {_joined(self.sizes)}: too large for this machine's memory") from error
         self._block_shape = self.parameters.shape
         self.weights, self.biases = self.views(self.parameters)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # What predictions keep between calls holds for these attributes: see
+        # backends/predictor.py. Values of parameters may change at any time.
+        super().__setattr__(name, value)
+        super().__setattr__("predictor", None)
+
+    def keep(self, predictor: object) -> None:
+        """Keep what predictions use between calls, until an attribute is replaced."""
+        super().__setattr__("predictor", predictor)
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -133,6 +149,30 @@ class Network:
         )
         biases = tuple(block[start : start + fan_out] for _, fan_out, _, _, start in self.layout.tolist())
         return weights, biases
+
+    def predict(self, images: ArrayLike) -> NDArray[np.float64]:
+        """Predict with the current parameters; see `fastbp.predict`.
+
+        Parameters
+        ----------
+        images : (N, D) or (N, height, width) array
+            Images like those of the training; a single image is one sample.
+
+        Returns
+        -------
+        (N, C) array of float64
+            Probabilities of the classes, or what ``output`` stands for.
+
+        Raises
+        ------
+        DataError
+            The images have another dtype or range than those of the training.
+        WeightsError
+            The images have another number of pixels than the network has inputs, or
+            ``parameters`` was replaced.
+        """
+        probabilities: NDArray[np.float64] = _prediction().predict(self, images)
+        return probabilities
 
     def check_parameters(self) -> None:
         """Check that ``parameters`` is still the block that the network was made with.
@@ -279,6 +319,12 @@ class Network:
     def __reduce__(self) -> tuple[Any, ...]:
         # Copied member by member, the views would no longer be views of the block.
         return _rebuilt, (self.sizes, self.dtype.name, self._options, self.parameters)
+
+
+@cache
+def _prediction() -> Any:
+    """Import what predicts with a network, the only import upwards, when it is used."""
+    return import_module(".evaluation.prediction", __package__)
 
 
 def _rebuilt(sizes: tuple[int, ...], dtype: str, options: dict[str, Any], parameters: FloatArray) -> Network:

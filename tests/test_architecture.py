@@ -118,18 +118,27 @@ def test_kernels_know_numpy_numba_and_llvmlite_only():
         assert absolute_imports(path) - sys.stdlib_module_names <= {"numpy", "numba", "llvmlite"}, path.name
 
 
-# What may be imported of compiled code, and where: the step and its groups of arguments by the one
-# module that proves them, and by nobody else.
+# What may be imported of compiled code, and where: the step with its groups of arguments, and prediction,
+# each by the one module that proves its arguments, and by nobody else.
 COMPILED = {"numba", "llvmlite", "fastbp_kernels"}
 COMPILED_NAMES = {
     "backends/kernel_arguments.py": None,
     "backends/numba_backend.py": {"BITS", "Team", "compiled_count"},
+    "backends/predictor.py": {
+        "ABOVE_ONE",
+        "ABOVE_ZERO",
+        "NOT_FINITE",
+        "TURNS",
+        "Team",
+        "make_plan",
+        "predict_rows",
+    },
     "backends/sparsity.py": {"ROWS"},
     "robustness/raster.py": {"make_distorter", "resample_rows", "stamp_discs"},
 }
 
 
-def test_kernels_are_called_in_one_place():
+def test_each_kernel_is_called_in_one_place():
     users = [path for path in modules() if COMPILED & absolute_imports(path)]
     assert [path.relative_to(PACKAGE).as_posix() for path in users] == list(COMPILED_NAMES)
     for path, allowed in zip(users, COMPILED_NAMES.values(), strict=True):

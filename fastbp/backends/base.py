@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,10 @@ from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
 from .batches import Batches, Figures
 
-__all__ = ["Backend", "make_backend"]
+if TYPE_CHECKING:
+    from .predictor import Predictor
+
+__all__ = ["Backend", "make_backend", "predictor_of"]
 
 
 class Backend(Protocol):
@@ -102,3 +107,22 @@ def make_backend(name: str, threads: int | Literal["auto"] = "auto") -> Backend:
 
         return NumbaBackend(threads)
     raise ConfigError(f"backend is {name!r}; expected one of: numba, numpy")
+
+
+def predictor_of(network: Network) -> Predictor:
+    """Return the network's predictor by the compiled path, made when there is none.
+
+    Raises
+    ------
+    WeightsError : the network's parameters were replaced
+    ConfigError : its activation function has no compiled kernel
+    """
+    return _compiled_path()(network)
+
+
+@cache
+def _compiled_path() -> Callable[[Network], Predictor]:
+    """Import the compiled path when it is first used: it takes half a second."""
+    from .predictor import predictor_of
+
+    return predictor_of

@@ -1,4 +1,4 @@
-"""The mini-batches of one call of a backend, and their losses and accuracies."""
+"""The mini-batches of one call of a backend, and what comes of calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Batches", "Figures"]
+from ..network import FloatArray
+
+__all__ = ["Batches", "Figures", "Prediction"]
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,16 @@ class Figures(NamedTuple):
     """(steps,): mean loss, in nats, or half of the squared error."""
     correct: NDArray[np.int64]
     """(steps,): number of samples classified correctly; 0 for regression."""
+
+
+class Prediction(NamedTuple):
+    """What the network says about some rows, and what is remarkable about these."""
+
+    logits: FloatArray
+    """(N, C): sums of the last layer, in the network's type."""
+    answers: NDArray[np.float64]
+    """(N, C): probabilities or values; (0, C) if only logits were asked for."""
+    is_finite: bool
+    """Whether no input is NaN or infinite; True unless that was to be checked."""
+    is_fraction: bool
+    """Whether the largest input is above 0, and at most 1, if that was checked."""

@@ -1,5 +1,7 @@
 """The only place that makes the arguments of the compiled step and calls it.
 
+(`predictor` calls the other entry, the forward pass alone.)
+
 Kernels read and write by address and check nothing. So this module checks everything
 that they assume, for each call: shapes, lengths, types, contiguity, rows within the
 data, labels within the classes, and the length of the parameters. Other modules get a
@@ -34,7 +36,17 @@ from .batches import Batches, Figures
 from .proofs import images_of, labels_of, read_only, rows_of, state_of, targets_of
 from .sparsity import is_sparse
 
-__all__ = ["Buffers", "Run", "bounds_of", "inference_run", "takes_options", "training_run", "warm_up_run"]
+__all__ = [
+    "Buffers",
+    "Run",
+    "bounds_of",
+    "codes_of",
+    "inference_run",
+    "model_of",
+    "takes_options",
+    "training_run",
+    "warm_up_run",
+]
 
 MOST_KEPT = 64  # sets of buffers
 MOST_LISTED = 2**31  # parameters: lists name rows of W by 32 bits
@@ -76,11 +88,7 @@ class Buffers:
         if key not in self._spaces:
             _make_room(self._spaces)
             layout, _ = _layout_of(shape.sizes, shape.dtype.itemsize)
-            kind = ACTIVATIONS.get(shape.activation)
-            if kind is None:
-                raise ConfigError(
-                    f'activation {shape.activation} has no compiled kernel; use backend="numpy"'
-                )
+            kind = _activation_of(shape.activation)
             self._spaces[key] = kernels.make_workspace(
                 layout, shape.dtype, shape.batch, kind, slopes=shape.slopes
             )
@@ -213,7 +221,7 @@ def training_run(
     ConfigError : batches or options do not fit the network or the data
     WeightsError : the network's parameters were replaced
     """
-    model, images = _model_of(network), images_of(images, network.inputs)
+    model, images = model_of(network), images_of(images, network.inputs)
     rows = rows_of(batches.order, len(images))
     bounds, rates = _checked_batches(batches, len(rows))
     size, steps = min(batches.size, batches.epoch_samples or len(rows)), len(rates)
@@ -269,7 +277,7 @@ def inference_run(
     DataError : inputs, labels, targets or order do not fit each other or the network
     WeightsError : the network's parameters were replaced
     """
-    model, images = _model_of(network), images_of(images, network.inputs)
+    model, images = model_of(network), images_of(images, network.inputs)
     rows = np.arange(len(images)) if order is None else rows_of(order, len(images))
     options = _no_options(network.sizes, network.dtype, images.dtype) if with_options else None
     labels = NO_LABELS
@@ -316,7 +324,24 @@ def _layout_of(sizes: tuple[int, ...], itemsize: int) -> tuple[NDArray[np.int64]
     return layout, count
 
 
-def _model_of(network: Network) -> kernels.Model:
+def _activation_of(name: str) -> int:
+    """Return the code of an activation function that has a compiled kernel."""
+    if name not in ACTIVATIONS:
+        raise ConfigError(f'activation {name} has no compiled kernel; use backend="numpy"')
+    return ACTIVATIONS[name]
+
+
+def codes_of(network: Network) -> tuple[int, int]:
+    """Return the codes of activation function and output unit in compiled code.
+
+    Raises
+    ------
+    ConfigError : the activation function has no compiled kernel
+    """
+    return _activation_of(network.activation), LOSSES[network.output]
+
+
+def model_of(network: Network) -> kernels.Model:
     """Return the parameters, with their length checked, and a layout of our own."""
     network.check_parameters()
     layout, count = _layout_of(network.sizes, network.dtype.itemsize)

@@ -21,6 +21,7 @@ from ..reference.losses import Targets
 from .batches import Batches, Figures
 from .kernel_arguments import Buffers, Run, inference_run, takes_options, training_run, warm_up_run
 from .pace import ThreadChooser, available_cores
+from .predictor import predictor_of
 
 __all__ = ["BITS", "NumbaBackend"]
 
@@ -116,7 +117,7 @@ class NumbaBackend:
 
     def logits(self, network: Network, images: Images) -> NDArray[np.float32] | NDArray[np.float64]:
         """Compute the sums of the last layer, (N, C); see ``Backend.logits``."""
-        return self._infer(network, images).answers.logits
+        return predictor_of(network).predict(images, network.input_scale, self._most, answers=False).logits
 
     def close(self) -> None:
         """Release the threads and the buffers."""

@@ -47,7 +47,8 @@ def evaluate(
     """
     with reporting():
         from ..data.source import printable
-        from ..evaluation.evaluate import load, test, test_ensemble
+        from ..evaluation.evaluate import test, test_ensemble
+        from ..evaluation.prediction import load
         from ..files import replace_file
         from ..terminal.tables import predictions_csv
 

@@ -72,11 +72,13 @@ def predict_pictures(
 def _row(network: Network, path: Path, digit: NDArray[np.uint8]) -> dict[str, Any]:
     from ..data.arrays import byte_scale
     from ..data.source import printable
-    from ..evaluation.evaluate import predict
+    from ..evaluation.prediction import predict
 
     image = digit[None]
-    # A network trained on floats takes floats.
-    (probabilities,) = predict(network, image * byte_scale(1) if network.input_scale == 1 else image).tolist()
+    # A network trained on floats takes floats. For a few digits, loading the compiled
+    # path would take longer than they do.
+    given = image * byte_scale(1) if network.input_scale == 1 else image
+    (probabilities,) = predict(network, given, backend="numpy").tolist()
     ranked = sorted(range(network.classes), key=lambda label: -probabilities[label])[:LIKELIEST]
     return {
         "file": printable(path),

@@ -300,22 +300,23 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         Of several labels per sample, return 1 for those with a probability above one
         half, (N, C).
         """
-        logits = self._logits(X)
+        logits = self._predict(X).logits
         if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_[np.argmax(logits, axis=1)])
+            return self.classes_[logits.argmax(axis=1)]
         return self._binarizer.inverse_transform((logits > 0).astype(np.int64))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Return probabilities, (N, C), in the order of ``classes_``."""
-        logits = self._logits(X)
-        answers = OUTPUTS[self.out_activation_].answer
-        return self._both(logits, answers) if self._is_binary else np.asarray(answers(logits))
+        found = self._predict(X, answers=True)
+        if self._is_binary:
+            return self._both(found.logits, OUTPUTS[self.out_activation_].answer)
+        return found.answers.astype(found.logits.dtype, copy=False)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Return logarithms of probabilities, (N, C), finite where a probability rounds
         to 0.
         """
-        logits = self._logits(X)
+        logits = self._predict(X).logits
         if self.out_activation_ == "softmax":
             shifted = logits - logits.max(axis=1, keepdims=True)
             return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

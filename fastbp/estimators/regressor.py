@@ -249,7 +249,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the values, (N,), or (N, K) if there were K of them."""
-        values = self._logits(X)
+        values = self._predict(X).logits
         return values[:, 0] if self._is_flat else values
 
     def _score_of(self, backend: Backend, samples: Images, targets: Targets) -> Score:

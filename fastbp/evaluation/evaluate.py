@@ -1,4 +1,4 @@
-"""Evaluate a trained network on data, and predict."""
+"""Evaluate a trained network on data."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..backends.base import make_backend
-from ..data.arrays import BYTE_SCALE, DataSource, image_rows, test_data
+from ..data.arrays import DataSource, test_data
 from ..data.dataset import Dataset
-from ..data.mapped import blocks
-from ..data.parts import Images
-from ..errors import DataError, WeightsError
+from ..errors import WeightsError
 from ..network import Network
-from ..reference.losses import OUTPUTS
-from ..runs.folder import check_classifies, load_classifier, load_network
+from ..runs.folder import check_classifies, load_classifier
 from .metrics import (
     Calibration,
     ClassificationReport,
@@ -28,8 +24,9 @@ from .metrics import (
     ensemble_log_loss,
     top_accuracy,
 )
+from .prediction import forward, network_of
 
-__all__ = ["Evaluation", "Mistake", "load", "predict", "test", "test_ensemble"]
+__all__ = ["Evaluation", "Mistake", "test", "test_ensemble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,55 +124,6 @@ class Evaluation:
         }
 
 
-def load(path: str | os.PathLike[str]) -> Network:
-    """Load a network from a run folder or a safetensors file.
-
-    Raises
-    ------
-    WeightsError
-        The file is missing, damaged or not a network.
-    """
-    return load_network(path)
-
-
-def predict(
-    network: Network | str | os.PathLike[str], images: ArrayLike, *, backend: str = "numpy"
-) -> NDArray[np.float64]:
-    """Predict the probability of each class for each image.
-
-    Parameters
-    ----------
-    network
-        A network from `load`, the ``network`` of a result of `train`, a run folder or a
-        safetensors file.
-    images : (N, D) or (N, height, width) array
-        Images like those of the training: integers 0..255, or finite floats. A single
-        image, (D,) or (height, width), is one sample.
-    backend
-        ``"numpy"``, which starts immediately, or ``"numba"``.
-
-    Returns
-    -------
-    (N, C) array of float64
-        Probabilities of the classes; each row sums to 1. For a network whose output is
-        not softmax: independent probabilities (sigmoid) or predicted values (identity).
-
-    Raises
-    ------
-    DataError
-        The images have another dtype or range than those of the training.
-    WeightsError
-        The images have another number of pixels than the network has inputs.
-    """
-    known = _network(network)
-    given = np.asanyarray(images)
-    if given.size == known.inputs and given.ndim <= 2 and given.shape[-1:] != (known.inputs,):
-        given = given.reshape(1, -1)  # one image of (height, width)
-    elif given.shape == (known.inputs,):
-        given = given[None]
-    return _answers(known, _logits(known, image_rows(given), backend, "images"))
-
-
 def test(
     network: Network | str | os.PathLike[str],
     data: DataSource = "mnist",  # noqa: PT028
@@ -247,25 +195,15 @@ def test_ensemble(
 def _loaded(network: Network | str | os.PathLike[str]) -> Network:
     if isinstance(network, str | os.PathLike):
         return load_classifier(network)
-    check_classifies(_network(network), "the network")
-    return network
-
-
-def _network(given: Network | str | os.PathLike[str]) -> Network:
-    if isinstance(given, str | os.PathLike):
-        return load_network(given)
-    if not isinstance(given, Network):
-        hint = ": pass result.network" if hasattr(given, "network") else ""
-        raise WeightsError(
-            f"the network is a {type(given).__name__}; expected a Network, a run folder or a safetensors "
-            f"file{hint}"
-        )
-    return given
+    known = network_of(network)
+    check_classifies(known, "the network")
+    return known
 
 
 def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Evaluation:
-    logits = [_logits(network, dataset.images, backend, dataset.name) for network in networks]
-    probabilities = np.mean([_answers(networks[0], rows) for rows in logits], axis=0)
+    found = [forward(network, dataset.images, backend, dataset.name) for network in networks]
+    logits = [one.logits for one in found]
+    probabilities = np.mean([one.answers for one in found], axis=0)
     # For one network by logits: probabilities that round to 1 may be equal, logits
     # differ.
     predicted = (logits[0] if len(logits) == 1 else probabilities).argmax(axis=1).astype(np.int64)
@@ -306,34 +244,3 @@ def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Ev
         matrix=matrix,
         report=report,
     )
-
-
-def _logits(network: Network, images: Images, backend: str, name: str) -> NDArray[np.floating[Any]]:
-    if images.shape[1] != network.inputs:
-        raise WeightsError(
-            f"{name}: images have {images.shape[1]} pixels, but the network takes {network.inputs}; "
-            "expected weights trained on such images"
-        )
-    is_byte = images.dtype == np.uint8
-    if is_byte and network.input_scale == 1.0:
-        raise DataError(f"{name}: images are bytes, but the network was trained on floats; expected floats")
-    if not is_byte and network.input_scale == BYTE_SCALE and 0 < (brightest := _maximum(images)) <= 1:
-        raise DataError(
-            f"{name}: images are floats up to {brightest:g}, but the network was trained on 0..255; "
-            "expected that range"
-        )
-    path = make_backend(backend)
-    try:
-        path.warm_up(network, images)
-        parts = [path.logits(network, part) for part in blocks(images)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-    finally:
-        path.close()
-
-
-def _maximum(images: Images) -> float:
-    return float(max(part.max() for part in blocks(images)))
-
-
-def _answers(network: Network, logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    return np.asarray(OUTPUTS[network.output].answer(logits.astype(np.float64)))

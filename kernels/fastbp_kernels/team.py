@@ -22,7 +22,7 @@ from numba import types
 from .annotations import IntPointer, NumbaType, Value
 from .jit import intrinsic, njit
 
-__all__ = ["BARRIER_SIZE", "Team", "barrier"]
+__all__ = ["BARRIER_SIZE", "Team", "barrier", "next_turn", "wait_for"]
 
 I64 = ir.IntType(64)
 BARRIER_SIZE = 32
@@ -86,20 +86,32 @@ def _yield(typing: Any) -> Any:
 
 
 @njit
+def wait_for(counter: IntPointer, goal: int) -> None:
+    """Wait until the counter has reached ``goal``."""
+    spins = 0
+    while _observe(counter) < goal:
+        spins += 1
+        if spins < SPINS:
+            _pause()
+        else:
+            _yield()
+
+
+@njit
+def next_turn(counter: IntPointer) -> int:
+    """Add one to a counter that threads share; return its value before."""
+    turn: int = _arrive(counter)
+    return turn
+
+
+@njit
 def barrier(counter: IntPointer, threads: int) -> None:
     """Wait until all ``threads`` threads are here.
 
     ``counter`` points to an int64 that starts at 0 and only grows.
     """
     if threads > 1:
-        goal = (_arrive(counter) // threads + 1) * threads
-        spins = 0
-        while _observe(counter) < goal:
-            spins += 1
-            if spins < SPINS:
-                _pause()
-            else:
-                _yield()
+        wait_for(counter, (_arrive(counter) // threads + 1) * threads)
 
 
 @contextmanager
@@ -133,6 +145,7 @@ class Team:
         self.threads = threads
         self._tasks: list[SimpleQueue[Callable[[], None] | None]] = []
         self._process = os.getpid()
+        self._lock = threading.Lock()
 
     def run(self, part: Callable[[int], None], threads: int | None = None) -> None:
         """Call ``part(thread)`` in every thread, or in the first ``threads``, and wait.
@@ -169,6 +182,17 @@ class Team:
                     done.wait()
         if failures:
             raise failures[0]
+
+    def offer(self, call: Callable[[], None], threads: int) -> None:
+        """Have ``threads`` other threads make a call, as soon as they can; do not wait.
+
+        For work that the caller finishes alone if no thread comes in time. The call
+        must not raise. Unlike `run`, threads of Python may share a team for it.
+        """
+        with self._lock:
+            self._start(threads)
+            for tasks in self._tasks[:threads]:
+                tasks.put(call)
 
     def close(self) -> None:
         """End the threads. The next use starts them again."""

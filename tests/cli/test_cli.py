@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import clusters
 from fastbp import cli
 from fastbp.backends.numpy_backend import NumpyBackend
-from fastbp.evaluation.evaluate import load
+from fastbp.evaluation.prediction import load
 from fastbp.recipe.checks import format_hidden
 from fastbp.recipe.settings import Settings
 from fastbp.runs.folder import FILES

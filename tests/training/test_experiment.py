@@ -56,7 +56,7 @@ def test_train_test_save_load_predict(tmp_path):
     assert evaluation.matrix.sum() == 60
     assert np.mean(evaluation.predicted == evaluation.labels) == evaluation.accuracy
     images, labels = clusters.arrays(60, seed=1)
-    probabilities = fastbp.predict(network, images)
+    probabilities = fastbp.predict(network, images, backend="numpy")
     assert probabilities.shape == (60, 4)
     assert probabilities.dtype == np.float64
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
@@ -274,7 +274,7 @@ def test_an_ensemble_is_the_mean_of_probabilities(result):
     settings = {"hidden": (9,), "epochs": 1, "backend": "numpy", "batch_size": 8}
     networks = [result.network, fastbp.train(clusters.dataset(), seed=6, **settings).network]
     evaluation = fastbp.test_ensemble(networks, data)
-    mean = sum(fastbp.predict(network, data.images) for network in networks) / 2
+    mean = sum(fastbp.predict(network, data.images, backend="numpy") for network in networks) / 2
     np.testing.assert_allclose(evaluation.probabilities, mean, rtol=1e-12)
     assert (evaluation.predicted == mean.argmax(axis=1)).all()
     expected = -np.log(mean[np.arange(97), data.labels]).mean()
