@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from rows import Row, grouped, threads_text
 
-__all__ = ["batch_sizes", "roofline", "steps"]
+__all__ = ["batch_sizes", "latencies", "roofline", "steps"]
 
 COLOURS = {
     "fastbp": "#c0392b",
@@ -25,6 +25,8 @@ COLOURS = {
     "jax": "#2e8b57",
     "tensorflow": "#8c564b",
     "onnxruntime-training": "#17becf",
+    "onnxruntime": "#2c7fb8",
+    "fastbp.MLPClassifier": "#e8998d",
 }
 PATHS = {"numba": ("compiled", COLOURS["fastbp"]), "numpy": ("NumPy", COLOURS["numpy"])}
 MARKS = {"step": "o", "forward": "^", "backward and update": "s", "evaluation": "D"}
@@ -128,6 +130,33 @@ def batch_sizes(record: dict[str, Any]) -> str:
         axes.set_title(network, fontsize=10)
         axes.set_xlabel("batch size")
     panels[0].set_ylabel(f"µs per step, {threads_text(run['threads'])}")
+    panels[0].legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def latencies(record: dict[str, Any]) -> str:
+    """Time of a prediction over its number of rows, a panel for each network and number of threads."""
+    panels_of = [
+        (run["threads"], network, rows)
+        for run in record["runs"]
+        for (network, inputs), rows in grouped(run["figures"], "network", "inputs")
+        if inputs == "dense"
+    ]
+    figure, panels = _figure(4.2 * len(panels_of), 4.2, len(panels_of))
+    for axes, (threads, network, rows) in zip(panels, panels_of, strict=True):
+        for (name,), line in grouped(rows, "name"):
+            counts, times = [row["rows"] for row in line], [_median(row) * 1e6 for row in line]
+            width = 2.2 if name == "fastbp" else 1.2
+            axes.plot(
+                counts, times, marker="o", markersize=3, linewidth=width, color=COLOURS[name], label=name
+            )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        _plain(axes.xaxis)
+        _plain(axes.yaxis)
+        axes.set_title(f"{network}, {threads_text(threads)}", fontsize=10)
+        axes.set_xlabel("rows of a call")
+    panels[0].set_ylabel("µs per call")
     panels[0].legend(frameon=False, fontsize=8)
     return _svg(figure)
 
