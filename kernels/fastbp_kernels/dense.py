@@ -43,6 +43,7 @@ __all__ = [
     "update",
     "update_bias",
     "update_list",
+    "update_rows",
     "widest",
 ]
 
@@ -190,6 +191,25 @@ def update_list(lists: Lists, dz: Matrix, w: Matrix, fours: Range, columns: Rang
                 target = _at(w, four * ROWS * w.row + c)
                 update_list_tile(wide, terms_of(lists, four), _at(dz, c), target, count, alpha)
         v += wide
+
+
+@njit
+def update_rows(
+    x: Matrix,
+    lists: Lists,
+    is_listed: bool,
+    dz: Matrix,
+    w: Matrix,
+    samples: int,
+    fours: Range,
+    columns: Range,
+    alpha: Real,
+) -> None:
+    """Compute `update_list` or `update`: one copy of their tiles for all layers."""
+    if is_listed:
+        update_list(lists, dz, w, fours, columns, alpha)
+    else:
+        update(x, dz, w, samples, fours, columns, alpha)
 
 
 @njit

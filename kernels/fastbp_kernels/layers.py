@@ -11,6 +11,7 @@ from .annotations import FloatPointer, Range, Real
 from .batch_norm import Normalizer
 from .dense import (
     PANEL_SAMPLES,
+    Lists,
     backward,
     backward_panel,
     backward_panel_list,
@@ -18,9 +19,8 @@ from .dense import (
     forward_list,
     share,
     transpose,
-    update,
     update_bias,
-    update_list,
+    update_rows,
     widest,
 )
 from .hidden import list_gradients, list_samples, list_units
@@ -29,7 +29,7 @@ from .layout import Layer, Matrix, Model, layer_of, parts_of
 from .optimizers import Rule, apply_rule
 from .simd import itemsize, offset, real, width
 from .tiles import ROWS, VECTORS
-from .workspace import BatchBuffers, Worker
+from .workspace import Worker
 
 __all__ = [
     "Update",
@@ -55,6 +55,15 @@ class Update(NamedTuple):
     alpha: Real
     rule: Rule | None
     """None for a step without options."""
+
+
+class LayerInputs(NamedTuple):
+    """Inputs of a layer's update."""
+
+    x: Matrix
+    lists: Lists
+    is_listed: bool
+    """Whether the lists hold the inputs, instead of ``x``."""
 
 
 @njit
@@ -169,27 +178,24 @@ def _apply_to_rows(
 
 
 @njit(inline=True)
-def _update_rows(
+def _update_weights(
     model: Model,
     number: int,
-    x: Matrix,
+    inputs: LayerInputs,
     dz: Matrix,
     samples: int,
     fours: Range,
+    columns: Range,
     change: Update,
-    own: BatchBuffers,
 ) -> None:
-    """Update some rows of W; with a rule, as many at a time as the scratch holds."""
+    """Update a part of W; with a rule, as many rows at a time as the scratch holds."""
     layer = layer_of(model.layout, number)
-    columns, is_listed = (0, parts_of(layer.fan_out, width(x.at))), own.hidden.listed[number] != 0
     step = _fours_at_once(change.rule, layer.row, fours[1] - fours[0])
     for four in range(fours[0], fours[1], step):
         some = (four, min(four + step, fours[1]))
         target = _target_of(layer, four, change, change.rule)
-        if is_listed:
-            update_list(own.hidden.update, dz, target, some, columns, change.alpha)
-        else:
-            update(x, dz, target, samples, some, columns, change.alpha)
+        x, lists, is_listed = inputs
+        update_rows(x, lists, is_listed, dz, target, samples, some, columns, change.alpha)
         _apply_to_rows(model, layer, target, some, columns, change.rule)
 
 
@@ -232,17 +238,9 @@ def update_first_layer(
     """Update some columns of layer 0."""
     layer, space, own = layer_of(model.layout, 0), worker.space, worker.own
     dz = Matrix(offset(space.gradients, space.output_at[0]), layer.row)
-    all_fours = parts_of(layer.fan_in, ROWS)
-    step = _fours_at_once(change.rule, layer.row, all_fours)
-    for four in range(0, all_fours, step):
-        some = (four, min(four + step, all_fours))
-        target = _target_of(layer, four, change, change.rule)
-        if own.is_listed:
-            update_list(own.update, dz, target, some, columns, change.alpha)
-        else:
-            x = Matrix(own.inputs, own.input_row)
-            update(x, dz, target, samples, some, columns, change.alpha)
-        _apply_to_rows(model, layer, target, some, columns, change.rule)
+    inputs = LayerInputs(Matrix(own.inputs, own.input_row), own.update, own.is_listed)
+    all_fours = (0, parts_of(layer.fan_in, ROWS))
+    _update_weights(model, 0, inputs, dz, samples, all_fours, columns, change)
     gradient = _gradient_of_bias(model, 0, samples, normalizer, worker)
     _update_bias(model, 0, gradient, columns, change, change.rule)
 
@@ -268,7 +266,8 @@ def backward_and_update(
     floor = real(x.at, -np.inf if space.keeps_slopes else 0.0)
     own, transposes, a_vector = worker.own, _transposes(samples, lanes), lanes // ROWS
     panel, is_listed = Matrix(own.panel, VECTORS * lanes), False
-    if own.hidden.listed[number] != 0:
+    inputs = LayerInputs(x, own.hidden.update, own.hidden.listed[number] != 0)
+    if inputs.is_listed:
         list_samples(own.hidden, layer, number, x, samples, fours)
     if transposes and number < model.layers - 1:
         numbers = (number, model.layers)
@@ -290,7 +289,7 @@ def backward_and_update(
         some = (four, min(four + step, fours[1]))
         if not transposes:
             backward(dz, w, vectors, x.at, dx, samples, some, floor)
-        _update_rows(model, number, x, dz, samples, some, change, own)
+        _update_weights(model, number, inputs, dz, samples, some, (0, vectors), change)
         four += step
     columns = share(vectors, thread, threads)
     gradient = _gradient_of_bias(model, number, samples, normalizer, worker)
