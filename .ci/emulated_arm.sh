@@ -17,9 +17,9 @@ suite=bookworm version=3.11 # Debian's release and its Python
 
 make_root() {
     mmdebstrap --variant=extract --architectures=arm64 --include=python3,libgomp1,libstdc++6 \
-        "$suite" "$folder/root.part"
-    mkdir -p "$folder/root.part/proc"
-    mv "$folder/root.part" "$folder/root"
+        "$suite" "$folder/system.part"
+    mkdir -p "$folder/system.part/proc"
+    mv "$folder/system.part" "$folder/system"
 }
 
 # What the kernels' tests need, from pyproject.toml.
@@ -48,10 +48,10 @@ get_wheels() {
 
 # LLVM asks /proc/cpuinfo for the processor. Of the host's it would understand nothing ("generic").
 describe_cpu() {
-    rm -f "$folder/root/proc/cpuinfo"
+    rm -f "$folder/system/proc/cpuinfo"
     case "${ARM_CPU:-neoverse-n1}" in
         generic) ;;
-        neoverse-n1) printf '%s\n' >"$folder/root/proc/cpuinfo" 'processor	: 0' \
+        neoverse-n1) printf '%s\n' >"$folder/system/proc/cpuinfo" 'processor	: 0' \
             'Features	: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp asimdrdm lrcpc asimddp' \
             'CPU implementer	: 0x41' 'CPU architecture: 8' 'CPU variant	: 0x3' 'CPU part	: 0xd0c' ;;
         *) echo "ARM_CPU is '$ARM_CPU'; expected neoverse-n1 or generic"; exit 2 ;;
@@ -63,14 +63,14 @@ describe_cpu() {
 write_interpreter() {
     cat >"$folder/python" <<END
 #!/bin/sh
-exec qemu-aarch64-static -L "$folder/root" -0 "$folder/python" \\
-    -E PYTHONHOME="$folder/root/usr" -E PYTHONPATH="\${PYTHONPATH:+\$PYTHONPATH:}$folder/wheels" \\
-    "$folder/root/usr/bin/python$version" "\$@"
+exec qemu-aarch64-static -L "$folder/system" -0 "$folder/python" \\
+    -E PYTHONHOME="$folder/system/usr" -E PYTHONPATH="\${PYTHONPATH:+\$PYTHONPATH:}$folder/wheels" \\
+    "$folder/system/usr/bin/python$version" "\$@"
 END
     chmod +x "$folder/python"
 }
 
-[ -d "$folder/root" ] || make_root
+[ -d "$folder/system" ] || make_root
 [ -d "$folder/wheels" ] || get_wheels
 describe_cpu
 write_interpreter

@@ -1,7 +1,4 @@
-"""TensorFlow: all steps in one call of a function that XLA compiles, ``tf.function(jit_compile=True)``.
-
-A compiled call for each step takes longer, and so does Keras' ``train_on_batch``.
-"""
+"""TensorFlow: all steps in one call of a function that XLA compiles, ``tf.function(jit_compile=True)``."""
 
 from __future__ import annotations
 

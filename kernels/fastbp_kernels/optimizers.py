@@ -33,8 +33,6 @@ from .dense import share
 from .jit import intrinsic, njit
 from .layout import ROW, Matrix, Model, layer_of, parts, parts_of
 from .simd import (
-    BITS,
-    HAS_FMA,
     Emitter,
     Vector,
     divide,
@@ -52,6 +50,7 @@ from .simd import (
     total,
     width,
 )
+from .target import BITS, HAS_FMA
 from .tiles import ROWS
 
 __all__ = [
