@@ -237,7 +237,7 @@ UPDATES = [
         "clip_value",
         "no lower limit",
         "optimizers.py",
-        ("minimum(limits, maximum(below, g))", "minimum(limits, g)"),
+        ("minimum(limits, maximum(below, multiply(scales, g)))", "minimum(limits, multiply(scales, g))"),
         "clip_value 0.002",
     ),
     kernel(
@@ -316,14 +316,14 @@ UPDATES = [
         "optimizer adamw",
         "root of the second moment dropped",
         "optimizers.py",
-        ("fma(root, square_root(s), epsilon)", "fma(root, s, epsilon)"),
+        ("fma(root, size, epsilon)", "fma(root, s, epsilon)"),
         "optimizer adamw",
     ),
     kernel(
         "optimizer adamw",
         "epsilon dropped",
         "optimizers.py",
-        ("fma(root, square_root(s), epsilon)", "fma(root, square_root(s), zeros)"),
+        ("fma(root, size, epsilon)", "fma(root, size, zeros)"),
         "optimizer adamw",
     ),
 ]

@@ -22,6 +22,7 @@ from .batches import Batches, Figures
 from .kernel_arguments import Buffers, Run, inference_run, takes_options, training_run, warm_up_run
 from .pace import ThreadChooser, available_cores
 from .predictor import predictor_of
+from .proofs import images_of
 
 __all__ = ["BITS", "NumbaBackend"]
 
@@ -171,6 +172,7 @@ class NumbaBackend:
         rows: NDArray[np.int64] | None = None,
     ) -> Run:
         """Run without updates: threads share the rows and meet only at the end."""
+        images = images_of(images, network.inputs)
         with_options = self._infers_with_options(network, images)
         run = inference_run(network, images, targets, rows, INFERENCE_BATCH, with_options=with_options)
         threads = max(1, min(self._most, len(run.batches.order) // (4 * INFERENCE_BATCH)))

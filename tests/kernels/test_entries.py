@@ -13,8 +13,8 @@ from fastbp.recipe.optimizers import Optimizer
 from fastbp.recipe.step_options import StepOptions
 from steps import F32_F32, F32_U8, bits, draw_images, draw_network, forced, output, python
 
-MOST_PARTS = 60
-"""Functions that a plain run may compile: 52 now, and 85 with options."""
+MOST_PARTS = 72
+"""Functions that a plain run may compile: 69 now, 17 of them for lists of hidden units and panels."""
 
 COUNT = """
 import json
@@ -80,10 +80,9 @@ def test_inference_uses_the_entry_that_training_has_loaded(monkeypatch):
     options = StepOptions(optimizer=Optimizer(network, "adamw"))
     backend.train_steps(network, images, labels, Batches(np.arange(61), 61, np.full(1, 0.1)), options)
     backend.evaluate(network, images, labels)
-    backend.logits(network, images)
     assert {(network.dtype, images.dtype, False, True)} == numba_backend._WARM
     numba_backend._WARM.clear()
-    backend.logits(network, images)
+    backend.evaluate(network, images, labels)
     assert {(network.dtype, images.dtype, False, False)} == numba_backend._WARM
     backend.close()
 
