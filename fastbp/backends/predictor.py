@@ -28,7 +28,8 @@ __all__ = ["Predictor", "predictor_of"]
 
 MOST_ROWS = 64
 """Rows of a turn: W is read rarely, and activations stay in the cache."""
-LEAST_ROWS = 4
+LEAST_ROWS = 32
+"""Rows of a shared turn: each turn reads all of W, which no second thread makes faster."""
 TURNS_EACH = 4
 SHARED_FROM = 8e6
 """FLOP of a call that threads share: below, waking one takes longer than it saves."""
@@ -112,14 +113,14 @@ class Predictor:
 
     def _shares(self, count: int, threads: int | Literal["auto"]) -> tuple[int, int]:
         """Return the rows of a turn, and how many threads to offer turns to."""
-        if threads == 1 or count <= LEAST_ROWS or count * self._flop < SHARED_FROM:
+        if threads == 1 or count < 2 * LEAST_ROWS or count * self._flop < SHARED_FROM:
             return MOST_ROWS, 0
         most = available_cores() if threads == "auto" else threads
         if most == 1:
             return MOST_ROWS, 0
-        # A few turns for each thread, in fours, so that all end at about the same time.
-        fours = -(-count // (TURNS_EACH * most * LEAST_ROWS))
-        size = min(MOST_ROWS, fours * LEAST_ROWS)
+        # A few turns for each thread, so that all end at about the same time.
+        parts = -(-count // (TURNS_EACH * most * LEAST_ROWS))
+        size = min(MOST_ROWS, parts * LEAST_ROWS)
         return size, min(most, -(-count // size)) - 1
 
     def _run(self, rows: NDArray[Any], rest: tuple[Any, ...], *, waits: bool) -> int:
