@@ -99,7 +99,8 @@ class Predictor:
         found = np.empty((count if answers else 0, self._outputs))
         size, helpers = self._shares(count, threads)
         turns = np.zeros(TURNS, np.int64) if helpers else ALONE
-        rest = logits, found, turns, size, scale, checks
+        # An int would have Numba compile the kernel again, for seconds.
+        rest = logits, found, turns, size, float(scale), checks
         if helpers:
             _TEAM.offer(partial(self._help, rows, rest), helpers)
         remarks = self._run(rows, rest, waits=True)
@@ -116,7 +117,7 @@ class Predictor:
         if threads == 1 or count < 2 * LEAST_ROWS or count * self._flop < SHARED_FROM:
             return MOST_ROWS, 0
         most = available_cores() if threads == "auto" else threads
-        if most == 1:
+        if most <= 1:
             return MOST_ROWS, 0
         # A few turns for each thread, so that all end at about the same time.
         parts = -(-count // (TURNS_EACH * most * LEAST_ROWS))

@@ -25,7 +25,7 @@ from .annotations import ImageArray, ImagePointer, IntPointer, NumbaType, Range,
 from .dense import Lists, terms_of
 from .jit import intrinsic, njit
 from .layout import Matrix, parts_of
-from .simd import Emitter, itemsize, offset, prefetch
+from .simd import Emitter, itemsize, offset, prefetch, real
 from .tiles import ROWS
 
 __all__ = [
@@ -424,7 +424,8 @@ def gather(images: ImagePointer, samples: int, inputs: int, scale: Real, look: L
     for b in range(samples):
         row, out = _at_address(images, look.addresses[b]), offset(x.at, b * x.row)
         for d in range(inputs):
-            out[d] = row[d] * scale
+            # Rounded first, as lists do it, so that the bits are the same.
+            out[d] = real(out, row[d]) * scale
 
 
 @njit

@@ -29,6 +29,7 @@ from .tiles import (
 )
 
 __all__ = [
+    "MOST_LISTED",
     "PANEL_SAMPLES",
     "Lists",
     "Terms",
@@ -47,6 +48,8 @@ __all__ = [
     "widest",
 ]
 
+MOST_LISTED = 2**31
+"""Elements of a layer from which on it has no lists: they name rows of W by 32 bits."""
 PANEL_SAMPLES = 16
 """From this many samples on, the transposed copy of W is worth its cost."""
 

@@ -22,7 +22,7 @@ from .addresses import at_address, has_type_of, places_at, retyped
 from .annotations import FloatArray, FloatPointer, ImageArray, ImagePointer, IntPointer, Real
 from .answers import write_answers
 from .batch import TAIL, Batch, Look, gather, list_for_forward, locate_copy
-from .dense import Lists, forward, forward_list
+from .dense import MOST_LISTED, Lists, forward, forward_list
 from .findings import ABOVE_ONE, ABOVE_ZERO, NOT_FINITE, findings
 from .jit import njit
 from .layout import FAN_IN, FAN_OUT, ROW, Layer, Matrix, Model, layer_of, parts, parts_of
@@ -270,7 +270,7 @@ def _predict_sums(
     """Run the forward pass of some rows; return where their logits are."""
     first = layer_of(model.layout, 0)
     inputs, x, look = first.fan_in, space.inputs, space.look
-    is_listed = _is_sparse(images, samples, inputs)
+    is_listed = inputs * first.row < MOST_LISTED and _is_sparse(images, samples, inputs)
     if is_listed:
         locate_copy(images, inputs, Batch(0, samples, model.layout, model.layout), look)
         list_for_forward(images, samples, inputs, first.row, scale, look, space.lists)

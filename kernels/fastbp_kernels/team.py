@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -189,8 +189,13 @@ class Team:
         For work that the caller finishes alone if no thread comes in time. The call
         must not raise. Unlike `run`, threads of Python may share a team for it.
         """
+        if self._process != os.getpid():
+            # A fork copies the lock as another thread held it, and not that thread.
+            self._lock = threading.Lock()
         with self._lock:
-            self._start(threads)
+            # Without the memory for a thread, those that there are will do.
+            with suppress(RuntimeError):
+                self._start(threads)
             for tasks in self._tasks[:threads]:
                 tasks.put(call)
 
@@ -213,3 +218,5 @@ class Team:
 def _work(tasks: SimpleQueue[Callable[[], None] | None]) -> None:
     while (task := tasks.get()) is not None:
         task()
+        # While it waits, a thread keeps nothing alive of what it has worked on.
+        del task

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from .activations import RELU
 from .annotations import FloatArray
 from .batch import TAIL, Look
-from .dense import PANEL_SAMPLES, Lists
+from .dense import MOST_LISTED, PANEL_SAMPLES, Lists
 from .hidden import LISTED_VECTORS, HiddenLists
 from .layout import FAN_IN, FAN_OUT, ROW, parts
 from .optimizers import COEFFICIENTS
@@ -166,7 +166,8 @@ def _make_hidden_lists(
     lanes = BITS // (8 * np.dtype(dtype).itemsize)
     hidden = layout[1:, [FAN_IN, FAN_OUT]]
     wide = hidden[(hidden > (LISTED_VECTORS - 1) * lanes).any(axis=1)]
-    inputs, is_on = int(wide.max(initial=0)), has_zeros and len(wide) > 0
+    can_list = (layout[1:, FAN_IN] * layout[1:, ROW]).max(initial=0) < MOST_LISTED
+    inputs, is_on = int(wide.max(initial=0)), has_zeros and len(wide) > 0 and bool(can_list)
     unit_fours = parts(inputs, ROWS)
     return HiddenLists(
         is_on=is_on,
