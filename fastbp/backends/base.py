@@ -96,15 +96,18 @@ def make_backend(name: str, threads: int | Literal["auto"] = "auto") -> Backend:
 
     Raises
     ------
-    ConfigError : there is no such backend
+    ConfigError : there is no such backend, or the environment asks for vectors that do
+        not exist
     """
     if name == "numpy":
         from .numpy_backend import NumpyBackend
 
         return NumpyBackend(1 if threads == "auto" else threads)
     if name == "numba":
-        from .numba_backend import NumbaBackend
-
+        try:
+            from .numba_backend import NumbaBackend
+        except ValueError as error:  # the environment asks for vectors that do not exist
+            raise ConfigError(str(error)) from None
         return NumbaBackend(threads)
     raise ConfigError(f"backend is {name!r}; expected one of: numba, numpy")
 

@@ -29,7 +29,7 @@ __all__ = ["Predictor", "predictor_of"]
 MOST_ROWS = 64
 """Rows of a turn: W is read rarely, and activations stay in the cache."""
 LEAST_ROWS = 32
-"""Rows of a shared turn: each turn reads all of W, which no second thread makes faster."""
+"""Rows of a shared turn: each turn reads all of W."""
 TURNS_EACH = 4
 SHARED_FROM = 8e6
 """FLOP of a call that threads share: below, waking one takes longer than it saves."""

@@ -40,7 +40,8 @@ def _tell(error: Any) -> None:
     """Print what was wrong with the command line; its help where nothing was given."""
     context: Any = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(context.get_help(), nl=False)
+        # Empty with rich, which has printed the help by now.
+        typer.echo(error.format_message(), nl=False)
         return
     message = " ".join(error.format_message().split())
     command = context.command_path if context else "fastbp"

@@ -57,6 +57,23 @@ def mistake(*arguments):
     return result.stderr
 
 
+def test_help_is_printed_once_where_nothing_is_asked():
+    process = subprocess.run([sys.executable, "-m", "fastbp"], capture_output=True, text=True, timeout=60)
+    assert process.stdout.count("Usage:") == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_vectors_that_do_not_exist_are_told_in_one_line():
+    process = subprocess.run(
+        [sys.executable, "-m", "fastbp", "train", "--data", "data.npz", "--epochs", "1"],
+        env={**os.environ, "FASTBP_SIMD_BITS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert process.stderr == "fastbp: error: FASTBP_SIMD_BITS is '100'; expected 128, 256 or 512\n"
+
+
 # train
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 from unittest import mock
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastbp
+import fastbp_kernels
 from fastbp.backends import predictor as module
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp.backends.predictor import predictor_of
@@ -286,3 +288,54 @@ def test_evaluation_and_prediction_agree_in_every_bit():
     assert bits(np.array(single)) == bits(tested.probabilities)
     logits = training_logits(network, images, listed=False)
     assert (tested.predicted == logits.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_fewer_threads_than_one_are_one(threads):
+    network, images = drawn((784, 300, 10), rows=300)
+    one = predictor_of(network).predict(images, 1.0, 1).logits
+    assert bits(predictor_of(network).predict(images, 1.0, threads).logits) == bits(one)
+
+
+def test_an_integer_scale_is_that_of_a_float():
+    network, images = drawn((20, 12, 3))
+    expected = network.predict(images)
+    compiled = fastbp_kernels.compiled_count()
+    network.input_scale = 1
+    found = network.predict(images)
+    assert fastbp_kernels.compiled_count() == compiled, "an integer compiled the kernel again"
+    assert bits(found) != bits(expected)
+
+
+def test_float64_inputs_of_a_float32_network_have_the_same_bits_everywhere():
+    network, images = drawn((90, 40, 3), F32_F32, rows=200, density=0.7)
+    network.input_scale, images = 0.3, images.astype(np.float64) * 1.1
+    predictor = predictor_of(network)
+    whole = predictor.predict(images, 0.3, 1).logits
+    for threads in (2, 3):
+        assert bits(predictor.predict(images, 0.3, threads).logits) == bits(whole)
+    rows = [predictor.predict(images[i : i + 1], 0.3, 1).logits for i in range(20)]
+    assert bits(np.concatenate(rows)) == bits(whole[:20])
+
+
+def test_a_team_keeps_nothing_of_what_it_has_worked_on():
+    network, images = drawn((784, 300, 10), rows=600)
+    network.predict(images)
+    gone = weakref.ref(predictor_of(network))
+    del network
+    for _ in range(200):  # the threads of the team end their turns meanwhile
+        if gone() is None:
+            break
+        time.sleep(0.01)
+    assert gone() is None
+
+
+def test_a_prediction_needs_no_second_thread():
+    network, images = drawn((784, 300, 10), rows=600)
+    expected = predictor_of(network).predict(images, 1.0, 1).logits
+    with (
+        mock.patch.object(module, "_TEAM", fastbp_kernels.Team(3)),
+        mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")),
+    ):
+        found = predictor_of(network).predict(images, 1.0, 3).logits
+    assert bits(found) == bits(expected)
