@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import fill
 from typing import Any
 
 from report_figures import latencies
@@ -15,11 +16,11 @@ TEXT = """\
 
 Written by `python bench/latency.py`.
 
-The time of one call that takes float32 rows as a NumPy array and returns probabilities as
-a NumPy array: `fastbp.predict`, `predict_proba` of fastbp's and of scikit-learn's
+The time of one call that takes float32 rows as a NumPy array and returns probabilities
+as a NumPy array: `fastbp.predict`, `predict_proba` of fastbp's and of scikit-learn's
 `MLPClassifier`, and a call of each other library. fastbp checks in each call that the
-inputs are finite and of the range that it was trained on, and uses the network's current
-parameters, whatever has changed them since the last call.
+inputs are finite and of the range that it was trained on, and uses the network's
+current parameters, whatever has changed them since the last call.
 
 ![Time of a prediction over its number of rows](images/latency.svg)
 
@@ -41,10 +42,11 @@ def page(record: dict[str, Any]) -> tuple[str, str]:
     named = ", ".join(f"{name} {version}" for name, version in versions.items())
     skipped = {name: reason for run in record["runs"] for name, reason in run["skipped"].items()}
     lines += [f"Left out: {name}: {reason}." for name, reason in skipped.items()]
-    lines.append(
-        f"<sub>{machine['cpu']}, {machine['cores']} cores, {machine['vector_bits']}-bit vectors, "
-        f"{machine['system']}; {named}; {record['date']}.</sub>\n"
+    about = (
+        f"{machine['cpu']}, {machine['vector_bits']}-bit vectors, {machine['system']}; {named}; "
+        f"{record['date']}."
     )
+    lines.append(fill(about, 88, break_on_hyphens=False) + "\n")
     return "\n".join(lines), latencies(record)
 
 

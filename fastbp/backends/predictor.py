@@ -114,7 +114,7 @@ class Predictor:
 
     def _shares(self, count: int, threads: int | Literal["auto"]) -> tuple[int, int]:
         """Return the rows of a turn, and how many threads to offer turns to."""
-        if threads == 1 or count < 2 * LEAST_ROWS or count * self._flop < SHARED_FROM:
+        if threads == 1 or count < 4 * LEAST_ROWS or count * self._flop < SHARED_FROM:
             return MOST_ROWS, 0
         most = available_cores() if threads == "auto" else threads
         if most <= 1:
