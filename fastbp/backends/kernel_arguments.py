@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import fastbp_kernels as kernels
 from fastbp_kernels import augment
 from fastbp_kernels.activations import ACTIVATIONS
+from fastbp_kernels.dense import MOST_LISTED
 from fastbp_kernels.layout import ROW
 from fastbp_kernels.loss import LOSSES
 from fastbp_kernels.optimizers import COLUMNS
@@ -49,7 +50,6 @@ __all__ = [
 ]
 
 MOST_KEPT = 64  # sets of buffers
-MOST_LISTED = 2**31  # parameters: lists name rows of W by 32 bits
 NO_LABELS = read_only(np.zeros(0, np.int64))
 
 

@@ -21,6 +21,7 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
 
+from .addresses import at_address
 from .annotations import ImageArray, ImagePointer, IntPointer, NumbaType, Range, Real, Value
 from .dense import Lists, terms_of
 from .jit import intrinsic, njit
@@ -310,21 +311,11 @@ def locate_copy(rows: ImagePointer, inputs: int, batch: Batch, look: Look) -> No
     locate_rows(Matrix(rows, inputs), batch.samples, look)
 
 
-@intrinsic
-def _at_address(typing: Any, images: NumbaType, address: NumbaType) -> Any:
-    """Convert an address to a pointer of the type of ``images``."""
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
-        return builder.inttoptr(args[1], args[0].type)
-
-    return images(images, types.int64), emit
-
-
 @njit
 def _copy_tail(images: ImagePointer, look: Look, b: int, first: int, inputs: int) -> None:
     """Copy the last inputs of 4 samples, fewer than TAIL, and pad them with zeros."""
     for i in range(ROWS):
-        row = _at_address(images, look.addresses[b + i])
+        row = at_address(images, look.addresses[b + i])
         for j in range(TAIL):
             if first + j < inputs:
                 look.tail[i * TAIL + j] = row[first + j]
@@ -422,7 +413,7 @@ def list_for_update(
 def gather(images: ImagePointer, samples: int, inputs: int, scale: Real, look: Look, x: Matrix) -> None:
     """``x[b, :] = scale * images[order[b], :]``."""
     for b in range(samples):
-        row, out = _at_address(images, look.addresses[b]), offset(x.at, b * x.row)
+        row, out = at_address(images, look.addresses[b]), offset(x.at, b * x.row)
         for d in range(inputs):
             # Rounded first, as lists do it, so that the bits are the same.
             out[d] = real(out, row[d]) * scale
