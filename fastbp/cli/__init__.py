@@ -29,6 +29,10 @@ COMMANDS = {
         "Classify images of digits: the three most probable classes for each file.",
     ),
     "draw": ("draw", "Write and open a page that classifies the digits you draw."),
+    "runs": (
+        "runs",
+        "List the runs in a folder: results, training time, settings that differ.",
+    ),
     "show": ("show", "Show a network: layers, parameters, FLOP, memory, settings and result."),
     "compare": (
         "compare",

@@ -51,7 +51,10 @@ def reporting() -> Iterator[None]:
 
 def fail(message: str, code: int) -> NoReturn:
     """Print an error in one line, and exit with ``code``."""
-    typer.echo(f"fastbp: error: {message}", err=True)
+    from ..data.source import printable
+
+    # Names of files in it may hold what a terminal would obey.
+    typer.echo(f"fastbp: error: {printable(message)}", err=True)
     raise typer.Exit(code)
 
 

@@ -56,6 +56,7 @@ Log = Annotated[
 ]
 Quiet = Annotated[bool, _flag("--quiet", "Print the last line only.", RUN)]
 Json = Annotated[bool, _flag("--json", "Print JSON instead of tables.")]
+Csv = Annotated[bool, _flag("--csv", "Print CSV instead of a table.")]
 Weights = Annotated[
     list[Path],
     typer.Argument(metavar="WEIGHTS", help="Run folders or safetensors files."),

@@ -7,6 +7,7 @@ pyplot, which keeps figures in a global list, is imported only to open a window.
 from __future__ import annotations
 
 from .command import KINDS, draw, figure_format, plot
+from .comparison_page import comparison_html
 from .confusion import confusion_figure
 from .distortions import distortions_figure
 from .history import LoggedRun, history_figure, read_run
@@ -19,6 +20,7 @@ from .weights import weights_figure
 __all__ = [
     "KINDS",
     "LoggedRun",
+    "comparison_html",
     "confusion_figure",
     "distortions_figure",
     "draw",

@@ -357,7 +357,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror or error}); expected a TOML file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
     known = declarations()
     try:

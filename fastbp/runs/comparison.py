@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data.source import printable
 from ..errors import ConfigError
 from ..recipe.settings import Settings
 from .folder import CONFIG, RESULT, read_result, read_run_settings
 
-__all__ = ["FIGURES", "RunTable", "compare_runs"]
+__all__ = ["FIGURES", "RunTable", "compare_runs", "differing_settings", "read_figures", "to_csv"]
 
 # Figures of ``result.json``, in the order of the table.
 FIGURES = (
@@ -28,6 +30,7 @@ FIGURES = (
     "test_loss",
     "training_seconds",
 )
+STATUSES = ("completed", "interrupted", "diverged")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +67,7 @@ class RunTable:
 
     def to_csv(self) -> str:
         """Return CSV in full precision; missing figures are empty, lists use spaces."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, ["run", *self.differing, *FIGURES], lineterminator="\n")
-        table.writeheader()
-        for row in self.rows():
-            table.writerow({name: _cell(value) for name, value in row.items()})
-        return text.getvalue()
+        return to_csv(["run", *self.differing, *FIGURES], self.rows())
 
 
 def compare_runs(runs: Sequence[str | os.PathLike[str]]) -> RunTable:
@@ -82,23 +80,70 @@ def compare_runs(runs: Sequence[str | os.PathLike[str]]) -> RunTable:
     """
     settings, figures = [], []
     for run in runs:
+        name = printable(run)
         if not Path(run).is_dir():
-            raise ConfigError(f"{run}: not a folder; expected a run folder written by fastbp train")
-        values, result = read_run_settings(run), read_result(run)
-        for name, found in ((CONFIG, values), (RESULT, result)):
+            raise ConfigError(f"{name}: not a folder; expected a run folder written by fastbp train")
+        values, result = read_run_settings(run), read_figures(run)
+        for file, found in ((CONFIG, values), (RESULT, result)):
             if not found:
-                raise ConfigError(f"{run}: has no {name}; expected a run folder written by fastbp train")
-        settings.append(asdict(Settings.from_mapping(values)))
-        figures.append({name: result.get(name) for name in FIGURES})
-    names = settings[0] if settings else {}
-    differing = tuple(name for name in names if any(entry[name] != settings[0][name] for entry in settings))
+                raise ConfigError(f"{name}: has no {file}; expected a run folder written by fastbp train")
+        settings.append(Settings.from_mapping(values))
+        figures.append(result)
+    differing = differing_settings(settings)
     return RunTable(
         names=tuple(os.fspath(Path(run)) for run in runs),
         differing=differing,
-        settings=tuple({name: entry[name] for name in differing} for entry in settings),
+        settings=tuple({name: getattr(entry, name) for name in differing} for entry in settings),
         figures=tuple(figures),
     )
 
 
+def differing_settings(settings: Sequence[Settings]) -> tuple[str, ...]:
+    """Return the names of the settings in which runs differ, in their usual order."""
+    values = [asdict(entry) for entry in settings]
+    names = values[0] if values else {}
+    return tuple(name for name in names if any(entry[name] != values[0][name] for entry in values))
+
+
+def read_figures(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the figures in `FIGURES` from ``result.json``; empty without the file.
+
+    Raises
+    ------
+    ConfigError
+        The file is damaged, or a figure is not a finite number.
+    """
+    result = read_result(folder)
+    if not result:
+        return {}
+    figures = {name: result.get(name) for name in FIGURES}
+    for name, value in figures.items():
+        if name == "status":
+            fits = value in STATUSES
+            expected = f"one of: {', '.join(STATUSES)}"
+        else:
+            # JSON reads 1e999 as infinity.
+            fits = value is None or (type(value) in (int, float) and math.isfinite(value))
+            expected = "a number, or null"
+        if not fits:
+            where, found = printable(Path(folder) / RESULT), repr(value)[:40]
+            raise ConfigError(f"{where}: {name} is {found}; expected {expected}")
+    return figures
+
+
+def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return CSV in full precision; None is empty, lists use spaces.
+
+    Control characters in names of runs are escaped, as a terminal would obey them.
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({name: _cell(value) for name, value in row.items()})
+    return text.getvalue()
+
+
 def _cell(value: Any) -> Any:
-    return " ".join(map(str, value)) if isinstance(value, tuple | list) else value
+    text = " ".join(map(str, value)) if isinstance(value, tuple | list) else value
+    return printable(text) if isinstance(text, str) else text

@@ -218,7 +218,7 @@ def read_result(folder: str | os.PathLike[str]) -> dict[str, Any]:
         found = json.loads(read_text(path), parse_constant=_no_constant)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); expected the result of a run") from error
     if not isinstance(found, dict):
         raise ConfigError(f"{path}: not a JSON object; expected the result of a run")

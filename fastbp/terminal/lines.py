@@ -27,7 +27,7 @@ def print_pairs(console: Console, title: str, pairs: Sequence[tuple[str, str]]) 
 
 def print_table(
     console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]], drop: Sequence[int] = ()
-) -> None:
+) -> list[int]:
     """Print a table with right-aligned columns.
 
     Parameters
@@ -38,6 +38,11 @@ def print_table(
         Cells of each row. A cell that ends in ``!`` is printed in bold red.
     drop
         Columns to leave out, in this order, until the table fits the terminal.
+
+    Returns
+    -------
+    list of int
+        The columns that were printed.
     """
     columns = zip(headers, *rows, strict=True)
     widths = [1 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
@@ -54,3 +59,4 @@ def print_table(
             *(Text(row[index], style="bold red" if row[index].endswith("!") else "") for index in shown)
         )
     console.print(table)
+    return shown

@@ -1,4 +1,4 @@
-"""What ``fastbp show`` and ``fastbp compare`` print."""
+"""What ``fastbp show``, ``fastbp compare`` and ``fastbp runs`` print."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from ..data.source import printable
 from ..runs.comparison import FIGURES, RunTable
 from ..runs.cost import forward_flop, training_flop
 from ..runs.description import NetworkDescription
+from ..runs.listing import RunList
 from .lines import print_line, print_pairs, print_table
 from .numbers import format_value
 
-__all__ = ["print_network", "print_runs"]
+__all__ = ["print_network", "print_run_list", "print_runs"]
 
 # Columns that a narrow terminal leaves out, in this order.
 UNIMPORTANT = (
@@ -26,6 +27,8 @@ UNIMPORTANT = (
     "training_seconds",
     "epochs_completed",
 )
+# What a list of runs shows of their results: validation first, it is for choosing.
+LISTED = ("validation_accuracy", "test_accuracy", "validation_loss", "test_loss", "training_seconds")
 REPEATED = ("parameters", "backend", "seed")  # of ``result.json``: printed above
 
 
@@ -86,6 +89,55 @@ def print_runs(console: Console, table: RunTable) -> None:
     print_table(console, heads, rows, drop)
     if len(table.names) > 1 and not table.differing:
         print_line(console, "the runs have the same settings")
+
+
+def print_run_list(console: Console, found: RunList) -> None:
+    """Print a row for each run in a folder, then what is wrong with some of them.
+
+    A narrow terminal leaves out losses and the date, then settings, and says so.
+    """
+    folder = printable(found.folder)
+    if not found.runs:
+        print_line(console, f"{folder}: no runs; fastbp train --out {folder}/NAME makes one")
+        return
+    count = "1 run" if len(found.runs) == 1 else f"{len(found.runs):,} runs"
+    print_line(console, f"{folder}: {count}, sorted by {found.sort}")
+    rows = found.rows()
+    given = {name for name in LISTED if any(row[name] is not None for row in rows)}
+    shown = [name for name in LISTED if name in given]
+    if any(run.status != "completed" for run in found.runs):
+        shown.insert(0, "status")
+    names = ["run", "date", *shown, *found.differing]
+    heads = [_HEADS.get(name, name).replace("_", "\n") for name in names]
+    longest = max(16, console.width // 3)
+    cells = [
+        [
+            _shorten(printable(run.folder.name), longest),
+            row["date"][:16].replace("T", " "),
+            *(format_value(name, row[name]) for name in names[2:]),
+        ]
+        for run, row in zip(found.runs, rows, strict=True)
+    ]
+    first = [name for name in ("test_loss", "validation_loss", "date") if name in names]
+    drop = [*first, *reversed(found.differing), *(name for name in ("training_seconds",) if name in names)]
+    columns = print_table(console, heads, cells, [names.index(name) for name in drop])
+    for run in found.runs:
+        if run.message:
+            print_line(console, f"{printable(run.folder.name)}: {run.message}")
+    hidden = [name for name in found.differing if names.index(name) not in columns]
+    if hidden:
+        print_line(console, f"settings that differ, but do not fit here (--json): {', '.join(hidden)}")
+
+
+_HEADS = {"training_seconds": "seconds"}
+
+
+def _shorten(name: str, longest: int) -> str:
+    """Leave out the middle of a long name: runs differ at the end."""
+    if len(name) <= longest:
+        return name
+    half = (longest - 1) // 2
+    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
