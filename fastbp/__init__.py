@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .evaluation.prediction import load, predict
     from .network import Network
     from .recipe.settings import Settings
+    from .runs.history import History
     from .runs.result import Result
     from .training.experiment import TrainingDivergedError, TrainingInterruptedError, train
 
@@ -38,6 +39,7 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "FastbpError",
+    "History",
     "MLPClassifier",
     "MLPRegressor",
     "Network",
@@ -61,6 +63,7 @@ _HOME = {
     **dict.fromkeys(("load", "predict"), "evaluation.prediction"),
     **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "training.experiment"),
     "Dataset": "data.dataset",
+    "History": "runs.history",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Network": "network",

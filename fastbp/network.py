@@ -9,8 +9,6 @@ import operator
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -18,6 +16,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from . import lazy
 from .errors import ConfigError, FastbpError, WeightsError
 from .files import replace_file
 from .reference.activations import ACTIVATIONS
@@ -171,7 +170,7 @@ class Network:
             The images have another number of pixels than the network has inputs, or
             ``parameters`` was replaced.
         """
-        probabilities: NDArray[np.float64] = _prediction().predict(self, images)
+        probabilities: NDArray[np.float64] = lazy.prediction().predict(self, images)
         return probabilities
 
     def check_parameters(self) -> None:
@@ -312,19 +311,26 @@ class Network:
         _check_finite(path, network.named_arrays())
         return network
 
+    def summary(self) -> str:
+        """Return a table of the layers with their parameters and FLOP, to be printed.
+
+        FLOP are those of the forward pass of one sample: 2 for each weight.
+        """
+        text: str = lazy.display().network_summary(self)
+        return text
+
     def __repr__(self) -> str:
-        options = "".join(f", {name}={value!r}" for name, value in self._options.items())
-        return f"Network({self.sizes}, dtype={self.dtype.name!r}{options})"
+        options = f"activation={self.activation!r}, output={self.output!r}"
+        scale = f"input_scale={float(f'{self.input_scale:.4g}')}"
+        return f"Network({self.sizes}, dtype={self.dtype.name!r}, {options}, {scale})"
+
+    def _repr_html_(self) -> str:
+        text: str = lazy.display().network_html(self)
+        return text
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copied member by member, the views would no longer be views of the block.
         return _rebuilt, (self.sizes, self.dtype.name, self._options, self.parameters)
-
-
-@cache
-def _prediction() -> Any:
-    """Import what predicts with a network, the only import upwards, when it is used."""
-    return import_module(".evaluation.prediction", __package__)
 
 
 def _rebuilt(sizes: tuple[int, ...], dtype: str, options: dict[str, Any], parameters: FloatArray) -> Network:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import lazy
 from ..data.arrays import DataSource, test_data
 from ..data.dataset import Dataset
 from ..errors import WeightsError
@@ -90,6 +91,10 @@ class Evaluation:
         if self.loss is not None:
             parts.append(f"loss={self.loss:.4g}")
         return f"Evaluation({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        text: str = lazy.display().evaluation_html(self)
+        return text
 
     def mistakes(self, count: int = 10) -> list[Mistake]:
         """Return the most confident mistakes, in decreasing confidence."""

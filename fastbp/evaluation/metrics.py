@@ -20,6 +20,7 @@ __all__ = [
     "confusion_matrix",
     "ensemble_log_loss",
     "log_loss_from_logits",
+    "most_confused",
     "top_accuracy",
 ]
 
@@ -35,7 +36,7 @@ class ClassScores:
     support: int  # number of samples of this class
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ClassificationReport:
     """Scores of each class and their macro means, which weigh all classes equally."""
 
@@ -46,12 +47,17 @@ class ClassificationReport:
     macro_f1: float
     samples: int
 
+    def __repr__(self) -> str:
+        """Return one short line: classes, samples and means."""
+        means = f"accuracy={self.accuracy:.4f}, macro_f1={self.macro_f1:.4f}"
+        return f"ClassificationReport({len(self.classes)} classes, {self.samples} samples, {means})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {**asdict(self), "classes": [asdict(scores) for scores in self.classes]}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Calibration:
     """Accuracy and confidence by bins of confidence; NaN for empty bins."""
 
@@ -60,6 +66,10 @@ class Calibration:
     counts: NDArray[np.int64]  # (bins,), number of samples
     accuracy: NDArray[np.float64]  # (bins,), fraction of correct predictions
     confidence: NDArray[np.float64]  # (bins,), mean confidence
+
+    def __repr__(self) -> str:
+        """Return one short line: error, bins and samples."""
+        return f"Calibration(ece={self.ece:.4g}, {len(self.counts)} bins, {self.counts.sum()} samples)"
 
 
 def calibration(confidence: ArrayLike, correct: ArrayLike, bins: int = 15) -> Calibration:
@@ -139,6 +149,22 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: int) -> N
     if len(true) != len(guess):
         raise DataError(f"{len(true)} labels and {len(guess)} predictions; expected equal numbers")
     return np.bincount(true * classes + guess, minlength=classes * classes).reshape(classes, classes)
+
+
+def most_confused(matrix: NDArray[np.int64], count: int = 10) -> list[tuple[int, int, int]]:
+    """Return the most frequent confusions: true class, predicted class, samples.
+
+    Parameters
+    ----------
+    matrix : (C, C) array of int64
+        Confusion matrix; rows are the true classes.
+    count
+        Number of confusions at most; those without samples are left out.
+    """
+    mistakes = matrix - np.diag(matrix.diagonal())
+    places = np.argsort(-mistakes, axis=None, kind="stable")[:count]
+    pairs = [divmod(place, len(matrix)) for place in places.tolist() if mistakes.flat[place]]
+    return [(label, guess, int(mistakes[label, guess])) for label, guess in pairs]
 
 
 def classification_report(matrix: NDArray[np.int64]) -> ClassificationReport:

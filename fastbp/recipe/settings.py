@@ -54,7 +54,7 @@ def _names(registry: Any) -> Any:
     return lambda: "|".join(registry)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Settings:
     """The settings of a training run; the defaults are those of ``fastbp train``.
 
@@ -310,6 +310,12 @@ class Settings:
                     raise ConfigError(f"stop is {spec!r}, which needs validation data; validation is 0")
             if self.restore_best:
                 raise ConfigError("restore_best needs validation data; validation is 0")
+
+    def __repr__(self) -> str:
+        """Return the settings that differ from their defaults."""
+        values = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
+        given = [f"{name}={value!r}" for name, value, default in values if value != default]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:

@@ -13,7 +13,7 @@ from ..recipe.settings import Settings
 from .cost import buffer_bytes, forward_flop, training_flop
 from .folder import load_network, read_result, read_run_settings
 
-__all__ = ["Layer", "NetworkDescription", "describe_network"]
+__all__ = ["Layer", "NetworkDescription", "describe_network", "layers_of"]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,14 @@ def describe_network(path: str | os.PathLike[str]) -> NetworkDescription:
     return NetworkDescription(
         name=os.fspath(path),
         network=network,
-        layers=tuple(_layers(network)),
+        layers=tuple(layers_of(network)),
         settings=Settings.from_mapping(values) if values else None,
         result=read_result(path) if Path(path).is_dir() else {},
     )
 
 
-def _layers(network: Network) -> list[Layer]:
+def layers_of(network: Network) -> list[Layer]:
+    """Return a description of each layer."""
     kinds = [network.activation] * (len(network.weights) - 1) + [network.output]
     return [
         Layer(fan_in, fan_out, kind, (fan_in + 1) * fan_out, forward_flop((fan_in, fan_out)))

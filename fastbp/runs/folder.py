@@ -94,7 +94,7 @@ class RunFolder:
     def write(
         self,
         network: Network,
-        history: tuple[EpochRecord, ...],
+        history: Sequence[EpochRecord],
         settings: Settings,
         summary: Mapping[str, Any],
     ) -> None:

@@ -1,4 +1,4 @@
-"""``history.csv``: one line per epoch."""
+"""The history of a run, and ``history.csv``: one record, or line, per epoch."""
 
 from __future__ import annotations
 
@@ -6,19 +6,95 @@ import csv
 import io
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
+from .. import lazy
 from ..callbacks import EpochRecord
-from ..errors import ConfigError
+from ..errors import ConfigError, FastbpError
 from ..files import read_text
 
-__all__ = ["HISTORY", "history_csv", "read_history"]
+if TYPE_CHECKING:
+    import pandas
+    import polars
+
+__all__ = ["HISTORY", "History", "history_csv", "read_history"]
 
 HISTORY = "history.csv"
 
 
-def history_csv(history: tuple[EpochRecord, ...]) -> str:
+class History(tuple[EpochRecord, ...]):
+    """The epochs of a run, in order: a sequence of `EpochRecord`.
+
+    The prompt shows a table, and a notebook the curves as well.
+
+    Examples
+    --------
+    >>> result = train("mnist", epochs=5)  # doctest: +SKIP
+    >>> result.history[-1].validation_accuracy  # doctest: +SKIP
+    >>> result.history.to_frame()["train_loss"].min()  # doctest: +SKIP
+    """
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> EpochRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> History: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> EpochRecord | History:
+        found = super().__getitem__(index)
+        return found if isinstance(found, EpochRecord) else History(found)
+
+    @overload
+    def to_frame(self, library: Literal["polars"] = "polars") -> polars.DataFrame: ...
+
+    @overload
+    def to_frame(self, library: Literal["pandas"]) -> pandas.DataFrame: ...
+
+    def to_frame(self, library: str = "polars") -> Any:
+        """Return a data frame with a row per epoch and the fields of `EpochRecord`.
+
+        Parameters
+        ----------
+        library : {"polars", "pandas"}
+            Kind of the data frame. pandas has to be installed for its own.
+
+        Raises
+        ------
+        ConfigError
+            The library is another one.
+        FastbpError
+            pandas is not installed.
+        """
+        columns = {field.name: [getattr(r, field.name) for r in self] for field in fields(EpochRecord)}
+        if library == "polars":
+            import polars
+
+            kinds = {name: polars.Int64 if name == "epoch" else polars.Float64 for name in columns}
+            return polars.DataFrame(columns, schema=kinds)
+        if library != "pandas":
+            raise ConfigError(f"library is {library!r}; expected polars or pandas")
+        try:
+            import pandas
+        except ImportError as error:
+            raise FastbpError('to_frame("pandas") needs pandas: pip install pandas') from error
+        frame = pandas.DataFrame(columns, dtype="float64")
+        return frame.astype({"epoch": "int64"})
+
+    def __repr__(self) -> str:
+        text: str = lazy.display().history_text(self)
+        return text
+
+    def _repr_html_(self) -> str:
+        text: str = lazy.display().history_html(self)
+        return text
+
+
+def history_csv(history: Sequence[EpochRecord]) -> str:
     """Return the history as CSV in full precision; NaN becomes an empty field."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -29,7 +105,7 @@ def history_csv(history: tuple[EpochRecord, ...]) -> str:
     return text.getvalue()
 
 
-def read_history(folder: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
+def read_history(folder: str | os.PathLike[str]) -> History:
     """Read the history of a run folder.
 
     Raises
@@ -56,4 +132,4 @@ def read_history(folder: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
         if record is None or record.epoch != number:
             raise ConfigError(f"{path}: line {number + 1}: expected epoch {number}, {len(names)} numbers")
         history.append(record)
-    return tuple(history)
+    return History(history)

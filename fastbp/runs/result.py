@@ -6,33 +6,41 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..callbacks import EpochRecord
+from .. import lazy
 from ..network import Network
 from ..recipe.settings import Settings
 from ..recipe.stopping import Stop
 from .folder import RunFolder
+from .history import History
 from .machine import cpu_name, versions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Result", "Status", "Training"]
 
 Status = Literal["completed", "interrupted", "diverged"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Training:
     """Course of the training of a run."""
 
     status: Status
     message: str  # why it ended, one line; empty if completed
-    history: tuple[EpochRecord, ...]  # one record per completed epoch
+    history: History  # one record per completed epoch
     samples: int  # samples of all updates, counted with repetition
     training_seconds: float  # without validation
     validation_seconds: float
     stop: Stop | None  # the criterion that stopped the run early
     best_epoch: int | None  # epoch with the lowest validation loss
     restored_epoch: int | None  # epoch of the weights; None: weights of the last update
+
+    def __repr__(self) -> str:
+        """Return one short line: status, epochs and time."""
+        return f"Training({self.status}, {_in_seconds(self)})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -67,9 +75,7 @@ class Result:
 
     def __repr__(self) -> str:
         """Return one short line: status, sizes, epochs, time and accuracy."""
-        training, sizes = self.training, "-".join(map(str, self.network.sizes))
-        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
-        parts = [self.status, sizes, f"{epochs} in {training.training_seconds:.3g} s"]
+        parts = [self.status, "-".join(map(str, self.network.sizes)), _in_seconds(self.training)]
         last = self.history[-1].validation_accuracy if self.history else math.nan
         if not math.isnan(last):
             parts.append(f"validation_accuracy={last:.4f}")
@@ -83,8 +89,8 @@ class Result:
         return self.training.status
 
     @property
-    def history(self) -> tuple[EpochRecord, ...]:
-        """One record per completed epoch."""
+    def history(self) -> History:
+        """One `EpochRecord` per completed epoch; ``to_frame`` returns a data frame."""
         return self.training.history
 
     @property
@@ -92,6 +98,26 @@ class Result:
         """Training throughput; None without any update."""
         training = self.training
         return training.samples / training.training_seconds if training.samples else None
+
+    def plot(self) -> Figure:
+        """Draw loss and accuracy by epoch, as ``fastbp plot`` does.
+
+        Returns
+        -------
+        Figure
+            A matplotlib figure, which notebooks show; ``savefig`` writes it to a file.
+
+        Raises
+        ------
+        ConfigError
+            The run completed no epoch.
+        """
+        figure: Figure = lazy.display().result_figure(self)
+        return figure
+
+    def _repr_html_(self) -> str:
+        text: str = lazy.display().result_html(self)
+        return text
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the run folder, and return its path.
@@ -153,6 +179,11 @@ class Result:
         }
         # JSON has no NaN.
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in figures.items()}
+
+
+def _in_seconds(training: Training) -> str:
+    epochs = "1 epoch" if len(training.history) == 1 else f"{len(training.history)} epochs"
+    return f"{epochs} in {training.training_seconds:.3g} s"
 
 
 _FINAL = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ..data.dataset import Dataset
 from ..evaluation.evaluate import Evaluation
+from ..evaluation.metrics import most_confused
 from ..random import split
 from ..recipe.settings import Settings
 from ..runs.result import Result
@@ -31,8 +32,6 @@ __all__ = [
     "print_robustness",
     "summary_line",
 ]
-
-MOST_CONFUSED = 10
 
 
 def describe_training(
@@ -224,8 +223,5 @@ def _print_confusion(console: Console, matrix: NDArray[np.int64]) -> None:
         _print_table(console, ("", *map(str, range(classes))), rows)
         return
     _print(console, "most frequent confusions")
-    mistakes = matrix - np.diag(matrix.diagonal())
-    places = np.argsort(-mistakes, axis=None, kind="stable")[:MOST_CONFUSED]
-    pairs = [divmod(place, classes) for place in places.tolist() if mistakes.flat[place]]
-    rows = [(str(label), str(guess), f"{mistakes[label, guess]:,}") for label, guess in pairs]
+    rows = [(str(label), str(guess), f"{n:,}") for label, guess, n in most_confused(matrix)]
     _print_table(console, ("true", "predicted", "samples"), rows)

@@ -29,6 +29,7 @@ from ..recipe.optimizers import Optimizer
 from ..recipe.sample_weights import weights_of
 from ..recipe.settings import Settings
 from ..recipe.step_options import StepOptions
+from ..runs.history import History
 from ..runs.result import Status, Training
 from .epochs import Epochs
 from .interrupt import InterruptFlag
@@ -137,7 +138,7 @@ class Trainer:
         return Training(
             status=status,
             message=message,
-            history=tuple(self._history),
+            history=History(self._history),
             samples=self._samples,
             training_seconds=self._seconds,
             validation_seconds=self._validation_seconds,

@@ -1,0 +1,21 @@
+"""How networks and results show themselves in Python: text, and HTML in notebooks.
+
+Methods of lower rooms come here through `fastbp.lazy`.
+"""
+
+from __future__ import annotations
+
+from .evaluation import evaluation_html
+from .history import history_html, history_text
+from .network import network_html, network_summary
+from .result import result_figure, result_html
+
+__all__ = [
+    "evaluation_html",
+    "history_html",
+    "history_text",
+    "network_html",
+    "network_summary",
+    "result_figure",
+    "result_html",
+]

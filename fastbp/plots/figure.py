@@ -1,0 +1,20 @@
+"""A figure that notebooks show without pyplot, which keeps figures in a global list."""
+
+from __future__ import annotations
+
+import io
+
+from matplotlib.figure import Figure
+
+__all__ = ["NotebookFigure"]
+
+DPI = 110
+
+
+class NotebookFigure(Figure):
+    """A figure that is an image in a notebook."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=DPI)
+        return stream.getvalue()
