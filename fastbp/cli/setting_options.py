@@ -16,9 +16,7 @@ from ..recipe.checks import format_hidden
 from ..recipe.setting import GROUPS
 from ..recipe.settings import Settings, declarations, read_settings
 
-__all__ = ["DEFAULTS", "absolute_paths", "option_of", "settings_of", "with_settings"]
-
-DEFAULTS = Settings()
+__all__ = ["absolute_paths", "option_of", "settings_of", "values_of", "with_settings"]
 
 _PLAIN = (int, float, bool)
 """Types of settings that the command line reads by itself; text is left to the
@@ -41,7 +39,8 @@ def option_of(name: str, default: Any = None, settings: type[Settings] = Setting
     default = field.default if default is None else default
     kept = get_type_hints(settings)[name]
     is_repeated = kept == tuple[str, ...]
-    kind: Any = list[str] | None if is_repeated else kept if kept in _PLAIN else str
+    is_plain = kept in _PLAIN and isinstance(field.default, kept)  # not if the default is a word, "auto"
+    kind: Any = list[str] | None if is_repeated else kept if is_plain else str
     if is_repeated:
         shown: Any = list(default) or None
     else:
@@ -107,8 +106,13 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 def settings_of(given: Mapping[str, Any], config: Path | None = None) -> Settings:
     """Return the given settings, else those of the config file, else the defaults."""
+    return Settings.from_mapping(values_of(given, config))
+
+
+def values_of(given: Mapping[str, Any], config: Path | None = None) -> dict[str, Any]:
+    """Return what was given, else what the config file has; nothing by default."""
     values = {name: () if value is None else value for name, value in given.items()}
-    return Settings.from_mapping({**(read_settings(config) if config else {}), **values})
+    return {**(read_settings(config) if config else {}), **values}
 
 
 def absolute_paths(settings: Settings) -> Settings:

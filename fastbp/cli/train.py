@@ -11,7 +11,7 @@ from ..recipe.settings import Settings
 from . import options
 from .application import app
 from .common import DIVERGED, INTERRUPTED, console, fail, reporting
-from .setting_options import absolute_paths, settings_of, with_settings
+from .setting_options import absolute_paths, values_of, with_settings
 
 if TYPE_CHECKING:
     from ..runs.result import Result
@@ -35,13 +35,15 @@ def train(
     with reporting():
         from ..data.dataset import load_training
         from ..logs import find_log, open_logs
+        from ..recipe.defaults import explain, settings_for
         from ..recipe.distortions import read_variants
         from ..runs.folder import RunFolder
         from ..terminal.progress import show_progress
         from ..terminal.tables import describe_training
         from ..training.experiment import run
 
-        settings = settings_of(given, config)
+        values = values_of(given, config)
+        settings = settings_for("images", values)
         # A slip in the name of a distortion should not wait for the data.
         read_variants(settings.augment)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
@@ -53,7 +55,7 @@ def train(
         try:
             screen = console()
             if not quiet:
-                describe_training(screen, settings, training, testing)
+                describe_training(screen, settings, training, testing, explain("images", values))
             with (
                 open_logs(kinds, folder.path, settings) as logs,
                 show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress,

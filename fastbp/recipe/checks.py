@@ -11,6 +11,7 @@ import math
 import operator
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Protocol
 
@@ -89,12 +90,17 @@ def _number(value: Any) -> float:
 
 @dataclass(frozen=True)
 class Rate:
-    """A finite number above 0."""
+    """A finite number above 0, also as text, or ``"auto"``."""
 
-    expected: str = "a finite number above 0"
+    expected: str = "a finite number above 0, or auto"
 
-    def __call__(self, name: str, value: Any) -> float:
+    def __call__(self, name: str, value: Any) -> float | Literal["auto"]:
         """See `Check`."""
+        if value == "auto":
+            return "auto"
+        if isinstance(value, str):  # the command line leaves the reading to this check
+            with suppress(ValueError):
+                value = float(value)
         number = _number(value)
         if not (math.isfinite(number) and number > 0):
             _refuse(name, value, self.expected)

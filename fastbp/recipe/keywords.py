@@ -23,7 +23,7 @@ class SettingKeywords(TypedDict, total=False):
     init: str
     epochs: int
     batch_size: int
-    learning_rate: float
+    learning_rate: float | Literal["auto"]
     schedule: str
     warmup: float
     stop: str | Sequence[str]

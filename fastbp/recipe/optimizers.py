@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ..reference import optimizers as formulas
 from . import specs
 from .specs import Parameter
 
-__all__ = ["OPTIMIZERS", "Coefficients", "Optimizer", "Rule", "canonical"]
+__all__ = ["OPTIMIZERS", "Coefficients", "Optimizer", "Rates", "Rule", "automatic_rate", "canonical"]
 
 Numbers: TypeAlias = float | NDArray[np.float64]
 
@@ -50,6 +50,23 @@ class Coefficients:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """Measured initial learning rates that ``"auto"`` stands for, > 0.
+
+    Attributes
+    ----------
+    images : for pixels, bytes / 255 or floats in 0..1
+    table : for columns of mean 0 and standard deviation 1
+    share : what both are multiplied by for the rule's numbers, ``share(*numbers)``; 1
+        for the numbers that they were measured with
+    """
+
+    images: float
+    table: float
+    share: Callable[..., float] = lambda *_numbers: 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """An update rule, for both paths.
 
@@ -63,6 +80,7 @@ class Rule:
         it
     parameters : the numbers that the rule's text may give, ``"momentum:0.9"``
     keeps_m, keeps_v : which state the rule needs
+    rates : learning rates for those who give none; None if one must be given
     """
 
     move: Callable[..., None]
@@ -70,6 +88,7 @@ class Rule:
     parameters: tuple[Parameter, ...] = ()
     keeps_m: bool = False
     keeps_v: bool = False
+    rates: Rates | None = None
 
 
 def _sgd(rates: NDArray[np.float64], _t: NDArray[np.int64]) -> Coefficients:
@@ -107,12 +126,47 @@ _MOMENTUM = Parameter("MOMENTUM", 0.9, below=1)
 _EPSILON = Parameter("EPSILON", 1e-8)
 _BETA1, _BETA2 = Parameter("BETA1", 0.9, below=1), Parameter("BETA2", 0.999, below=1)
 
+
+def _not_kept(mu: float) -> float:
+    """Return 1 - mu, relative to that of momentum 0.9.
+
+    After many steps, momentum multiplies a steady gradient by 1 / (1 - mu). Goh, "Why
+    momentum really works", Distill (2017).
+    """
+    return (1 - mu) / (1 - 0.9)
+
+
 OPTIMIZERS: dict[str, Rule] = {
-    "sgd": Rule(formulas.sgd, _sgd),
-    "momentum": Rule(formulas.momentum, _momentum, (_MOMENTUM,), keeps_m=True),
-    "nesterov": Rule(formulas.nesterov, _nesterov, (_MOMENTUM,), keeps_m=True),
-    "rmsprop": Rule(formulas.rmsprop, _rmsprop, (Parameter("DECAY", 0.9, below=1), _EPSILON), keeps_v=True),
-    "adamw": Rule(formulas.adam, _adamw, (_BETA1, _BETA2, _EPSILON), keeps_m=True, keeps_v=True),
+    "sgd": Rule(formulas.sgd, _sgd, rates=Rates(images=0.4, table=0.05)),
+    "momentum": Rule(
+        formulas.momentum,
+        _momentum,
+        (_MOMENTUM,),
+        keeps_m=True,
+        rates=Rates(images=0.04, table=0.01, share=_not_kept),
+    ),
+    "nesterov": Rule(
+        formulas.nesterov,
+        _nesterov,
+        (_MOMENTUM,),
+        keeps_m=True,
+        rates=Rates(images=0.04, table=0.01, share=_not_kept),
+    ),
+    "rmsprop": Rule(
+        formulas.rmsprop,
+        _rmsprop,
+        (Parameter("DECAY", 0.9, below=1), _EPSILON),
+        keeps_v=True,
+        rates=Rates(images=0.001, table=0.001),
+    ),
+    "adamw": Rule(
+        formulas.adam,
+        _adamw,
+        (_BETA1, _BETA2, _EPSILON),
+        keeps_m=True,
+        keeps_v=True,
+        rates=Rates(images=0.001, table=0.002),
+    ),
 }
 """Every update rule: the one place where rules are declared."""
 
@@ -120,6 +174,28 @@ OPTIMIZERS: dict[str, Rule] = {
 def canonical(spec: Any) -> str:
     """Return a rule's text as it is kept; ConfigError unless it is one."""
     return specs.canonical("optimizer", spec, OPTIMIZERS)
+
+
+def automatic_rate(spec: Any, kind: Literal["images", "table"]) -> float:
+    """Return the learning rate that ``"auto"`` stands for.
+
+    Parameters
+    ----------
+    spec : text of an update rule
+    kind : of the data, see `Rates`
+
+    Raises
+    ------
+    ConfigError : the text is not that of a rule, or the rule has no such rate
+    """
+    name, numbers = specs.parse("optimizer", spec, OPTIMIZERS)
+    rates = OPTIMIZERS[name].rates
+    if rates is None:
+        raise ConfigError(
+            f"learning_rate is 'auto', but optimizer {name} has no such rate; expected a number"
+        )
+    # Rounded, so that a share such as 0.1 leaves no digits that nobody chose.
+    return float(f"{getattr(rates, kind) * rates.share(*numbers):.3g}")
 
 
 class Optimizer:

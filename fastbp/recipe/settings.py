@@ -126,12 +126,12 @@ class Settings:
         keyed_at_default=True,
     )
     learning_rate: float = setting(
-        0.4,
+        "auto",
         check=Rate(),
-        help="Initial learning rate. About 0.4 suits plain SGD, a tenth of that momentum, and 0.001 rmsprop "
-        "and adamw.",
+        help="Initial learning rate. auto takes a measured one for the update rule and the kind of data, "
+        "such as 0.4 for sgd on images.",
         group=TRAINING,
-        metavar="RATE",
+        metavar="RATE|auto",
         keyed_at_default=True,
     )
     schedule: str = setting(
@@ -187,7 +187,7 @@ class Settings:
     optimizer: str = setting(
         "sgd",
         check=Parsed(optimizers.canonical, lambda: forms(optimizers.OPTIMIZERS)),
-        help="Update rule. The default learning rate suits sgd; rmsprop and adamw need about 0.001.",
+        help="Update rule.",
         group=LEARNING,
         metavar=lambda: "|".join(forms(optimizers.OPTIMIZERS)),
     )
@@ -299,6 +299,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name, declared in declarations(type(self)).items():
             object.__setattr__(self, name, declared.check(name, getattr(self, name)))
+        rate: object = self.learning_rate
+        if rate == "auto":  # always a number from here on; `defaults` puts in those for tables before
+            object.__setattr__(self, "learning_rate", optimizers.automatic_rate(self.optimizer, "images"))
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_norm normalises over each mini-batch, and batch_size is 1; expected 2 or more, as one "

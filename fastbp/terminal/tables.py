@@ -35,9 +35,17 @@ __all__ = [
 
 
 def describe_training(
-    console: Console, settings: Settings, training: Dataset, testing: Dataset | None
+    console: Console,
+    settings: Settings,
+    training: Dataset,
+    testing: Dataset | None,
+    chosen: str | None = None,
 ) -> None:
-    """Print the data, the split and the network of a run that is about to start."""
+    """Print the data, the split and the network of a run that is about to start.
+
+    ``chosen`` is a line on settings that nobody gave, see
+    `fastbp.recipe.defaults.explain`.
+    """
     kept, back = split(settings.seed, len(training.images), settings.validation)
     parts = [f"{len(kept):,} to train on", f"{len(back):,} for validation"]
     if testing is not None:
@@ -46,6 +54,8 @@ def describe_training(
     sizes = (training.images.shape[1], *settings.hidden, training.classes)
     _print(console, f"{training.name}: {size} pixels, {training.classes} classes; {', '.join(parts)}")
     _print(console, f"{'-'.join(map(str, sizes))}, {settings.dtype}, {settings.backend}")
+    if chosen is not None:
+        _print(console, chosen)
     if settings.init == "zeros" and settings.hidden:
         _print(
             console,

@@ -81,7 +81,8 @@ def test_train_prints_lines_and_keeps_the_run(here):
     lines = train().stdout.splitlines()
     assert lines[0] == "data.npz: 20 pixels, 4 classes; 183 to train on, 20 for validation, 60 to test on"
     assert lines[1] == "20-16-4, float32, numpy"
-    assert [line[:11] for line in lines[2:-1]] == [f"epoch {n:2}/10" for n in range(1, 11)]
+    assert lines[2] == "learning rate 0.4, auto for sgd on images"
+    assert [line[:11] for line in lines[3:-1]] == [f"epoch {n:2}/10" for n in range(1, 11)]
     summary = json.loads((here / "runs/data-16-1/result.json").read_text())
     accuracy = f"{100 * summary['test_accuracy']:.2f}"
     assert re.fullmatch(
@@ -372,7 +373,7 @@ def test_help_shows_defaults_in_groups():
     result = fastbp("train", "--help")
     for group in ("Data", "Network", "Training", "Machine", "Run"):
         assert re.search(rf"{group} ─", result.stdout)
-    defaults = asdict(Settings())
+    defaults = {**asdict(Settings()), "learning_rate": "auto"}
     assert [defaults.pop(name) for name in ("stop", "restore_best", "batch_norm")] == [(), False, False]
     for default in defaults.values():
         text = format_hidden(default) if isinstance(default, tuple) else str(default)

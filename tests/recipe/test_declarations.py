@@ -41,7 +41,7 @@ def test_every_setting_is_declared_whole():
 
 
 def test_keywords_for_editors_are_the_settings():
-    """Only what a value may be given as is wider: text for lists, and numbers for text."""
+    """Only what a value may be given as is wider: text for lists, and words that stand for a rate."""
     known = typing.get_type_hints(SettingKeywords)
     assert set(known) == set(declarations()) - {"data"}
     kept = typing.get_type_hints(Settings)
@@ -49,6 +49,8 @@ def test_keywords_for_editors_are_the_settings():
         kinds = set(typing.get_args(kind)) or {kind}
         if typing.get_origin(kept[name]) is tuple:
             assert str in kinds, name
+        elif name == "learning_rate":
+            assert kinds == {float, typing.Literal["auto"]}
         else:
             assert kinds == (set(typing.get_args(kept[name])) or {kept[name]}), name
 

@@ -54,7 +54,9 @@ def test_hidden_that_is_none_is_refused(given):
         ("learning_rate", -0.1),
         ("learning_rate", math.nan),
         ("learning_rate", math.inf),
-        ("learning_rate", "0.1"),
+        ("learning_rate", "fast"),
+        ("learning_rate", "inf"),
+        ("learning_rate", True),
         ("learning_rate", 10**400),
         ("schedule", "cosinus"),
         ("schedule", "step:2"),
@@ -115,6 +117,7 @@ def test_numbers_of_other_kinds_become_plain_ones():
         batch_size=np.int32(8), learning_rate=np.float32(0.5), validation=0, threads="2", hidden="7,5"
     )
     assert (settings.batch_size, settings.learning_rate, settings.validation) == (8, 0.5, 0.0)
+    assert Settings(learning_rate="0.25").learning_rate == 0.25
     assert (settings.threads, settings.hidden) == (2, (7, 5))
     assert {type(value) for value in asdict(settings).values()} == {str, int, float, tuple, bool}
 

@@ -1,0 +1,104 @@
+"""What is chosen for those who choose nothing: measured defaults by the kind of data.
+
+Learning rates are declared with the update rules, in `fastbp.recipe.optimizers`; here
+are the settings that suit tables better than those for images, which are the defaults
+of `Settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from .checks import format_hidden
+from .optimizers import automatic_rate, canonical
+from .settings import Settings
+
+__all__ = ["KINDS", "TABLE", "Kind", "explain", "settings_for"]
+
+Kind: TypeAlias = Literal["images", "table"]
+"""``"images"``: pixels, bytes or floats in 0..1. ``"table"``: columns of mean 0 and
+standard deviation 1, with classes or values of that scale as targets.
+"""
+
+TABLE: Mapping[str, Any] = MappingProxyType(
+    {
+        "optimizer": "adamw",
+        "hidden": (100,),
+        "batch_size": 32,
+        "epochs": 100,
+        "schedule": "constant",
+        "stop": ("patience:10",),
+        "restore_best": True,
+    }
+)
+"""Settings for tables: the defaults of training on columns of numbers and names."""
+
+KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType({"images": MappingProxyType({}), "table": TABLE})
+"""For each kind of data, what differs from the defaults of `Settings`."""
+
+_WORDS: Mapping[Kind, str] = {"images": "images", "table": "tables"}
+
+
+def settings_for(kind: Kind, given: Mapping[str, Any]) -> Settings:
+    """Return what was given, else the recipe for this kind of data, else the defaults.
+
+    Parameters
+    ----------
+    kind
+        Of the data.
+    given
+        Settings by name. A learning rate of ``"auto"``, or none, is that of the update
+        rule for this kind of data.
+
+    Raises
+    ------
+    ConfigError
+        A setting is unknown or out of its range, or two contradict each other.
+    """
+    values = {**_recipe(kind, given), **given}
+    if values.get("learning_rate", "auto") == "auto":
+        values["learning_rate"] = automatic_rate(values.get("optimizer", Settings().optimizer), kind)
+    return Settings.from_mapping(values)
+
+
+def explain(kind: Kind, given: Mapping[str, Any]) -> str | None:
+    """Return one line that says what `settings_for` chose and why; None if nothing.
+
+    A learning rate is always said; the rest of a recipe only for tables, as images have
+    the defaults that the help shows.
+    """
+    chosen = settings_for(kind, given)
+    recipe = _recipe(kind, given)
+    words = []
+    if given.get("learning_rate", "auto") == "auto":
+        rule = canonical(chosen.optimizer)
+        words.append(f"learning rate {chosen.learning_rate:g}, auto for {rule} on {_WORDS[kind]}")
+    texts = {name: _text(name, getattr(chosen, name)) for name in recipe if name not in given}
+    if texts:
+        words.append(f"recipe for {_WORDS[kind]}: {', '.join(texts.values())}")
+    return "; ".join(words) or None
+
+
+def _recipe(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe, without what cannot be without validation data if there are
+    none.
+    """
+    recipe = dict(KINDS[kind])
+    if given.get("validation") == 0:
+        for name in ("stop", "restore_best"):
+            recipe.pop(name, None)
+    return recipe
+
+
+def _text(name: str, value: Any) -> str:
+    """Return how the command line would be given a setting: ``--batch-size 32``."""
+    flag = f"--{name.replace('_', '-')}"
+    if value is True:
+        return flag
+    if name == "hidden":
+        return f"{flag} {format_hidden(value)}"
+    if isinstance(value, tuple):
+        return " ".join(f"{flag} {entry}" for entry in value)
+    return f"{flag} {value}"
