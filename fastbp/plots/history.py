@@ -16,6 +16,7 @@ from ..errors import ConfigError
 from ..recipe.settings import Settings
 from ..runs.folder import read_run_settings
 from ..runs.history import read_history
+from ..terminal.axis import LOG_FROM
 from .labels import labels_of
 from .style import COLOURS, GREY, MARKERS, new_figure, styled
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["LoggedRun", "history_figure", "read_run"]
 
 MARKS = 8  # markers on a line
-LOG_FROM = 20.0  # losses that span more than this factor get a logarithmic axis
 
 
 @dataclass(frozen=True, kw_only=True)

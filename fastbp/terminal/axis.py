@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Axis", "fit_axis"]
+__all__ = ["LOG_FROM", "Axis", "fit_axis"]
 
 LOG_FROM = 20.0  # losses that span more than this factor get a logarithmic axis
 CLIP_FROM = 2.0  # the first epochs are cut off if they more than double the range

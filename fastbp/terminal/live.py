@@ -5,27 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from ..callbacks import Callback, ChunkRecord, EpochRecord
-from .numbers import format_loss
+from .axis import Axis, fit_axis
+from .numbers import duration, format_loss, percent, speed
 
-__all__ = ["LiveCurves", "draw_curves"]
+__all__ = ["Curve", "LiveCurves", "draw_curves"]
 
 REDRAW_SECONDS = 0.5  # a drawing takes about 5 ms: 1 % of the time at most
 HEIGHT = 10  # rows of a diagram
 SIDE_BY_SIDE = 102  # columns of a terminal that has room for both diagrams in a row
 LABEL = 8  # columns for the tick labels of the y axis
-LOG_FROM = 20.0  # losses that span more than this factor get a logarithmic axis
+SPACING = 3  # of a dotted curve, every third dot is drawn
 TRAINING, VALIDATION = "cyan", "bold yellow"
 BRAILLE = 0x2800
 # Bits of a braille character, by row and column.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
-Curve = tuple[str, Sequence[float]]  # style, a value for each epoch
+
+class Curve(NamedTuple):
+    """A curve of the terminal; dotted ones differ from others without colour, too."""
+
+    style: str
+    values: Sequence[float]  # one for each epoch
+    is_dotted: bool = False
 
 
 class LiveCurves(Callback):
@@ -41,6 +49,8 @@ class LiveCurves(Callback):
         self._records: list[EpochRecord] = []
         self._drawn = -math.inf
         self._state = "starting"
+        self._began = perf_counter()
+        self._rate = ""
         self.live = Live(console=console, auto_refresh=False, get_renderable=self._draw)
 
     def on_compile_start(self) -> None:
@@ -49,21 +59,31 @@ class LiveCurves(Callback):
 
     def on_compile_end(self, seconds: float) -> None:  # noqa: ARG002
         """Begin with empty diagrams."""
+        self._began = perf_counter()
         self._refresh("training")
 
     def on_chunk(self, chunk: ChunkRecord) -> None:
         """Show the progress of the epoch."""
         if perf_counter() - self._drawn > REDRAW_SECONDS:
-            share = chunk.samples / chunk.epoch_samples
-            loss = format_loss(chunk.loss)
-            self._refresh(f"epoch {chunk.epoch}/{chunk.epochs}, {share:.0%}; loss {loss}")
+            done = (chunk.epoch - 1) * chunk.epoch_samples + chunk.samples
+            share = done / (chunk.epochs * chunk.epoch_samples)
+            left = (perf_counter() - self._began) * (1 / share - 1)
+            self._rate = f"{speed(chunk.samples, chunk.seconds)} samples/s"
+            state = f"epoch {chunk.epoch}/{chunk.epochs}, {share:.0%}; loss {format_loss(chunk.loss)}"
+            self._refresh(f"{state}{self._validation()}; {duration(left)} left; {self._rate}")
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Add a point to every curve."""
         self._records.append(record)
-        self._state = f"epoch {record.epoch}/{self._epochs}; loss {format_loss(record.train_loss)}"
+        state = f"epoch {record.epoch}/{self._epochs}; loss {format_loss(record.train_loss)}"
+        self._state = f"{state}{self._validation()}{'; ' if self._rate else ''}{self._rate}"
         if perf_counter() - self._drawn > REDRAW_SECONDS or record.epoch == self._epochs:
             self._refresh(self._state)
+
+    def _validation(self) -> str:
+        """Return the last validation accuracy, for the status line."""
+        accuracy = self._records[-1].validation_accuracy if self._records else math.nan
+        return "" if math.isnan(accuracy) else f"; validation {percent(accuracy)}"
 
     def _refresh(self, state: str) -> None:
         self._state = state
@@ -86,12 +106,15 @@ class LiveCurves(Callback):
 
     def _diagram(self, figure: str, title: str, scale: float, width: int) -> list[Text]:
         curves = [
-            (style, [scale * getattr(record, f"{part}_{figure}") for record in self._records])
+            Curve(style, [scale * getattr(r, f"{part}_{figure}") for r in self._records], part == "train")
             for part, style in (("train", TRAINING), ("validation", VALIDATION))
         ]
         heading = Text.assemble(
-            (" " * LABEL, ""), (title, "bold"), "  ", ("training", TRAINING), " ", ("validation", VALIDATION)
+            (title, "bold"),
+            ("  \N{BRAILLE PATTERN DOTS-2}\N{BRAILLE PATTERN DOTS-2} training", TRAINING),
+            ("  \N{BRAILLE PATTERN DOTS-25}\N{BRAILLE PATTERN DOTS-25} validation", VALIDATION),
         )
+        heading.pad_left(max(0, min(LABEL, width - heading.cell_len)))
         heading.truncate(width)
         return [heading, *draw_curves(curves, self._epochs, width, HEIGHT, log=figure == "loss")]
 
@@ -102,15 +125,15 @@ def draw_curves(curves: Sequence[Curve], epochs: int, width: int, height: int, *
     Parameters
     ----------
     curves
-        A style and one value per epoch for each curve. Values that are not finite are
-        left out. Later curves are drawn over earlier ones.
+        Values that are not finite are left out. Later curves are drawn over earlier
+        ones.
     epochs
         Last epoch of the x axis.
     width, height
         Size in characters. The x axis takes one more row.
     log
-        Use a logarithmic y axis if all values are positive and span more than a factor
-        of 20.
+        Whether the y axis may be logarithmic; see `fastbp.terminal.axis.fit_axis`. What
+        lies beyond the ends of the axis is drawn at the ends.
 
     Returns
     -------
@@ -118,41 +141,39 @@ def draw_curves(curves: Sequence[Curve], epochs: int, width: int, height: int, *
         The ``height + 1`` lines.
     """
     columns = max(width - LABEL - 1, 4)
-    values = [value for _, series in curves for value in series if math.isfinite(value)]
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    logarithmic = log and low > 0 and high / low > LOG_FROM
-    bottom, top = (math.log(low), math.log(high)) if logarithmic else (low, high)
-    if top - bottom < 1e-9:
-        bottom, top = bottom - 0.5, top + 0.5
+    axis = fit_axis([curve.values for curve in curves], log=log)
     cells = [[0] * columns for _ in range(height)]
     styles = [[""] * columns for _ in range(height)]
-    for style, series in curves:
-        for x, y in _dots(series, epochs, 2 * columns, 4 * height, bottom, top, logarithmic=logarithmic):
+    for curve in curves:
+        dots = _dots(curve.values, axis, epochs, 2 * columns, 4 * height)
+        for x, y in dots[:: SPACING if curve.is_dotted else 1]:
             cells[y // 4][x // 2] |= DOTS[y % 4][x % 2]
-            styles[y // 4][x // 2] = style
+            styles[y // 4][x // 2] = curve.style
+    labels = _labels(curves, axis)
     lines = []
     for row in range(height):
-        label = {0: f"{high:.4g}", height - 1: f"{low:.4g}"}.get(row, "") if values else ""
+        label = {0: labels[1], height - 1: labels[0]}.get(row, "")
         line = Text(f"{label[:LABEL]:>{LABEL}}\N{BOX DRAWINGS LIGHT VERTICAL}", no_wrap=True)
         for cell, style in zip(cells[row], styles[row], strict=True):
             line.append(chr(BRAILLE + cell) if cell else " ", style or None)
         lines.append(line)
     last = f"epoch {epochs}"
-    axis = f"1{last:>{max(columns - 1, len(last))}}"
-    lines.append(Text(" " * (LABEL + 1) + axis, no_wrap=True))
+    epoch_axis = f"1{last:>{max(columns - 1, len(last))}}"
+    lines.append(Text(" " * (LABEL + 1) + epoch_axis, no_wrap=True))
     return lines
 
 
-def _dots(
-    series: Sequence[float],
-    epochs: int,
-    width: int,
-    height: int,
-    low: float,
-    high: float,
-    *,
-    logarithmic: bool,
-) -> list[tuple[int, int]]:
+def _labels(curves: Sequence[Curve], axis: Axis) -> tuple[str, str]:
+    """Return the labels of both ends of an axis; of one that cuts off, with a sign."""
+    values = [value for curve in curves for value in curve.values if math.isfinite(value)]
+    if not values:
+        return "", ""
+    below = "<" if min(values) < axis.low else ""
+    above = ">" if max(values) > axis.high else ""
+    return f"{below}{axis.low:.4g}", f"{above}{axis.high:.4g}"
+
+
+def _dots(series: Sequence[float], axis: Axis, epochs: int, width: int, height: int) -> list[tuple[int, int]]:
     """Return the dots of a curve and of its segments, counted from the top left."""
     dots: list[tuple[int, int]] = []
     before: tuple[int, int] | None = None
@@ -160,8 +181,10 @@ def _dots(
         if not math.isfinite(value):
             before = None
             continue
-        share = ((math.log(value) if logarithmic else value) - low) / (high - low)
-        point = round(index / max(epochs - 1, 1) * (width - 1)), round((1 - share) * (height - 1))
+        point = (
+            round(index / max(epochs - 1, 1) * (width - 1)),
+            round((1 - axis.share(value)) * (height - 1)),
+        )
         first = before or point
         steps = max(abs(point[0] - first[0]), abs(point[1] - first[1]), 1)
         dots += [
@@ -169,7 +192,7 @@ def _dots(
                 round(first[0] + (point[0] - first[0]) * step / steps),
                 round(first[1] + (point[1] - first[1]) * step / steps),
             )
-            for step in range(steps + 1)
+            for step in range(1 if before else 0, steps + 1)
         ]
         before = point
     return dots

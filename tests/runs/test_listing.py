@@ -179,6 +179,7 @@ def test_hostile_names_are_inert(runs):
         ["compare", "runs"],
         ["compare", "runs", "--csv"],
         ["runs", f"runs/{name}"],
+        ["show", f"runs/{name}/nowhere"],
     ):
         found = CliRunner().invoke(cli.app, arguments)
         assert "[red]" in found.output

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fastbp.callbacks import ChunkRecord, EpochRecord
 from fastbp.terminal import live
-from fastbp.terminal.live import BRAILLE, DOTS, LABEL, LiveCurves, draw_curves
+from fastbp.terminal.live import BRAILLE, DOTS, LABEL, Curve, LiveCurves, draw_curves
 from fastbp.terminal.progress import show_progress
 
 
@@ -26,7 +26,7 @@ def dots_of(lines):
 
 
 def test_a_straight_line_goes_from_corner_to_corner():
-    lines = draw_curves([("", [1.0, 2.0])], 2, LABEL + 1 + 10, 5, log=False)
+    lines = draw_curves([Curve("", [1.0, 2.0])], 2, LABEL + 1 + 10, 5, log=False)
     assert len(lines) == 6
     assert dots_of(lines) == {(x, 19 - x) for x in range(20)}
     assert [lines[0].plain[:LABEL].strip(), lines[4].plain[:LABEL].strip()] == ["2", "1"]
@@ -34,11 +34,11 @@ def test_a_straight_line_goes_from_corner_to_corner():
 
 
 def test_a_logarithmic_axis_where_losses_span_much():
-    curve = [("", [100.0, 10.0, 1.0])]
+    curve = [Curve("", [100.0, 10.0, 1.0])]
     straight = {(x, x) for x in range(16)}
     assert dots_of(draw_curves(curve, 3, LABEL + 1 + 8, 4, log=True)) == straight
     assert dots_of(draw_curves(curve, 3, LABEL + 1 + 8, 4, log=False)) != straight
-    nearby = [("", [19.0, 1.0])]
+    nearby = [Curve("", [19.0, 1.0])]
     assert dots_of(draw_curves(nearby, 2, 30, 4, log=True)) == dots_of(
         draw_curves(nearby, 2, 30, 4, log=False)
     )
@@ -50,9 +50,37 @@ def test_a_logarithmic_axis_where_losses_span_much():
 @pytest.mark.parametrize("width", [1, 20, 81])
 @pytest.mark.parametrize("epochs", [3, 500])
 def test_odd_curves_are_drawn(series, width, epochs):
-    lines = draw_curves([("", series)], epochs, width, 3, log=True)
+    lines = draw_curves([Curve("", series)], epochs, width, 3, log=True)
     finite = sum(map(math.isfinite, series))
     assert bool(dots_of(lines)) == bool(finite)
+
+
+def test_curves_differ_without_colour():
+    values = [3.0, 1.0, 2.0]
+    full, dotted = (draw_curves([Curve("", values, dotted)], 3, 60, 8, log=False) for dotted in (False, True))
+    assert dots_of(dotted) < dots_of(full)
+    assert len(dots_of(dotted)) == pytest.approx(len(dots_of(full)) / 3, abs=2)
+
+
+def test_the_first_epoch_is_cut_off_where_it_would_squeeze_the_rest():
+    lines = draw_curves([Curve("", [10.0, 96.0, 97.0, 98.0, 98.5])], 5, LABEL + 1 + 10, 6, log=False)
+    assert [lines[0].plain[:LABEL].strip(), lines[5].plain[:LABEL].strip()] == ["98.5", "<94.75"]
+    assert (0, 23) in dots_of(lines)
+    assert (19, 0) in dots_of(lines)
+
+
+def test_the_status_line(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(live, "perf_counter", lambda: now)
+    curves = LiveCurves(Console(file=io.StringIO(), force_terminal=True, width=100, height=50), 4)
+    curves.on_compile_end(0.1)
+    now += 10
+    curves.on_chunk(ChunkRecord(1, 4, 10, 20, 0.5, 0.5, 0.05))
+    assert curves._state == "epoch 1/4, 12%; loss 0.5000; 1:10 left; 200 samples/s"
+    curves.on_epoch_end(record(1))
+    now += 1
+    curves.on_chunk(ChunkRecord(2, 4, 20, 20, 0.5, 0.5, 0.05))
+    assert curves._state.startswith("epoch 2/4, 50%; loss 0.5000; validation 60.00 %; 0:11 left")
 
 
 def record(epoch, **changes):
@@ -105,7 +133,7 @@ def test_the_last_drawing_has_every_epoch():
         assert isinstance(progress, LiveCurves)
         progress.on_epoch_end(record(1))
         progress.on_epoch_end(record(2))
-    assert "epoch 2/2; loss 0.5000" in stream.getvalue()
+    assert "epoch 2/2; loss 0.5000; validation 60.00 %" in stream.getvalue()
 
 
 def test_without_a_terminal_there_are_lines():
