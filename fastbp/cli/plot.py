@@ -14,7 +14,7 @@ __all__ = ["plot_runs"]
 
 Runs = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN", help="Run folders; history and signals take several."),
+    typer.Argument(metavar="RUN", help="Run folders; history, confusion and signals take several."),
 ]
 Kind = Annotated[
     str,

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..data.arrays import test_data
 from ..data.dataset import load_training
+from ..data.source import printable
 from ..errors import ConfigError, FastbpError, WeightsError, did_you_mean
 from ..evaluation.evaluate import test
 from ..files import replace_file
 from ..network import Network
 from ..recipe.settings import Settings
 from ..runs.folder import data_of_runs, load_classifier, read_run_settings
-from .confusion import confusion_figure
+from .confusion import confusion_panels
 from .history import history_figure, read_run
 from .labels import labels_of
 from .mistakes import mistakes_figure
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "draw", "figure_format", "plot"]
 
 KINDS = ("history", "confusion", "weights", "mistakes", "reliability", "signals", "page")
-OF_MANY = ("history", "signals")  # kinds that show several runs
+OF_MANY = ("history", "confusion", "signals")  # kinds that show several runs
 
 
 def plot(
@@ -97,7 +98,7 @@ def _check_request(runs: Sequence[Path], kind: str) -> None:
     if len(runs) > 1 and kind not in OF_MANY:
         raise ConfigError(
             f"--kind {kind} shows one run, but {len(runs)} are given; expected one run, or --kind "
-            f"{' or '.join(OF_MANY)}"
+            f"{', '.join(OF_MANY[:-1])} or {OF_MANY[-1]}"
         )
     if len({run.resolve() for run in runs}) < len(runs):
         raise ConfigError("a run is given twice; expected each run once")
@@ -109,17 +110,27 @@ def draw(runs: Sequence[Path], kind: str, data: str | None = None) -> Figure:
         return history_figure([read_run(run) for run in runs])
     if kind == "signals":
         return _signals(runs, data)
+    if kind == "confusion":
+        return _confusion(runs, data)
     network = load_classifier(runs[0])
     dataset = test_data(data_of_runs(runs[:1], data))
     if kind == "weights":
         return weights_figure(network, dataset.shape)
     labels = dataset.labels_for(f"--kind {kind}")
     evaluation = test(network, dataset)
-    if kind == "confusion" and evaluation.matrix is not None:
-        return confusion_figure(evaluation.matrix, dataset.name)
     if kind == "reliability" and evaluation.calibration is not None:
         return reliability_figure(evaluation.calibration, dataset.name)
     return mistakes_figure(dataset.images, dataset.shape, labels, evaluation.probabilities)
+
+
+def _confusion(runs: Sequence[Path], data: str | None) -> Figure:
+    """Draw the confusion matrix of each run on the same data."""
+    dataset = test_data(data_of_runs(runs, data))
+    dataset.labels_for("--kind confusion")
+    found = [(run, test(load_classifier(run), dataset).matrix) for run in runs]
+    if len(runs) == 1:
+        return confusion_panels([(dataset.name, matrix) for _, matrix in found if matrix is not None])
+    return confusion_panels([(printable(run), matrix) for run, matrix in found if matrix is not None])
 
 
 def _target(runs: Sequence[Path], kind: str, out: Path | None) -> Path:

@@ -15,7 +15,7 @@ from ..runs.comparison import FIGURES, RunTable, compare_runs
 from ..runs.folder import read_run_settings
 from ..runs.history import read_history
 from ..terminal.numbers import format_value
-from .curves import CURVE_STYLE, Curve, curves_svg, swatch_svg
+from .curves import CURVE_STYLE, Curve, curves_svg, series_of, swatch_svg
 from .document import document, escape
 
 __all__ = ["comparison_html"]
@@ -104,32 +104,26 @@ def _best(table: RunTable) -> Iterator[str]:
 
 def _curves(runs: Sequence[_Run]) -> Iterator[str]:
     """Yield the panels of loss and accuracy, and what they leave out."""
-    part = "validation" if any(_series(run, "validation_loss") for run in runs) else "train"
+    part = "validation" if any(series_of(run.history, "validation_loss") for run in runs) else "train"
     panels = []
     for figure, unit, scale in (("loss", "nats per sample", 1.0), ("accuracy", "%", 100.0)):
         curves = [
             Curve(run.name, values, run.look)
             for run in runs
-            if (values := _series(run, f"{part}_{figure}", scale))
+            if (values := series_of(run.history, f"{part}_{figure}", scale))
         ]
         if curves:
             word = {"validation": "Validation", "train": "Training"}[part]
             panels.append(curves_svg(f"{word} {figure}, {unit}", curves, log=figure == "loss"))
     if panels:
         yield f'<div class="curves">{"".join(panels)}</div>'
-    absent = [run for run in runs if not run.problem and not _series(run, f"{part}_loss")]
+    absent = [run for run in runs if not run.problem and not series_of(run.history, f"{part}_loss")]
     if panels and absent:
         names = ", ".join(escape(run.name) for run in absent)
         yield f"<p>Without {'validation data' if part == 'validation' else 'an epoch'}: {names}.</p>"
     for run in runs:
         if run.problem:
             yield f"<p>{escape(run.problem)}</p>"
-
-
-def _series(run: _Run, field: str, scale: float = 1.0) -> list[float]:
-    """Return a value for each epoch; empty if none is a number."""
-    values = [scale * getattr(record, field) for record in run.history]
-    return values if any(value == value for value in values) else []
 
 
 def _results(table: RunTable, runs: Sequence[_Run]) -> Iterator[str]:

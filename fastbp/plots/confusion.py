@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,11 @@ from ..terminal.numbers import percent
 from .style import GREY, new_figure, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
-__all__ = ["confusion_figure"]
+__all__ = ["confusion_figure", "confusion_panels"]
 
 MOST_COUNTED = 30  # classes; with more, numbers are not readable
 TICKS = 40
@@ -30,20 +33,52 @@ def confusion_figure(matrix: NDArray[np.int64], name: str = "") -> Figure:
     name
         Name of the data, for the title.
     """
+    return confusion_panels([(name, matrix)])
+
+
+@styled()
+def confusion_panels(named: Sequence[tuple[str, NDArray[np.int64]]]) -> Figure:
+    """Draw a panel for each confusion matrix, two in a row, on one scale of colours.
+
+    Parameters
+    ----------
+    named
+        Titles, and matrices as for `confusion_figure`; at least one.
+    """
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm
 
+    most = max(int(_mistakes(matrix).max()) for _, matrix in named)
+    norm = LogNorm(1, max(most, 10))  # single mistakes stay pale
+    size = min(max(5.0, 1.8 + 0.5 * max(len(matrix) for _, matrix in named)), 11.0)
+    columns = min(len(named), 2)
+    rows = -(-len(named) // columns)
+    figure = new_figure(size * columns + 1.0, size * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in list(panels)[len(named) :]:
+        axes.set_axis_off()
+    for axes, (name, matrix) in zip(figure.axes, named, strict=False):
+        picture = axes.imshow(np.ma.masked_equal(_mistakes(matrix), 0), cmap=colormaps["Oranges"], norm=norm)
+        _finish_panel(axes, matrix, norm)
+        wrong, samples = int(_mistakes(matrix).sum()), int(matrix.sum())
+        accuracy = percent(1 - wrong / max(samples, 1))
+        title = f"{name}: accuracy {accuracy}, {wrong:,} of {samples:,} wrong"
+        axes.set_title(title.removeprefix(": "))
+    bar = figure.colorbar(picture, ax=figure.axes, shrink=0.8, label="mistakes (log scale)")
+    bar.outline.set_edgecolor(GREY)  # type: ignore[operator, unused-ignore]
+    return figure
+
+
+def _mistakes(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
+    return matrix - np.diag(matrix.diagonal())
+
+
+def _finish_panel(axes: Axes, matrix: NDArray[np.int64], norm: LogNorm) -> None:
+    """Add the diagonal, the counts and the axes to a panel with the mistakes."""
+    from matplotlib import colormaps
+
     classes = len(matrix)
-    mistakes = matrix - np.diag(matrix.diagonal())
-    most = max(int(mistakes.max()), 10)  # single mistakes stay pale
-    size = min(max(5.0, 1.8 + 0.5 * classes), 11.0)
-    figure = new_figure(size + 1.0, size)
-    axes = figure.subplots()
     axes.grid(visible=False)
-    colours = colormaps["Oranges"]
-    norm = LogNorm(1, most)
-    shown = np.ma.masked_equal(mistakes, 0)
-    picture = axes.imshow(shown, cmap=colours, norm=norm)
     axes.imshow(
         np.ma.masked_equal(np.eye(classes), 0), cmap=colormaps["Greys"], vmin=0, vmax=6, interpolation="none"
     )
@@ -69,10 +104,3 @@ def confusion_figure(matrix: NDArray[np.int64], name: str = "") -> Figure:
     axes.tick_params(length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    wrong, samples = int(mistakes.sum()), int(matrix.sum())
-    accuracy = percent(1 - wrong / max(samples, 1))
-    title = f"{name}: accuracy {accuracy}, {wrong:,} of {samples:,} wrong"
-    axes.set_title(title.removeprefix(": "))
-    bar = figure.colorbar(picture, ax=axes, shrink=0.8, label="mistakes (log scale)")
-    bar.outline.set_edgecolor(GREY)  # type: ignore[operator, unused-ignore]
-    return figure

@@ -10,11 +10,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..callbacks import EpochRecord
 from ..terminal.axis import Axis, fit_axis
 from .document import escape
 from .style import COLOURS
 
-__all__ = ["CURVE_STYLE", "Curve", "curves_svg", "swatch_svg"]
+__all__ = ["CURVE_STYLE", "Curve", "curves_svg", "series_of", "swatch_svg"]
 
 # Of the same hues as COLOURS, lighter: for a dark background.
 DARK = ("#4da3e0", "#f07c2e", "#2fc497", "#e29ac6", "#e69f00", "#8fd0f5", "#ededed")
@@ -59,6 +60,12 @@ class Curve(NamedTuple):
     look: int  # curves that belong together have the same
 
 
+def series_of(history: Sequence[EpochRecord], field: str, scale: float = 1.0) -> list[float]:
+    """Return a figure of each epoch, times ``scale``; empty if none is a number."""
+    values = [scale * getattr(record, field) for record in history]
+    return values if any(value == value for value in values) else []
+
+
 def curves_svg(title: str, curves: Sequence[Curve], *, log: bool = False) -> str:
     """Return an SVG element: curves over the epochs, with axes and tick labels.
 
@@ -73,7 +80,7 @@ def curves_svg(title: str, curves: Sequence[Curve], *, log: bool = False) -> str
     """
     axis = fit_axis([curve.values for curve in curves], log=log)
     epochs = max(len(curve.values) for curve in curves)
-    note = " (log)" if axis.is_logarithmic else "; cut off at the ends" if axis.is_clipped else ""
+    note = " (log)" if axis.is_logarithmic else ", first epochs cut off" if axis.is_clipped else ""
     drawn = [f"<g><title>{escape(c.name)}</title>{_curve(c, axis, epochs)}</g>" for c in curves]
     heading = escape(title + note)
     return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -20,7 +19,10 @@ from ..recipe.settings import Settings
 from ..runs.folder import load_classifier, read_result
 from ..terminal.numbers import format_loss, format_value, percent
 from .confusion import confusion_figure
-from .history import LoggedRun, history_figure, read_run
+from .curves import CURVE_STYLE, Curve, curves_svg, series_of, swatch_svg
+from .document import document, escape
+from .history import LoggedRun, read_run
+from .matrix import MATRIX_STYLE, MOST_CLASSES, matrix_svg
 from .mistakes import mistakes_figure
 from .reliability import reliability_figure
 from .signals import signals_figure
@@ -32,23 +34,24 @@ if TYPE_CHECKING:
 
 __all__ = ["before_and_after", "initial_network", "page_html"]
 
-_STYLE = """
-:root { color-scheme: light dark; --text: #1b1b1b; --quiet: #595959; --back: #ffffff; --line: #d5d5d5; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #ededed; --quiet: #b0b0b0; --back: #161616; --line: #444444; }
+STYLE = (
+    CURVE_STYLE
+    + MATRIX_STYLE
+    + """
+.pairs td { overflow-wrap: anywhere; } .numbers td, .numbers th { padding-right: .7rem; }
+.legend { display: flex; gap: 1.5rem; } .legend > span { display: flex; gap: .5rem; align-items: center; }
+.tables { display: flex; flex-wrap: wrap; gap: 0 3rem; } .tables > section { min-width: 0; max-width: 100%; }
+img { border-radius: 6px; background: #ffffff; }
+img.wide { min-width: 44rem; max-width: none; width: 100%; }
+@media (max-width: 30rem) {
+  .numbers { font-size: .88rem; } .numbers td, .numbers th { padding-right: .4rem; }
 }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back);
-  max-width: 66rem; margin: 0 auto; padding: 1.5rem; }
-h1 { overflow-wrap: anywhere; } h2 { margin-top: 2.5rem; }
-p { color: var(--quiet); margin: .3rem 0 .8rem; }
-.tables { display: flex; flex-wrap: wrap; gap: 0 3rem; } .tables > section { min-width: 0; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--line); text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; } .numbers td, .numbers th { text-align: right; }
-figure { margin: 0; } img { max-width: 100%; height: auto; background: #ffffff; border-radius: 6px; }
-@media print { h2, figure { break-inside: avoid; } }
+@media (min-width: 50rem) { img.wide { min-width: 0; max-width: 100%; width: auto; } }
+/* Figures are drawn on white. Turned around in hue, red stays red. */
+@media (prefers-color-scheme: dark) { img { filter: invert(.92) hue-rotate(180deg); } }
 """
+)
+WIDE = 6.0  # inches
 PNG_DPI = 110  # of figures with many images; the others are SVG
 
 
@@ -76,7 +79,6 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     evaluation = test(network, testing)
     training, _ = load_training(spec)
     entries = [
-        *_history(run),
         *_evaluation(evaluation, testing),
         _Entry(
             "First layer",
@@ -86,9 +88,16 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
         ),
         *_signals(network, run.settings, training),
     ]
-    return _document(
-        run.name, [*_tables(run.settings, read_result(folder), evaluation), *map(_figure, entries)]
-    )
+    title = f"Run {run.name}: {'-'.join(map(str, network.sizes))} network on {testing.name}"
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        *_summary(evaluation, read_result(folder)),
+        *_history(run),
+        *_matrix(evaluation),
+        *map(_figure, entries),
+        *_tables(run.settings, read_result(folder)),
+    ]
+    return document(title, parts, STYLE)
 
 
 class _Entry(NamedTuple):
@@ -100,22 +109,66 @@ class _Entry(NamedTuple):
     kind: str  # "svg" or "png"
 
 
-def _history(run: LoggedRun) -> Iterator[_Entry]:
-    if run.history:
-        caption = "Training figures are means over the epoch, so they lag behind validation at first."
-        yield _Entry("Training", caption, history_figure([run]), "svg")
+def _summary(evaluation: Evaluation, result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sentences of what came out."""
+    if evaluation.report is not None and evaluation.loss is not None:
+        yield (
+            f'<p class="lead">Accuracy {percent(evaluation.report.accuracy)} on '
+            f"{evaluation.report.samples:,} samples of {escape(evaluation.data)}, loss "
+            f"{format_loss(evaluation.loss)}.</p>"
+        )
+    if result:
+        epochs, seconds = result.get("epochs_completed"), result.get("training_seconds")
+        message = result.get("message") or ""
+        yield (
+            f"<p>{escape(str(result.get('status', '')).capitalize())} after "
+            f"{escape(format_value('epochs', epochs))} epochs, "
+            f"{escape(format_value('training_seconds', seconds))} s of training. {escape(message)}</p>"
+        )
+
+
+def _history(run: LoggedRun) -> Iterator[str]:
+    """Yield the curves of training and validation."""
+    names = {"train": "training", "validation": "validation"}
+    panels, shown = [], []
+    for figure, title, scale in (("loss", "Loss, nats per sample", 1.0), ("accuracy", "Accuracy, %", 100.0)):
+        curves = [
+            Curve(name, values, look)
+            for look, (part, name) in enumerate(names.items())
+            if (values := series_of(run.history, f"{part}_{figure}", scale))
+        ]
+        if curves:
+            panels.append(curves_svg(title, curves, log=figure == "loss"))
+            shown = curves
+    if panels:
+        legend = "".join(f"<span>{swatch_svg(c.look)} {escape(c.name)}</span>" for c in shown)
+        yield f'<h2>Training</h2>\n<div class="curves">{"".join(panels)}</div>'
+        yield f'<p class="legend">{legend}</p>'
+        yield "<p>Training figures are means over the epoch, so they lag behind validation at first.</p>"
+
+
+def _matrix(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the confusion matrix, and scores of each class."""
+    if evaluation.matrix is None or evaluation.report is None:
+        return
+    if len(evaluation.matrix) <= MOST_CLASSES:
+        picture = matrix_svg(evaluation.matrix)
+        yield f"<h2>Confusion matrix</h2><p>Orange: mistakes. Grey: correct predictions.</p>{picture}"
+    else:
+        caption = "Rows are true classes, columns are predicted classes."
+        yield _figure(_Entry("Confusion matrix", caption, confusion_figure(evaluation.matrix), "svg"))
+    rows = [
+        (str(c.label), percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}")
+        for c in evaluation.report.classes
+    ]
+    head = ("class", "precision", "recall", "F1", "samples")
+    yield f'<h2>Classes</h2><div class="scroll">{_table(rows, head)}</div>'
 
 
 def _evaluation(evaluation: Evaluation, testing: Dataset) -> Iterator[_Entry]:
     """Yield the figures of labelled test data."""
     if evaluation.matrix is None or evaluation.calibration is None or testing.labels is None:
         return
-    yield _Entry(
-        "Confusion matrix",
-        "Rows are true classes, columns are predicted classes.",
-        confusion_figure(evaluation.matrix),
-        "svg",
-    )
     yield _Entry(
         "Calibration",
         "Accuracy of the predictions by their confidence.",
@@ -151,52 +204,40 @@ def initial_network(network: Network, settings: Settings) -> Network:
     return start
 
 
-def _document(title: str, parts: Iterable[str]) -> str:
-    name = html.escape(title)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name} - fastbp</title>\n"
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
-    )
-
-
-def _tables(settings: Settings | None, result: Mapping[str, Any], evaluation: Evaluation) -> Iterable[str]:
-    if evaluation.report is not None and evaluation.loss is not None:
-        yield f"<p>{html.escape(evaluation.data)}: accuracy {percent(evaluation.report.accuracy)} of "
-        yield f"{evaluation.report.samples:,} samples, loss {format_loss(evaluation.loss)}</p>"
+def _tables(settings: Settings | None, result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield results and settings; those at their defaults are collapsed."""
     yield '<div class="tables">'
     if result:
         yield _section("Result", _pairs(result))
     if settings is not None:
-        yield _section("Settings", _pairs({**asdict(settings), "hidden": format_hidden(settings.hidden)}))
-    if evaluation.report is not None:
-        rows = [
-            (str(c.label), f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", f"{c.support:,}")
-            for c in evaluation.report.classes
-        ]
-        head = ("class", "precision", "recall", "F1", "samples")
-        yield _section("Classes", _table(rows, head))
+        usual = asdict(Settings())
+        values = asdict(settings)
+        changed = {name: value for name, value in values.items() if value != usual[name]}
+        same = {name: value for name, value in values.items() if name not in changed}
+        own = _pairs(changed) if changed else "<p>All settings have their defaults.</p>"
+        summary = f"{len(same)} settings at their defaults"
+        yield _section("Settings", f"{own}<details><summary>{summary}</summary>{_pairs(same)}</details>")
     yield "</div>"
 
 
 def _section(title: str, content: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2>\n{content}</section>"
+    return f"<section><h2>{escape(title)}</h2>\n{content}</section>"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
     """Return a table of names and values, without empty values."""
-    texts = {name: format_value(name, value) for name, value in values.items()}
+    texts = {
+        name: format_hidden(value) if name == "hidden" else format_value(name, value)
+        for name, value in values.items()
+    }
     rows = [(name.replace("_", " "), text) for name, text in texts.items() if text]
-    body = "".join(f"<tr><th>{html.escape(n)}</th><td>{html.escape(t)}</td></tr>\n" for n, t in rows)
-    return f"<table>\n{body}</table>\n"
+    body = "".join(f"<tr><th>{escape(n)}</th><td>{escape(t)}</td></tr>\n" for n, t in rows)
+    return f'<table class="pairs">\n{body}</table>\n'
 
 
 def _table(rows: Iterable[tuple[str, ...]], head: tuple[str, ...]) -> str:
     def line(cells: tuple[str, ...], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"
 
     return f'<table class="numbers">\n{line(head, "th")}{"".join(line(row, "td") for row in rows)}</table>\n'
 
@@ -206,7 +247,10 @@ def _figure(entry: _Entry) -> str:
     # SVGs as image data, not as elements of the page: their ids would clash.
     mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
     content = base64.b64encode(render(figure, kind, PNG_DPI)).decode()
+    # Of a figure with small text, a narrow screen shows a part, to be moved.
+    wide = ' class="wide"' if figure.get_figwidth() > WIDE else ""
+    image = f'<img{wide} alt="{escape(title)}" src="data:{mime};base64,{content}">'
     return (
-        f"<figure><h2>{html.escape(title)}</h2><figcaption><p>{html.escape(caption)}</p></figcaption>\n"
-        f'<img alt="{html.escape(title)}" src="data:{mime};base64,{content}"></figure>'
+        f"<figure><h2>{escape(title)}</h2><figcaption><p>{escape(caption)}</p></figcaption>\n"
+        f'<div class="scroll">{image}</div></figure>'
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evaluation.metrics import Calibration
+from ..terminal.numbers import percent
 from .style import COLOURS, GREY, new_figure, styled
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def reliability_figure(calibration: Calibration, name: str = "") -> Figure:
     name
         Name of the data, for the title.
     """
+    from matplotlib.ticker import PercentFormatter
+
     figure = new_figure(5.6, 6.4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     edges = np.asarray(calibration.edges)
@@ -49,7 +52,9 @@ def reliability_figure(calibration: Calibration, name: str = "") -> Figure:
     above.set_ylim(0, 1.02)
     above.set_ylabel("accuracy")
     above.legend(loc="upper left")
-    title = f"expected calibration error {calibration.ece:.4f}"
+    for axis in (above.xaxis, above.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    title = f"expected calibration error {percent(calibration.ece)}"
     above.set_title(f"{name}: {title}".removeprefix(": "))
     below.bar(left, counts[filled], width, color=GREY, **look)
     below.set_yscale("log")

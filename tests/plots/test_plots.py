@@ -24,6 +24,7 @@ from fastbp.plots import (
     KINDS,
     LoggedRun,
     confusion_figure,
+    draw,
     history_figure,
     mistakes_figure,
     page_html,
@@ -33,6 +34,7 @@ from fastbp.plots import (
     weights_figure,
 )
 from fastbp.plots.labels import labels_of
+from fastbp.plots.matrix import matrix_svg
 from fastbp.plots.signals import measure_signals
 from fastbp.recipe.settings import Settings
 from fastbp.runs.history import read_history
@@ -141,6 +143,22 @@ def test_confusion_holds_every_count():
     assert not confusion_figure(np.eye(62, dtype=np.int64)).axes[0].texts
 
 
+def test_confusion_of_two_runs_has_two_panels_on_one_scale():
+    make_run("a")
+    make_run("b", seed=1, epochs=1)
+    figure = draw([Path("a"), Path("b")], "confusion")
+    panels = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title().split(":")[0] for axes in panels] == ["a", "b"]
+    assert len({axes.images[0].get_clim() for axes in panels}) == 1
+    for axes, name in zip(panels, "ab", strict=True):
+        accuracy = json.loads(Path(name, "result.json").read_text())["test_accuracy"]
+        right = sum(int(t.get_text()) for t in axes.texts if len(set(t.get_position())) == 1)
+        assert right == round(60 * accuracy)
+    make_run("c", seed=2)
+    three = draw([Path("a"), Path("b"), Path("c")], "confusion")
+    assert len([axes for axes in three.axes if axes.images]) == 3
+
+
 def test_weights_are_those_of_the_units_with_the_largest_norm():
     network = Network((6, 3, 2), dtype="float64")
     rng = np.random.default_rng(3)
@@ -180,7 +198,7 @@ def test_reliability_bars_are_the_accuracies():
     bars = {round(bar.get_x(), 3): bar.get_height() for bar in above.patches}
     assert bars == {0.0: 0.0, 0.5: 0.5, 0.75: 1.0}
     assert {round(bar.get_x(), 3): bar.get_height() for bar in below.patches} == {0.0: 1, 0.5: 2, 0.75: 1}
-    assert above.get_title() == f"name: expected calibration error {found.ece:.4f}"
+    assert above.get_title() == f"name: expected calibration error {100 * found.ece:.2f} %"
 
 
 def test_signals_are_those_of_the_oracle():
@@ -263,12 +281,46 @@ def test_a_page_has_everything_in_it():
     for heading in ("Training", "Confusion matrix", "Calibration", "Mistakes", "First layer", "Signals"):
         assert heading in parser.text
     assert f"{100 * result.test_accuracy:.2f} %" in parser.text
-    assert len(parser.images) == 6
+    assert len(parser.images) == 4
+    assert page.count("<svg") == 2 + 2 + 1  # curves, the marks of their legend, confusion matrix
     for image in parser.images:
         kind, content = re.fullmatch(r"data:image/(png|svg\+xml);base64,(.+)", image["src"]).groups()
         decoded = base64.b64decode(content)
         assert decoded.startswith(b"\x89PNG" if kind == "png" else b"<?xml")
         assert image.get("alt")
+
+
+def test_a_page_begins_with_what_it_shows_and_ends_with_settings():
+    make_run("<b>run", l2=0.5)
+    page = page_html("<b>run")
+    assert "<h1>Run &lt;b&gt;run: 20-9-4 network on data.npz</h1>" in page
+    assert page.index("<svg") < page.index("<table") < page.index("Settings</h2>")
+    own, defaults = page[page.index("Settings</h2>") :].split("<details>")
+    assert "<th>l2</th><td>0.5</td>" in own
+    assert "<th>hidden</th><td>9</td>" in own
+    assert "<th>schedule</th>" in defaults
+    assert "<th>schedule</th>" not in own
+    assert "default-src 'none'; style-src 'sha256-" in page
+    assert not re.search(r"\b0\.\d{4}</td>", page.split("Classes</h2>")[1].split("<figure>")[0])
+
+
+def test_a_matrix_on_a_page_holds_every_count():
+    matrix = np.array([[90, 7, 0], [0, 80, 0], [13, 0, 1]])
+    cells = re.findall(
+        r'<rect class="(\w+)" x="(\d+)" y="(\d+)".*?<text class="\S+" x="\S+" y="\S+">(\d+)<',
+        matrix_svg(matrix),
+    )
+    shown = {(int(y) // 30 - 1, int(x) // 30 - 1): (int(count), kind) for kind, x, y, count in cells}
+    assert {place: count for place, (count, _) in shown.items()} == {
+        (0, 0): 90,
+        (0, 1): 7,
+        (1, 1): 80,
+        (2, 0): 13,
+        (2, 2): 1,
+    }
+    assert [shown[i, i][1] for i in range(3)] == ["right"] * 3
+    assert shown[2, 0][1] == "m4"  # the most
+    assert shown[0, 1][1] < "m4"
 
 
 def test_history_comes_back_as_it_was_written():
