@@ -14,6 +14,10 @@ from .results import Run, key_of
 __all__ = ["WelchTest", "markdown", "mean_and_deviation", "runs_of", "t_quantile", "welch_test"]
 
 LEVEL = 0.975  # two-sided 95 %
+_COMPARISON = (
+    "Difference: ours minus that of the report, in percentage points; within noise: Welch's t-test at 95 %, "
+    "the noise in brackets. "
+)
 LEAST_SPREAD = 0.0003  # standard deviation of accuracies on 10,000 images, at least
 
 
@@ -77,33 +81,39 @@ def markdown(study: Study, runs: Mapping[str, Run], seeds: int, *, note: str = "
     """
     used = [run for table in study.tables for cell in table.cells for run in runs_of(cell, runs, seeds)]
     section = f" (section {study.section} of the report)" if study.section else ""
-    seconds = sum(run.wall_seconds for run in {run.key: run for run in used}.values())
-    machines = ", ".join(sorted({run.cpu for run in used})) or "none"
-    lines = [f"# {study.title}{section}", "", study.question, ""]
+    lines = [f"# {study.title}{section}", "", *([study.question, ""] if study.question else [])]
     if note:
         lines += [f"**{note}**", ""]
+    reported = any(cell.report is not None for table in study.tables for cell in table.cells)
+    ours = "ours" if reported else "accuracy, %"
     for table in study.tables:
-        lines += [f"## {table.title}", "", table.note, "", *_table(table, runs, seeds, compared=not note), ""]
-    lines += [
-        f"{len({run.key for run in used})} runs on one thread each, {seconds:,.0f} s in total; {machines}. "
-        "Accuracy on the test part, mean ± standard deviation over seeds, in per cent. Difference: ours "
-        "minus that of the report, in percentage points; within noise: Welch's t-test at 95 %, the noise in "
-        "brackets. Largest logit: largest absolute logit of all training images, before → after training, "
-        "mean over seeds; exp overflows in float32 above 88.7 and in float64 above 709.7. Margin: largest "
-        "difference of the highest logit and the log-sum-exp of the others after training, range over "
-        "seeds; above 36.7 a probability is 1 in float64, and log(1 - p) is infinite. Seconds: training, "
-        "validation and test of one run, mean over seeds.",
-        "",
-    ]
+        rows = _table(table, runs, seeds, ours, compared=not note)
+        lines += [f"## {table.title}", "", *([table.note, ""] if table.note else []), *rows, ""]
+    lines += [_caption(used, reported=reported), ""]
     return "\n".join(lines)
 
 
-def _table(table: Table, runs: Mapping[str, Run], seeds: int, *, compared: bool) -> list[str]:
+def _caption(runs: Sequence[Run], *, reported: bool) -> str:
+    """Return how much was run, where, and what the columns mean."""
+    own = {run.key: run for run in runs}.values()
+    machines = ", ".join(sorted({run.cpu for run in own})) or "none"
+    return (
+        f"{len(own)} runs on one thread each, {sum(run.wall_seconds for run in own):,.0f} s in total; "
+        f"{machines}. Accuracy on the test part, mean ± standard deviation over seeds, in per cent. "
+        f"{_COMPARISON if reported else ''}Largest logit: largest absolute logit of all training images, "
+        "before → after training, mean over seeds; exp overflows in float32 above 88.7 and in float64 above "
+        "709.7. Margin: largest difference of the highest logit and the log-sum-exp of the others after "
+        "training, range over seeds; above 36.7 a probability is 1 in float64, and log(1 - p) is infinite. "
+        "Seconds: training, validation and test of one run, mean over seeds."
+    )
+
+
+def _table(table: Table, runs: Mapping[str, Run], seeds: int, ours: str, *, compared: bool) -> list[str]:
     rows = [_row(cell, runs_of(cell, runs, seeds), compared=compared) for cell in table.cells]
     head = [
         "",
         "report",
-        "ours",
+        ours,
         "seeds",
         "difference",
         "within noise",

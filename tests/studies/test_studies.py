@@ -412,6 +412,8 @@ def test_the_table_holds_ours_against_the_reports(here):
     assert rows["three"][:3] == ["overflow", "12.35 ± 1.41", "2"]
     assert rows["longer"][:2] == ["91.00 ± 1.41", "2"]  # no column for a report that has none
     assert rows["seven"][-1] == "2.0"
+    assert "|  | report | ours | seeds | difference |" in text
+    assert "Difference: ours minus" in text
     assert "6 runs on one thread each, 12 s in total" in text
     assert re.search(r"\| \d[\d.,]* → \d[\d.,]* \| 3.0 to 3.0 \|", text)  # commas separate thousands only
     incomplete = markdown(study, changed, 2, note="Quick look")

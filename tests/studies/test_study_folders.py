@@ -77,6 +77,8 @@ def test_a_bar_in_a_name_is_no_column(here):
     text = markdown(study, run_study(study, here / "out", seeds=1), 1)
     head, _, row = (line for line in text.splitlines() if line.startswith("|"))
     assert row.startswith(r"| rate \| 0.4 |")
+    assert head.startswith("|  | accuracy, % |")  # "ours" is for studies that compare with a report
+    assert "Difference" not in text
     assert row.replace(r"\|", "").count("|") == head.count("|")
 
 
