@@ -8,6 +8,7 @@ from __future__ import annotations
 from .evaluation import evaluation_html
 from .history import history_html, history_text
 from .network import network_html, network_summary
+from .progress import training_progress
 from .result import result_figure, result_html
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "network_summary",
     "result_figure",
     "result_html",
+    "training_progress",
 ]

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColum
 from ..callbacks import Callback, ChunkRecord, EpochRecord
 from .numbers import duration, format_loss, percent, speed
 
-__all__ = ["BarProgress", "LineProgress", "show_progress"]
+__all__ = ["COMPILING", "BarProgress", "LineProgress", "Stopwatch", "show_progress"]
 
 COMPILING = "compiling kernels (once)"
 TICK = 1.0  # seconds
@@ -109,7 +109,7 @@ class LineProgress(Callback):
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class _Stopwatch:
+class Stopwatch:
     """Shows that kernels are being compiled, and the seconds that have passed.
 
     The first time after `COMPILING_AFTER`, then every `TICK` seconds until stopped.
@@ -159,7 +159,7 @@ class BarProgress(Callback):
     def on_compile_start(self) -> None:
         """Show that kernels are being compiled, and for how long, if it takes long."""
         self._task = self.live.add_task("starting", total=None, figures="")
-        self._stopwatch = _Stopwatch(self._show)
+        self._stopwatch = Stopwatch(self._show)
 
     def on_compile_end(self, seconds: float) -> None:
         """Say how long compiling took, if it took long, and begin the table."""

@@ -9,18 +9,20 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import lazy
 from ..backends.base import make_backend
 from ..callbacks import Callback, checked_callbacks
 from ..data.arrays import BYTE_SCALE, DataSource, spec_of, training_data
 from ..data.dataset import Dataset
-from ..errors import DataError, DivergenceError
+from ..errors import ConfigError, DataError, DivergenceError
 from ..network import Network
 from ..recipe.distortions import Distortion, make_distortion, read_variants
 from ..recipe.initializers import initialize
@@ -30,6 +32,7 @@ from ..recipe.settings import Settings
 from ..runs.result import Result
 from .measure import evaluate
 from .samples import Samples
+from .screen import find_screen
 from .trainer import Trainer
 
 __all__ = [
@@ -69,6 +72,7 @@ def train(
     *,
     sample_weight: ArrayLike | None = None,
     callbacks: Iterable[Callback] = (),
+    progress: bool | None = None,
     **settings: Unpack[SettingKeywords],
 ) -> Result:
     """Train a network.
@@ -84,6 +88,9 @@ def train(
         ``class_weight``.
     callbacks : iterable of Callback
         Called while the run makes progress.
+    progress : bool, optional
+        Whether to show epoch, loss, accuracy and the time left; by default in a
+        terminal and in a notebook. Elsewhere, True prints a line per epoch.
     **settings : SettingKeywords
         Any setting except ``data`` by name, such as ``hidden=(100, 100)``, ``epochs=5``
         or ``optimizer="adamw"``; see `fastbp.Settings`.
@@ -108,17 +115,33 @@ def train(
     --------
     >>> result = train("mnist", hidden=(100, 100), epochs=5)  # doctest: +SKIP
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
-    >>> result.save("runs/small")  # doctest: +SKIP
     """
     # Check the settings first: a mistake in them should not wait for the data.
     checked_settings = Settings.from_mapping({"data": spec_of(data), **settings})
     training, testing = training_data(data)
-    result = run(checked_settings, training, testing, callbacks, sample_weight=sample_weight)
+    with _observed(callbacks, progress, checked_settings.epochs) as observers:
+        result = run(checked_settings, training, testing, observers, sample_weight=sample_weight)
     if result.status == "diverged":
         raise TrainingDivergedError(result)
     if result.status == "interrupted":
         raise TrainingInterruptedError(result)
     return result
+
+
+@contextmanager
+def _observed(
+    callbacks: Iterable[Callback], progress: bool | None, epochs: int
+) -> Iterator[tuple[Callback, ...]]:
+    """Yield the caller's callbacks, and one that shows the progress if wanted."""
+    given = checked_callbacks(callbacks)
+    if progress not in (None, True, False):
+        raise ConfigError(f"progress is {progress!r}; expected True, False or None")
+    screen = find_screen()
+    if progress is False or (progress is None and screen == "pipe"):
+        yield given
+        return
+    with lazy.display().training_progress(screen, epochs) as callback:
+        yield callback, *given
 
 
 def _keywords() -> inspect.Signature:

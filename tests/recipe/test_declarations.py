@@ -57,7 +57,7 @@ def test_keywords_for_editors_are_the_settings():
 
 def test_train_shows_its_keywords():
     parameters = inspect.signature(fastbp.train).parameters
-    assert set(declarations()) | {"sample_weight", "callbacks"} == set(parameters)
+    assert set(declarations()) | {"sample_weight", "callbacks", "progress"} == set(parameters)
     assert parameters["epochs"].default == Settings().epochs
 
 

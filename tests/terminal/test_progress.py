@@ -116,7 +116,7 @@ def test_a_terminal_shows_how_long_compiling_has_taken(monkeypatch):
     monkeypatch.setattr(progress, "TICK", 0.02)
     monkeypatch.setattr(progress, "perf_counter", iter(range(0, 1000, 7)).__next__)
     shown = []
-    stopwatch = progress._Stopwatch(shown.append)
+    stopwatch = progress.Stopwatch(shown.append)
     while len(shown) < 3:
         time.sleep(0.01)
     stopwatch.stop()
