@@ -47,7 +47,7 @@ def show_study(
     if wanted is not None and wanted != study.epochs:
         note = (
             f"{'Quick look' if quick else 'Not the full study'}: {wanted} of {study.epochs} epochs, seeds: "
-            f"{seeds}. The results differ from those of the full study: do not compare them with the report."
+            f"{seeds}. The results differ from those of the full study, so those of the report are left out."
         )
         study = study.scaled(wanted)
     _print(console, f"{study.title}: {len(planned(study, seeds))} runs, into {out}")
@@ -62,7 +62,7 @@ def show_study(
         text += f"\n{robustness.markdown(study, runs, measured, seeds)}"
     replace_file(out / TABLE, text)
     written = [RESULTS, TABLE, *draw(study, runs, seeds, out, partial=bool(note))]
-    _print(console, text)
+    _print_markdown(console, text)
     places = ", ".join(os.fspath(out / name) for name in written)
     _print(console, f"done in {duration(perf_counter() - began)}; written: {places}")
 
@@ -95,3 +95,13 @@ def _run(console: Console, study: Study, out: Path, seeds: int) -> Mapping[str, 
 
 def _print(console: Console, text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
+
+
+def _print_markdown(console: Console, text: str) -> None:
+    """Print aligned tables in a terminal, and the text itself in a pipe."""
+    if not console.is_terminal:
+        _print(console, text)
+        return
+    from rich.markdown import Markdown
+
+    console.print(Markdown(text))

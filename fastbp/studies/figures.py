@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..data.dataset import load_training
 from ..files import replace_file
 from ..plots.robustness import robustness_figure
@@ -203,36 +205,57 @@ def _history(
 def _signals(
     _figure: Figure, tables: list[Table], _runs: Mapping[str, Run], _seeds: int, _out: Path
 ) -> matplotlib.figure.Figure:
-    """Draw the rms of activations and gradients before training, layer by layer."""
-    from matplotlib.ticker import MaxNLocator
+    """Draw the rms of activations and gradients before training, layer by layer.
 
+    A row for each cell, whose values are written out: lines of many cells would lie on
+    each other.
+    """
     cells = [cell for table in tables for cell in table.cells]
-    picture = new_figure(7.2, 5.6)
-    left, right = picture.subplots(1, 2)
-    for number, cell in enumerate(cells):
-        activations, gradients = _measure(cell)
-        look = {**_look(number), "markersize": 4, "linewidth": 1.2}
-        vanished = any(value != value for value in activations)
-        label = f"{cell.name} (0 after the pixels)" if vanished else cell.name
-        left.plot(range(len(activations)), activations, **look, label=label)
-        right.plot(range(1, len(gradients) + 1), gradients, **look)
+    found = [_measure(cell) for cell in cells]
+    widths = [max(len(side) for side in sides) for sides in zip(*found, strict=True)]
+    picture = new_figure(3.6 + 0.8 * sum(widths), 1.3 + 0.32 * len(cells))
+    left, right = picture.subplots(1, 2, sharey=True, width_ratios=widths)
+    hidden = [f"layer {number}" for number in range(1, widths[1])]
+    _heat(left, [side for side, _ in found], ["pixels", *hidden, "logits"])
+    _heat(right, [side for _, side in found], [*hidden, "logits"])
     left.set_title("activations, root mean square", fontsize=9)
-    left.set_xlabel("layer (0: pixels, last: logits)")
     right.set_title("gradients by weights, root mean square", fontsize=9)
-    right.set_xlabel("layer (last: logits)")
-    for axis in (left, right):
-        axis.set_yscale("log")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    picture.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    left.set_yticks(range(len(cells)), [cell.name for cell in cells])
     return picture
 
 
+def _heat(axis: Any, rows: list[list[float]], heads: list[str]) -> None:
+    """Draw rows of values on a logarithmic scale of colours; 0 stays white.
+
+    A network with fewer layers leaves cells before its logits empty.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import LogNorm
+
+    count = len(heads)
+    placed = np.array([[*row[:-1], *[np.nan] * (count - len(row)), row[-1]] for row in rows])
+    present = placed[placed > 0]
+    norm = LogNorm(present.min(), present.max()) if present.size else LogNorm(0.1, 1)
+    axis.imshow(
+        np.ma.masked_less_equal(np.nan_to_num(placed), 0), cmap=colormaps["viridis"], norm=norm, aspect="auto"
+    )
+    for (row, column), value in np.ndenumerate(placed):
+        if value == value:
+            dark = value > 0 and float(np.asarray(norm(value))) < 0.6
+            colour = "white" if dark else "black"
+            text = f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+    axis.grid(visible=False)
+    axis.tick_params(length=0)
+    axis.set_xticks(range(count), heads)
+
+
 def _measure(cell: Cell) -> tuple[list[float], list[float]]:
-    """Return the rms before training, layer by layer; NaN for 0."""
+    """Return the rms before training, layer by layer."""
     training, _ = load_training(cell.settings.data)
     labels = training.labels_for("a figure of signals")
     passing, back = measure_signals(new_network(cell.settings, training), training.images, labels)
-    activations, gradients = ([spread.rms or float("nan") for spread in side] for side in (passing, back))
+    activations, gradients = ([spread.rms for spread in side] for side in (passing, back))
     return activations, gradients
 
 

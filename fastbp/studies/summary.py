@@ -76,19 +76,21 @@ def runs_of(cell: Cell, runs: Mapping[str, Run], seeds: int) -> list[Run]:
 def markdown(study: Study, runs: Mapping[str, Run], seeds: int, *, note: str = "") -> str:
     """Return the study as Markdown: the question, its tables, and their columns.
 
-    A ``note`` says that the study is not complete; then its results are not compared
-    with those of the report.
+    A ``note`` says that the study is not complete; then the results of the report,
+    which come from many more epochs, are left out.
     """
     used = [run for table in study.tables for cell in table.cells for run in runs_of(cell, runs, seeds)]
     section = f" (section {study.section} of the report)" if study.section else ""
     lines = [f"# {study.title}{section}", "", *([study.question, ""] if study.question else [])]
     if note:
         lines += [f"**{note}**", ""]
-    reported = any(cell.report is not None for table in study.tables for cell in table.cells)
+    reported = not note and any(cell.report is not None for table in study.tables for cell in table.cells)
     ours = "ours" if reported else "accuracy, %"
     for table in study.tables:
         rows = _table(table, runs, seeds, ours, compared=not note)
-        lines += [f"## {table.title}", "", *([table.note, ""] if table.note else []), *rows, ""]
+        # The note of a table names the epochs of the full study.
+        remark = f"In the full study: {table.note}" if note and table.note else table.note
+        lines += [f"## {table.title}", "", *([remark, ""] if remark else []), *rows, ""]
     lines += [_caption(used, reported=reported), ""]
     return "\n".join(lines)
 
@@ -132,14 +134,14 @@ def _table(table: Table, runs: Mapping[str, Run], seeds: int, ours: str, *, comp
 
 def _row(cell: Cell, runs: list[Run], *, compared: bool) -> list[str]:
     if not runs:
-        return [cell.name, _report(cell), "not run", "0", "", "", "", "", "", "", ""]
+        return [cell.name, _report(cell) if compared else "", "not run", "0", "", "", "", "", "", "", ""]
     accuracies = [run.test_accuracy for run in runs]
     found = welch_test(accuracies, cell.report) if compared and isinstance(cell.report, tuple) else None
     ended = Counter(run.stopped_by for run in runs if run.stopped_by)
     diverged = sum(run.status == "diverged" for run in runs)
     return [
         cell.name,
-        _report(cell),
+        _report(cell) if compared else "",
         mean_and_deviation(accuracies) + (f" ({diverged} diverged)" if diverged else ""),
         str(len(runs)),
         "" if found is None else f"{100 * found.difference:+.2f}",

@@ -21,6 +21,7 @@ from fastbp.errors import ConfigError
 from fastbp.network import Network
 from fastbp.recipe.settings import Settings
 from fastbp.studies import available, read_study, run_study
+from fastbp.studies.figures import _measure, _signals
 from fastbp.studies.results import key_of, read_results, write_results
 from fastbp.studies.runner import extremes, planned
 from fastbp.studies.summary import markdown, runs_of, t_quantile, welch_test
@@ -396,6 +397,7 @@ def test_welch():
 
 def test_the_table_holds_ours_against_the_reports(here):
     study = small()
+    noted = replace(study, tables=(replace(study.tables[0], note="4 epochs."), *study.tables[1:]))
     runs = run_study(study, here / "out")
     changed = {}
     for key, run in runs.items():
@@ -416,10 +418,15 @@ def test_the_table_holds_ours_against_the_reports(here):
     assert "Difference: ours minus" in text
     assert "6 runs on one thread each, 12 s in total" in text
     assert re.search(r"\| \d[\d.,]* → \d[\d.,]* \| 3.0 to 3.0 \|", text)  # commas separate thousands only
-    incomplete = markdown(study, changed, 2, note="Quick look")
+    incomplete = markdown(noted, changed, 2, note="Quick look")
     assert "yes (" in text
     assert "yes (" not in incomplete
-    assert "62.50 ± 17.68" in incomplete  # the report's stand there, but nothing is compared with them
+    assert "62.50 ± 17.68" not in incomplete  # of the report, after many more epochs
+    assert "report" not in incomplete.split("## ")[1]
+    assert "within noise" in text
+    assert "within noise" not in incomplete
+    assert "\nIn the full study: 4 epochs.\n" in incomplete
+    assert "\n4 epochs.\n" in markdown(noted, changed, 2)
     half = {key: run for key, run in changed.items() if run.seed == 0 and run.cells != "longer"}
     text = markdown(study, half, 2)
     assert "| longer | not run |" in text
@@ -467,6 +474,25 @@ def test_the_command_writes_results_table_and_figures(here):
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     assert "[" not in fastbp("study", "small.toml").stdout.split("# Small")[0]
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+def test_signals_are_written_out_layer_by_layer(here):
+    study = small()
+    [figure] = [figure for figure in study.figures if figure.kind == "signals"]
+    tables = [study.tables[number - 1] for number in figure.tables]
+    left, right = _signals(figure, tables, {}, 1, here).axes
+    cells = [cell for table in tables for cell in table.cells]
+    assert [label.get_text() for label in left.get_yticklabels()] == [cell.name for cell in cells]
+    shown = {
+        (t.get_position()[1], t.get_position()[0]): float(t.get_text().replace(",", "")) for t in left.texts
+    }
+    for row, cell in enumerate(cells):
+        activations, gradients = _measure(cell)
+        last = len(left.get_xticks()) - 1
+        assert shown[row, 0] == pytest.approx(activations[0], rel=0.05)
+        assert shown[row, last] == pytest.approx(activations[-1], rel=0.05)
+        assert len(gradients) == len(activations) - 1
+    assert len(right.get_xticks()) == last
 
 
 def test_quick_says_so_and_goes_elsewhere(here):
