@@ -74,6 +74,17 @@ class Board {
     return grey;
   }
 
+  /** How far the strokes reach, the longer of width and height, without the pen's own width. */
+  extent() {
+    const points = this.strokes.flatMap((stroke) => stroke.points);
+    const reach = (axis) => {
+      let [low, high] = [Infinity, -Infinity];
+      for (const point of points) [low, high] = [Math.min(low, point[axis]), Math.max(high, point[axis])];
+      return high - low;
+    };
+    return Math.max(reach(0), reach(1));
+  }
+
   changed() {
     if (this.isWaiting) return;
     this.isWaiting = true;

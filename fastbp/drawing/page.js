@@ -1,5 +1,8 @@
 // The page: shows the drawing as the networks see it, and their predictions.
 
+// Of the board's 280 pixels. A smaller drawing, such as a dot, is a digit to no one.
+const LITTLE = 20;
+
 function startPage() {
   const data = document.getElementById("data");
   const networks = JSON.parse(data.textContent);
@@ -15,7 +18,8 @@ function startPage() {
     const prepare = switched.checked ? normalize : downscale;
     const image = prepare(board.pixels(), board.canvas.height, board.canvas.width);
     showImage(seen, image);
-    for (const card of cards) card.show(image);
+    const isLittle = image !== null && board.extent() < LITTLE;
+    for (const card of cards) card.show(isLittle ? null : image, isLittle);
     document.body.classList.toggle("empty", image === null);
     if (board.stroke === null) say(image === null ? "Nothing drawn" : cards.map(String).join("; "));
   }
@@ -63,18 +67,20 @@ class Card {
     this.card = card;
   }
 
-  show(image) {
+  /** Shows the prediction for an image; none for null, which may stand for too little ink. */
+  show(image, isLittle) {
     const probabilities = image === null ? null : this.network.probabilities(image);
     this.best = probabilities?.indexOf(Math.max(...probabilities));
     this.probability = probabilities?.[this.best];
-    this.digit.textContent = probabilities ? this.best : "";
-    this.surety.textContent = probabilities ? percent(this.probability) : "draw a digit";
+    this.digit.textContent = probabilities ? this.best : isLittle ? "?" : "";
+    this.surety.textContent = probabilities ? percent(this.probability) : isLittle ? "not sure" : "";
     this.card.dataset.predicted = probabilities ? this.best : "";
     this.rows.forEach((row, label) => showRow(row, probabilities?.[label], label === this.best));
   }
 
   toString() {
-    return `${this.name}: ${this.best}, ${percent(this.probability)}`;
+    const isKnown = this.probability !== undefined;
+    return `${this.name}: ${isKnown ? `${this.best}, ${percent(this.probability)}` : "not sure"}`;
   }
 }
 

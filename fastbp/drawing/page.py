@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Sequence
 from importlib.resources import files
 
 from ..errors import ConfigError
+from ..plots.document import source_hash
 from ..reference.activations import ACTIVATIONS
 from .weights import Packed
 
@@ -37,8 +36,8 @@ def drawing_page(networks: Sequence[Packed]) -> str:
     data = json.dumps([network.to_dict() for network in networks]).replace("<", "\\u003c")
     # Everything else is forbidden, above all requests to a network.
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {source_hash(script)}; style-src {source_hash(style)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     parts = {"style": style, "script": script, "data": data, "policy": policy}
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _part("page.html"))
@@ -62,7 +61,3 @@ def _activations(networks: Sequence[Packed]) -> str:
 
 def _part(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from ..data.arrays import byte_scale, test_data
 from ..data.source import printable
-from ..errors import FastbpError, WeightsError
+from ..errors import ConfigError, FastbpError, WeightsError
 from ..evaluation.evaluate import test
 from ..network import Network
+from ..runs.comparison import read_figures
 from ..runs.folder import data_of_runs, load_digit_classifier
 from ..terminal.numbers import percent
 
@@ -26,11 +27,15 @@ LIMIT = 10_000_000
 
 @dataclass(frozen=True)
 class Shown:
-    """A network to show, its name on the page, and the data to test float16 on."""
+    """A network to show, its name on the page, and the data to test float16 on.
+
+    ``accuracy`` is the test accuracy that its run measured; None if unknown.
+    """
 
     name: str
     network: Network
     data: str
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,15 @@ class Packed:
         Type of the stored weights, ``"float32"`` or ``"float16"``.
     note
         Note for the reader; may be empty.
+    accuracy
+        Test accuracy; None if unknown.
     """
 
     name: str
     network: Network
     type: str
     note: str
+    accuracy: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, which ``network.js`` reads."""
@@ -62,9 +70,10 @@ class Packed:
         ]
         parameters = b"".join(array.tobytes() for array in arrays)
         sizes = "-".join(map(str, network.sizes))
+        tested = "" if self.accuracy is None else f"; test accuracy {percent(self.accuracy)}"
         return {
             "name": self.name,
-            "description": f"{sizes}, {network.activation}, {self.type}",
+            "description": f"{sizes}, {network.activation}, {self.type}{tested}",
             "note": self.note,
             "sizes": list(network.sizes),
             "activation": network.activation,
@@ -82,7 +91,16 @@ def read_shown(path: Path) -> Shown:
     WeightsError
         The weights are missing or damaged, or do not take images of 28x28 pixels.
     """
-    return Shown(printable(path), load_digit_classifier(path), data_of_runs([path]))
+    return Shown(printable(path), load_digit_classifier(path), data_of_runs([path]), _accuracy_of(path))
+
+
+def _accuracy_of(path: Path) -> float | None:
+    """Return the test accuracy that a run measured; None without a whole result."""
+    try:
+        accuracy: float | None = read_figures(path).get("test_accuracy")
+    except ConfigError:
+        return None
+    return accuracy
 
 
 def pack(networks: Sequence[Shown], limit: int = LIMIT) -> list[Packed]:
@@ -112,7 +130,7 @@ def _single(shown: Shown) -> Packed:
     if not network.is_finite():
         raise WeightsError(f"{shown.name}: has weights beyond the range of float32; expected smaller weights")
     note = "Trained on floats, assumed to range from 0 to 1." if network.input_scale == 1 else ""
-    return Packed(shown.name, network, "float32", note)
+    return Packed(shown.name, network, "float32", note, shown.accuracy)
 
 
 def _halved(single: Packed, data: str) -> Packed:
@@ -133,9 +151,9 @@ def _halved(single: Packed, data: str) -> Packed:
     if before != after:
         change = f"from {percent(before)} to {percent(after)}"
         return _noted(single, f"float16 would change its test accuracy {change}.")
-    kept = Packed(single.name, half, "float16", single.note)
-    return _noted(kept, f"Test accuracy {percent(before)}, as with float32.")
+    kept = Packed(single.name, half, "float16", single.note, after)
+    return _noted(kept, "float16 has the same test accuracy as float32.")
 
 
 def _noted(packed: Packed, note: str) -> Packed:
-    return Packed(packed.name, packed.network, packed.type, f"{packed.note} {note}".strip())
+    return replace(packed, note=f"{packed.note} {note}".strip())

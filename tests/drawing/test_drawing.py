@@ -132,7 +132,7 @@ def test_large_weights_are_float16_if_the_accuracy_stays(digits):
     made = network()
     both = pack(shown(made, made, data=digits), limit=8 * made.parameter_count - 1)
     assert [packed.type for packed in both] == ["float16", "float16"]
-    assert both[0].note == "Test accuracy 100.00 %, as with float32."
+    assert (both[0].note, both[0].accuracy) == ("float16 has the same test accuracy as float32.", 1.0)
     (about, _) = data_of(drawing_page(both))
     values = np.frombuffer(base64.b64decode(about["parameters"]), "<f2")
     assert values.size == made.parameter_count
@@ -190,6 +190,17 @@ def test_data_of_a_run_are_those_to_test_on(tmp_path):
     (tmp_path / "config.toml").write_text('data = "own.npz"\n')
     found = read_shown(tmp_path)
     assert (found.name, found.data, found.network.sizes) == (str(tmp_path), "own.npz", (784, 7, 3))
+
+
+def test_the_page_says_the_test_accuracy_that_the_run_measured(tmp_path):
+    network().save(tmp_path / "weights.safetensors")
+    texts = []
+    for result in (None, '{"status": "completed", "test_accuracy": 0.98414}', '{"test_accuracy": "<b>"}'):
+        if result is not None:
+            (tmp_path / "result.json").write_text(result)
+        texts.append(data_of(drawing_page(pack([read_shown(tmp_path)])))[0]["description"])
+    plain = "784-7-3, relu, float32"
+    assert texts == [plain, f"{plain}; test accuracy 98.41 %", plain]
 
 
 def script(name):

@@ -80,7 +80,30 @@ def test_dot(opened):
     opened.stroke([(0.5, 0.5)])
     inked = (opened.pixels("board") / 255).sum()
     assert inked == pytest.approx(math.pi * 11**2, rel=0.01)
+
+
+def test_too_little_ink_is_not_sure(opened):
+    opened.stroke([(0.5, 0.5)])
+    assert opened.probabilities() == [[]]
+    assert (opened.find(".digit").text, opened.find(".surety").text) == ("?", "not sure")
+    assert opened.find("#said").get_attribute("textContent") == "runs/affine: not sure"
+    assert opened.pixels("seen").any()
+    opened.stroke([(0.52, 0.5), (0.52, 0.56)])  # 17 of 280 pixels
+    assert opened.probabilities() == [[]]
+    opened.stroke([(0.52, 0.5), (0.52, 0.6)])
     assert len(opened.probabilities()[0]) == 10
+    assert opened.find(".surety").text.endswith(" %")
+
+
+def test_the_prompt_is_in_the_empty_square_and_a_stroke_begins_on_it(opened):
+    square, prompt = opened.find("#board").rect, opened.find("#prompt")
+    assert prompt.text == "Draw a digit here"
+    assert prompt.is_displayed()
+    assert (prompt.rect["x"], prompt.rect["y"]) == (square["x"], square["y"])
+    opened.stroke(LINE)
+    assert not prompt.is_displayed()
+    opened.press("u")
+    assert prompt.is_displayed()
 
 
 def test_pen_width(opened):
@@ -118,8 +141,9 @@ def test_phone(opened, width, height):
         "e.getBoundingClientRect().right))"
     )
     assert right <= width
-    best = opened.find(".digit").rect
-    assert best["y"] + best["height"] <= height  # in sight while drawing
+    for selector in (".digit", "#seen", "figcaption"):
+        place = opened.find(selector).rect
+        assert place["y"] + place["height"] <= height  # in sight while drawing
 
 
 def test_second_finger_does_not_draw(opened):
