@@ -45,9 +45,11 @@ def show_study(
     wanted = study.quick_epochs if quick else epochs
     note = ""
     if wanted is not None and wanted != study.epochs:
+        is_reported = any(cell.report is not None for table in study.tables for cell in table.cells)
+        left_out = ", so those of the report are left out" if is_reported else ""
         note = (
             f"{'Quick look' if quick else 'Not the full study'}: {wanted} of {study.epochs} epochs, seeds: "
-            f"{seeds}. The results differ from those of the full study, so those of the report are left out."
+            f"{seeds}. The results differ from those of the full study{left_out}."
         )
         study = study.scaled(wanted)
     _print(console, f"{study.title}: {len(planned(study, seeds))} runs, into {out}")

@@ -144,7 +144,7 @@ def test_network_that_learnt_from_floats(page, tmp_path):
 def test_float16(page, trained, tmp_path):
     page.open(write_page(tmp_path, {"small": trained}, limit=0))
     assert page.find(".about").text.startswith("784-100-10, relu, float16; test accuracy 9")
-    assert "as with float32" in page.find(".note").text
+    assert "the same test accuracy as float32" in page.find(".note").text
     half = trained.copy()
     half.parameters[...] = half.parameters.astype(np.float16)
     page.draw(THREE)
