@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .callbacks import Callback, ChunkRecord, EpochRecord
-    from .data.dataset import Dataset
+    from .data.samples import Dataset
     from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
     from .estimators import MLPClassifier, MLPRegressor
     from .evaluation.evaluate import Evaluation, test, test_ensemble
@@ -62,7 +62,7 @@ _HOME = {
     **dict.fromkeys(("Evaluation", "test", "test_ensemble"), "evaluation.evaluate"),
     **dict.fromkeys(("load", "predict"), "evaluation.prediction"),
     **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "training.experiment"),
-    "Dataset": "data.dataset",
+    "Dataset": "data.samples",
     "History": "runs.history",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",

@@ -21,6 +21,7 @@ from .errors import ConfigError, FastbpError, WeightsError
 from .files import replace_file
 from .reference.activations import ACTIVATIONS
 from .reference.losses import OUTPUTS
+from .schema import Schema
 
 __all__ = ["FloatArray", "Network", "lay_out"]
 
@@ -53,6 +54,8 @@ class Network:
         which any number may apply, ``"identity"`` for values.
     input_scale : float
         Factor of each input before the first layer, finite and > 0.
+    schema : Schema, optional
+        What inputs and outputs mean; None if they are pixels and numbered classes.
 
     Attributes
     ----------
@@ -89,6 +92,7 @@ class Network:
         activation: str = "relu",
         output: str = "softmax",
         input_scale: float = 1.0,
+        schema: Schema | None = None,
     ) -> None:
         if output not in OUTPUTS:
             raise ConfigError(f"output is {output!r}; expected one of: {', '.join(OUTPUTS)}")
@@ -107,6 +111,7 @@ class Network:
         except (MemoryError, OverflowError, ValueError) as error:
             raise ConfigError(f"sizes {_joined(self.sizes)}: too large for this machine's memory") from error
         self._block_shape = self.parameters.shape
+        self.schema = schema
         self.weights, self.biases = self.views(self.parameters)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -121,7 +126,12 @@ class Network:
 
     @property
     def _options(self) -> dict[str, Any]:
-        return {"activation": self.activation, "output": self.output, "input_scale": self.input_scale}
+        return {
+            "activation": self.activation,
+            "output": self.output,
+            "input_scale": self.input_scale,
+            "schema": self.schema,
+        }
 
     @property
     def inputs(self) -> int:
@@ -132,6 +142,11 @@ class Network:
     def classes(self) -> int:
         """Length of the output, whatever it stands for."""
         return self.sizes[-1]
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs: those of the data, or numbers from 0."""
+        return self.schema.outputs if self.schema else tuple(map(str, range(self.classes)))
 
     @property
     def parameter_count(self) -> int:
@@ -236,7 +251,7 @@ class Network:
             File to write, in an existing folder.
         metadata : mapping of str to str, optional
             Stored beside the network's own (``format``, ``fastbp_version``, ``sizes``,
-            ``activation``, ``output``, ``input_scale``, ``classes``).
+            ``activation``, ``output``, ``input_scale``, ``classes``, ``schema``).
 
         Raises
         ------
@@ -257,8 +272,11 @@ class Network:
             "input_scale": repr(float(self.input_scale)),
             "classes": str(self.classes),
         }
+        if self.schema is not None:
+            own["schema"] = self.schema.to_json()
+        reserved = (*own, "schema")
         for key, value in (metadata or {}).items():
-            if not (isinstance(key, str) and isinstance(value, str)) or key in own:
+            if not (isinstance(key, str) and isinstance(value, str)) or key in reserved:
                 found = _short(f"{key!r}: {value!r}")
                 raise ConfigError(
                     f"metadata {found}; expected strings, under other names than {', '.join(own)}"
@@ -501,4 +519,21 @@ def _checked_metadata(path: Path, metadata: Mapping[str, str], sizes: tuple[int,
         scale = math.nan
     if not (math.isfinite(scale) and scale > 0):
         _refuse(path, f"metadata input_scale is {_short(repr(text))}", "a finite number above 0")
-    return {"activation": activation, "output": output, "input_scale": scale}
+    return {
+        "activation": activation,
+        "output": output,
+        "input_scale": scale,
+        "schema": _checked_schema(path, metadata.get("schema"), output, sizes),
+    }
+
+
+def _checked_schema(path: Path, text: str | None, output: str, sizes: tuple[int, ...]) -> Schema | None:
+    if text is None:
+        return None
+    try:
+        schema = Schema.from_json(text, inputs=sizes[0], outputs=sizes[-1])
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    if schema.output != output:
+        _refuse(path, f"metadata schema is for {schema.task}", f"one for {output} outputs")
+    return schema

@@ -19,6 +19,7 @@ ROOMS = [
     "lazy",
     "random",
     "callbacks",
+    "schema",
     "reference",
     "network",
     "data",

@@ -14,8 +14,9 @@ from .application import app
 from .common import console, print_json, reporting
 
 if TYPE_CHECKING:
-    from ..data.dataset import Dataset
+    from ..data.samples import Dataset
     from ..evaluation.evaluate import Evaluation
+    from ..schema import Schema
 
 __all__ = ["evaluate"]
 
@@ -59,7 +60,7 @@ def evaluate(
                 "--predictions writes those of one network; expected one WEIGHTS, or --ensemble"
             )
         networks = [load(path) for path in weights]
-        testing = _read_data(weights, data)
+        testing = _read_data(weights, data, networks[0].schema)
         evaluations = [test(network, testing) for network in networks]
         names = [printable(path) for path in weights]
         if ensemble:
@@ -70,15 +71,15 @@ def evaluate(
         _print(dict(zip(_distinct(names), evaluations, strict=True)), as_json=as_json)
 
 
-def _read_data(weights: list[Path], data: str | None) -> Dataset:
+def _read_data(weights: list[Path], data: str | None, schema: Schema | None) -> Dataset:
     """Return the test data; say on standard error if they are the training data."""
     from ..data.arrays import test_data
     from ..data.dataset import has_test_part
-    from ..runs.folder import data_of_runs
+    from ..runs.folder import data_of_runs, has_own_test
 
     source = data_of_runs(weights, data)
-    testing = test_data(source)
-    if data is None and not has_test_part(source):
+    testing = test_data(source, schema)
+    if data is None and not has_own_test(weights) and not has_test_part(source):
         typer.echo(
             f"fastbp: {testing.name} has no test part: testing on the training data; "
             "choose other data with --data",

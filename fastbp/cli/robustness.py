@@ -14,7 +14,7 @@ from .common import console, print_json, reporting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..data.dataset import Dataset
+    from ..data.samples import Dataset
     from ..robustness import Robustness
 
 __all__ = ["robustness"]

@@ -52,6 +52,7 @@ def option_of(name: str, default: Any = None, settings: type[Settings] = Setting
         metavar=declared.form or None,
         help=declared.help,
         rich_help_panel=declared.group,
+        show_default=default != "",
     )
     return inspect.Parameter(
         name,
@@ -121,6 +122,8 @@ def absolute_paths(settings: Settings) -> Settings:
 
     if settings.data not in NAMES:
         settings = replace(settings, data=os.path.abspath(settings.data))
+    if settings.test and settings.test not in NAMES:
+        settings = replace(settings, test=os.path.abspath(settings.test))
     if settings.augment.endswith(".toml"):
         settings = replace(settings, augment=os.path.abspath(settings.augment))
     return settings

@@ -48,19 +48,19 @@ def train(
         read_variants(settings.augment)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
         _warn_of_threads(settings)
-        training, testing = load_training(settings.data)
-        # Only now, so that errors name a path as it was given.
-        settings = absolute_paths(settings)
+        training, testing = load_training(settings.data, settings.table, settings.test or None)
+        # Only now, so that errors name a path as it was given, and for this kind of data.
+        settings = absolute_paths(settings_for(training.kind, values))
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
             screen = console()
             if not quiet:
-                describe_training(screen, settings, training, testing, explain("images", values))
+                describe_training(screen, settings, training, testing, explain(training.kind, values))
             with (
                 open_logs(kinds, folder.path, settings) as logs,
                 show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress,
             ):
-                result = run(settings, training, testing, [progress, *logs])
+                result = run(settings, training, testing, [progress, *logs], consume=True)
                 for entry in logs:
                     entry.finish(result)
             result.write(folder)

@@ -8,35 +8,78 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
-from .columns import arrays_of, parts_of
-from .dataset import Dataset, load_test, load_training
-from .parts import Images, as_images, as_labels
+from ..schema import Schema
+from .columns import arrays_of, has_table, parts_of
+from .dataset import load_test, load_training
+from .parts import Images, as_images
+from .samples import Dataset
+from .tables.load import dataset_of, encoded_by
+from .tables.options import TableOptions
+from .tables.table import Table, is_frame, renamed_target, table_of, with_target
+from .targets import targets_as, targets_of
 
 __all__ = ["BYTE_SCALE", "DataSource", "byte_scale", "image_rows", "spec_of", "test_data", "training_data"]
 
+PLAIN = TableOptions()
 BYTE_SCALE = 1 / 255  # takes pixels of 0..255 to 0..1; floats are left as they are
 
 DataSource: TypeAlias = str | os.PathLike[str] | Dataset | tuple[ArrayLike, ArrayLike] | Mapping[str, Any]
 """A name or path, arrays, or arrays by name as `fastbp.data.columns` takes them."""
 
 
-def training_data(data: DataSource) -> tuple[Dataset, Dataset | None]:
-    """Return data to train on, and their test part if they have one."""
-    if isinstance(data, Dataset | tuple):
-        return _checked(data), None
+def training_data(
+    data: DataSource, options: TableOptions = PLAIN, test: str | os.PathLike[str] = ""
+) -> tuple[Dataset, Dataset | None]:
+    """Return data to train on, and data to test on if there are any.
+
+    Parameters
+    ----------
+    data
+        As `DataSource` says.
+    options
+        What is said of the columns of a table.
+    test
+        Data to test on; empty for the test part that ``data`` may have.
+    """
     if isinstance(data, str | os.PathLike):
-        return load_training(_spec(data))
-    parts = {name: _of_columns(part) for name, part in parts_of(data).items()}
+        return load_training(_spec(data), options, _spec(test) if test else None)
+    training, testing = _in_memory(data, options)
+    if test:
+        testing = _fitting(load_test(_spec(test), training.schema), training)
+    return training, testing
+
+
+def _in_memory(data: Any, options: TableOptions) -> tuple[Dataset, Dataset | None]:
+    if (table := _as_table(data)) is not None:
+        return dataset_of(table, options, "data"), None
+    if isinstance(data, Dataset | tuple):
+        return _checked(data, options.task), None
+    found = parts_of(data)
+    if has_table(found["train"]):
+        training = dataset_of(table_of(found["train"]), options, "data")
+        if "test" not in found or training.schema is None:
+            return training, None
+        return training, encoded_by(table_of(found["test"]), training.schema, "data")
+    parts = {name: _of_columns(part, options.task) for name, part in found.items()}
     training, testing = parts["train"], parts.get("test")
-    if training.labels is None:
+    if training.targets is None:
         raise DataError("data have no labels; expected them under one of: labels, label, target")
     return training, None if testing is None else _fitting(testing, training)
+
+
+def _as_table(data: Any) -> Table | None:
+    """Return a frame, or a frame with targets, as a table; else None."""
+    if is_frame(data):
+        return table_of(data)
+    if isinstance(data, tuple) and len(data) == 2 and is_frame(data[0]):
+        return with_target(table_of(data[0]), data[1])
+    return None
 
 
 def _fitting(testing: Dataset, training: Dataset) -> Dataset:
@@ -53,6 +96,10 @@ def _fitting(testing: Dataset, training: Dataset) -> Dataset:
             f"the test part has pixels of {testing.images.dtype}, the training part of "
             f"{training.images.dtype}; expected integers 0..255 in both, or floats of one scale"
         )
+    if testing.task != training.task:
+        raise DataError(
+            f"the test part is for {testing.task}; expected {training.task}, as the training part"
+        )
     if testing.labels is not None and testing.labels.max() >= training.classes:
         raise DataError(
             f"the test part has label {testing.labels.max()}; expected 0..{training.classes - 1}, as the "
@@ -61,14 +108,26 @@ def _fitting(testing: Dataset, training: Dataset) -> Dataset:
     return testing
 
 
-def test_data(data: DataSource) -> Dataset:
-    """Return data to test on: the test part if they have one, otherwise all of them."""
-    if isinstance(data, Dataset | tuple):
-        return _checked(data)
+def test_data(data: DataSource, schema: Schema | None = None) -> Dataset:  # noqa: PT028
+    """Return data to test on: the test part if they have one, otherwise all of them.
+
+    ``schema`` is that of the network: it names the columns and classes.
+    """
     if isinstance(data, str | os.PathLike):
-        return load_test(_spec(data))
+        return load_test(_spec(data), schema)
+    if (table := _as_table(data)) is not None:
+        if schema is None or not schema.features:
+            raise DataError("data are a table; expected arrays, as this network has no names of columns")
+        if isinstance(data, tuple):
+            table = renamed_target(table, schema)
+        return encoded_by(table, schema, "data")
+    if isinstance(data, Dataset | tuple):
+        return _checked(data, schema=schema)
     parts = parts_of(data)
-    return _of_columns(parts.get("test", parts["train"]))
+    part = parts.get("test", parts["train"])
+    if schema is not None and schema.features and has_table(part):
+        return encoded_by(table_of(part), schema, "data")
+    return _of_columns(part, schema=schema)
 
 
 def spec_of(data: DataSource) -> str:
@@ -91,18 +150,21 @@ def _spec(data: str | os.PathLike[str]) -> str | Path:
     return data if isinstance(data, str) else Path(data)
 
 
-def _checked(data: Dataset | tuple[ArrayLike, ArrayLike]) -> Dataset:
+def _checked(
+    data: Dataset | tuple[ArrayLike, ArrayLike], task: str = "auto", schema: Schema | None = None
+) -> Dataset:
     if isinstance(data, Dataset):
         as_images(data.images, data.name, lambda i: f"value {i}")  # a Dataset does not look at its floats
         return replace(data)  # checks again: its arrays may have changed since it was made
     if len(data) != 2:
         raise DataError(f"data are a tuple of {len(data)}; expected (images, labels)")
-    return _dataset(_unmasked("images", data[0]), _unmasked("labels", data[1]))
+    return _dataset(_unmasked("images", data[0]), _unmasked("labels", data[1]), task, schema)
 
 
-def _of_columns(data: Any) -> Dataset:
+def _of_columns(data: Any, task: str = "auto", schema: Schema | None = None) -> Dataset:
     images, labels = arrays_of(data)
-    return _dataset(_unmasked("images", images), None if labels is None else _unmasked("labels", labels))
+    found = None if labels is None else _unmasked("labels", labels)
+    return _dataset(_unmasked("images", images), found, task, schema)
 
 
 def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
@@ -115,26 +177,52 @@ def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def _dataset(given: NDArray[Any], found: NDArray[Any] | None) -> Dataset:
-    images = image_rows(given)
+def _dataset(
+    given: NDArray[Any], found: NDArray[Any] | None, task: str = "auto", schema: Schema | None = None
+) -> Dataset:
+    images = image_rows(_as_floats(given))
     # A channel of one is no dimension of a picture.
     shape = tuple(size for size in given.shape[1:] if size > 1) or (1,)
+    kind = _kind(images, shape)
     if found is None:
-        return Dataset(images, None, shape, 2, "arrays")
-    if found.shape != images.shape[:1]:
+        return Dataset(images, None, shape, 2, "arrays", kind=kind)
+    if found.ndim not in (1, 2) or found.shape[0] != len(images) or found.size == 0:
         raise DataError(
             f"labels have shape {found.shape}; expected ({len(images)},), one for each of the {len(images)} "
             "images"
         )
-    if found.dtype.kind not in "iuf":
-        kind = "text" if found.dtype.kind in "OUS" else str(found.dtype)
-        raise DataError(
-            f"labels are {kind}; expected whole numbers from 0: numpy.unique(labels, return_inverse=True) "
-            "gives names and numbers"
-        )
-    labels = as_labels(found, "labels", lambda i: f"sample {i}")
-    classes = max(2, int(labels.max()) + 1)
-    return Dataset(images, labels, shape, classes, "arrays")
+    targets = targets_of(found, task) if schema is None else targets_as(found, schema)
+    names = schema
+    if names is None and not targets.are_numbered:
+        names = Schema(task=targets.task, outputs=targets.outputs)
+    return Dataset(
+        images=images,
+        labels=targets.labels,
+        shape=shape,
+        classes=len(targets.outputs),
+        name="arrays",
+        values=targets.values,
+        schema=names,
+        kind=kind,
+    )
+
+
+def _as_floats(given: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers that are no bytes, and booleans, as floats if they are rows
+    of a table.
+    """
+    if given.ndim != 2 or given.dtype.kind not in "iub" or given.size == 0 or given.dtype == np.uint8:
+        return given
+    if given.dtype.kind != "b" and given.min() >= 0 and given.max() <= 255:
+        return given
+    return given.astype(np.float32)
+
+
+def _kind(images: Images, shape: tuple[int, ...]) -> Literal["images", "table"]:
+    """Return ``"table"`` for rows of floats outside of 0..1, which need a scale."""
+    if len(shape) > 1 or images.dtype == np.uint8:
+        return "images"
+    return "images" if images.min() >= 0 and images.max() <= 1 else "table"
 
 
 def image_rows(given: ArrayLike) -> Images:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 
-__all__ = ["arrays_of", "parts_of"]
+__all__ = ["arrays_of", "has_table", "parts_of"]
 
 IMAGES = ("images", "image", "img", "pixel_values", "data")
 LABELS = ("labels", "label", "target")
@@ -24,6 +24,12 @@ LABELS = ("labels", "label", "target")
 def _has_columns(data: Any) -> bool:
     """Say whether data are columns, or parts, that can be looked up by name."""
     return hasattr(data, "__getitem__") and (hasattr(data, "keys") or hasattr(data, "column_names"))
+
+
+def has_table(data: Any) -> bool:
+    """Return whether data are columns of single values, none of them called images."""
+    names = _names(data)
+    return bool(names) and not any(name in IMAGES or np.ndim(data[name]) != 1 for name in names)
 
 
 def parts_of(data: Any) -> dict[str, Any]:

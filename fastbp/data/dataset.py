@@ -6,90 +6,28 @@ not. See `load_training` and `load_test`.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import DataError
+from ..schema import Schema
 from . import builtin
 from .formats import csv, idx, npy, npz, parquet, png
-from .parts import Images, Labels, Part
-from .source import GZIP_MAGIC, open_source, printable, reading
+from .parts import Labels, Part
+from .samples import Dataset
+from .source import GZIP_MAGIC, IDX_NAME, IMAGE_SUFFIXES, TEXT_CONTROLS, open_source, printable, reading
+from .tables.load import holds_table, load_table, load_with
+from .tables.options import TableOptions
 
 __all__ = ["Dataset", "has_test_part", "load_parts", "load_test", "load_training"]
 
-IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
 FORMATS = "IDX, CSV, npz, npy, Parquet or Arrow"
-TEXT_CONTROLS = b"\t\n\f\r"
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+PLAIN = TableOptions()
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Images and their labels, if there are any.
-
-    Attributes
-    ----------
-    images : (N, D) array of uint8, float32 or float64
-        Pixels, a row for each image: 0 to 255 if uint8, otherwise finite. C-contiguous.
-    labels : (N,) array of int64, or None
-        Classes, ``0 <= label < classes``; None without labels.
-    shape
-        Shape of one image, such as ``(28, 28)`` or ``(D,)``. Its product is D.
-    classes
-        Number of classes, at least 2; 0 without labels.
-    name
-        Name of the data in output.
-
-    Raises
-    ------
-    DataError
-        Shape, dtype or memory layout of an array is wrong, or a label is out of range.
-        Float pixels are not checked for being finite.
-    """
-
-    images: Images
-    labels: Labels | None
-    shape: tuple[int, ...]
-    classes: int
-    name: str
-
-    def __post_init__(self) -> None:
-        # Compiled code indexes by these: a wrong one would read or write beyond an
-        # array.
-        images, labels = self.images, self.labels
-        if images.ndim != 2 or 0 in images.shape or math.prod(self.shape) != images.shape[1]:
-            raise DataError(
-                f"{self.name}: found images {images.shape} for {self.shape}, expected (N, D), not empty"
-            )
-        if images.dtype not in (np.uint8, np.float32, np.float64) or not images.flags.c_contiguous:
-            raise DataError(
-                f"{self.name}: found images of {images.dtype}, expected C-contiguous uint8 or float32/64"
-            )
-        if labels is None:
-            return
-        if labels.shape != images.shape[:1] or labels.dtype != np.int64 or not labels.flags.c_contiguous:
-            raise DataError(
-                f"{self.name}: found labels {labels.dtype} {labels.shape} with strides {labels.strides}, "
-                f"expected contiguous int64 {images.shape[:1]}"
-            )
-        if labels.min() < 0 or labels.max() >= self.classes:
-            raise DataError(
-                f"{self.name}: found labels {labels.min()}..{labels.max()}, expected 0..{self.classes - 1}"
-            )
-
-    def labels_for(self, purpose: str) -> Labels:
-        """Return the labels; DataError, which names the purpose, if there are none."""
-        if self.labels is None:
-            raise DataError(f"{self.name}: has no labels; expected labelled data for {purpose}")
-        return self.labels
-
-
-def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
+def load_training(
+    spec: str | Path, options: TableOptions = PLAIN, test: str | Path | None = None
+) -> tuple[Dataset, Dataset | None]:
     """Load the training part of a data set, and its test part if that has labels.
 
     Parameters
@@ -101,13 +39,19 @@ def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
         - a folder of IDX files named like those of MNIST, of npy files named like the
           arrays of an npz, or of PNG images (`fastbp.data.formats.png`);
         - a file of IDX or npy images, with the labels file next to it;
-        - a CSV file (`fastbp.data.formats.csv`);
-        - a Parquet or Arrow file (`fastbp.data.formats.parquet`);
+        - a CSV file of pixels (`fastbp.data.formats.csv`);
+        - a Parquet or Arrow file of images (`fastbp.data.formats.parquet`);
+        - a table, CSV, TSV, Parquet or Arrow (`fastbp.data.tables`);
         - an npz file with the arrays ``x_train, y_train, x_test, y_test``, or
           ``images, labels``, or ``x, y``, or ``X, y``.
 
         Files may be gzip. The images of large, uncompressed IDX and npy files are
         mapped into memory, read-only.
+    options
+        What is said of the columns of a table. Anything said makes a file of columns a
+        table.
+    test
+        Data to test on, instead of those that ``spec`` may have.
 
     Returns
     -------
@@ -121,6 +65,11 @@ def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
     DataError
         Data are missing, damaged or not labelled.
     """
+    if holds_table(spec, options):
+        return load_table(Path(spec), options, None if test is None else Path(test))
+    if test is not None:
+        whole, _ = load_training(spec)
+        return whole, _checked_test(load_test(test), whole)
     name, parts = _find(spec)
     if "train" not in parts:
         raise DataError(f"{parts['test'].origin}: found only a test part, expected training images too")
@@ -133,22 +82,35 @@ def load_training(spec: str | Path) -> tuple[Dataset, Dataset | None]:
         raise DataError(f"{part.origin}: found no labels, expected them for training; {part.unlabelled}")
     if "test" not in labels:
         return train, None
-    test = _build(name, parts["test"], labels["test"], classes)
+    return train, _checked_test(
+        _build(name, parts["test"], labels["test"], classes), train, parts["test"].origin
+    )
+
+
+def _checked_test(test: Dataset, train: Dataset, origin: str = "") -> Dataset:
+    """Return the test part; DataError unless its images are like those of training."""
     if test.shape != train.shape or test.images.dtype != train.images.dtype:
         raise DataError(
-            f"{parts['test'].origin}: found test images {test.shape} of {test.images.dtype}, "
+            f"{origin or test.name}: found test images {test.shape} of {test.images.dtype}, "
             f"expected {train.shape} of {train.images.dtype} as in training"
         )
-    return train, test
+    if test.labels is not None and test.labels.max() >= train.classes:
+        raise DataError(
+            f"{origin or test.name}: found label {test.labels.max()}, expected 0..{train.classes - 1} as in "
+            "training"
+        )
+    return test
 
 
-def load_test(spec: str | Path) -> Dataset:
+def load_test(spec: str | Path, schema: Schema | None = None) -> Dataset:
     """Load the test part of a data set, or all data if there is no test part.
 
     Parameters
     ----------
     spec
         As for `load_training`.
+    schema
+        Of the network to test: the columns of a table become its inputs by name.
 
     Returns
     -------
@@ -161,6 +123,10 @@ def load_test(spec: str | Path) -> Dataset:
     DataError
         Data are missing or damaged.
     """
+    if schema is not None and schema.features and holds_table(spec, TableOptions(target=schema.targets)):
+        return load_with(Path(spec), schema)
+    if holds_table(spec, PLAIN):
+        return load_table(Path(spec), PLAIN)[0]
     name, parts = _find(spec)
     labels = _read_labels(parts)
     key = "test" if "test" in parts else "train"
@@ -169,15 +135,15 @@ def load_test(spec: str | Path) -> Dataset:
 
 def has_test_part(spec: str | Path) -> bool:
     """Return whether a data set has a test part; DataError if there is no data set."""
-    return "test" in _find(spec)[1]
+    return not holds_table(spec, PLAIN) and "test" in _find(spec)[1]
 
 
-def load_parts(spec: str | Path) -> dict[str, Dataset]:
+def load_parts(spec: str | Path, options: TableOptions = PLAIN) -> dict[str, Dataset]:
     """Load all parts of a data set, with or without labels.
 
     Parameters
     ----------
-    spec
+    spec, options
         As for `load_training`.
 
     Returns
@@ -191,6 +157,8 @@ def load_parts(spec: str | Path) -> dict[str, Dataset]:
     DataError
         Data are missing or damaged.
     """
+    if holds_table(spec, options):
+        return {"train": load_table(Path(spec), options)[0]}
     name, parts = _find(spec)
     labels = _read_labels(parts)
     classes = _count_classes(labels.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ __all__ = ["ByteSource", "check_regular", "open_source", "printable", "read_up_t
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 1 << 16
+TEXT_CONTROLS = b"\t\n\f\r"
+IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 
 
 def printable(text: object) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import lazy
 from ..data.arrays import DataSource, test_data
-from ..data.dataset import Dataset
+from ..data.samples import Dataset
 from ..errors import WeightsError
 from ..network import Network
 from ..runs.folder import check_classifies, load_classifier
@@ -159,7 +159,8 @@ def test(
     DataError
         The data are missing or damaged.
     """
-    return _evaluate([_loaded(network)], test_data(data), backend)
+    loaded = _loaded(network)
+    return _evaluate([loaded], test_data(data, loaded.schema), backend)
 
 
 def test_ensemble(
@@ -194,7 +195,7 @@ def test_ensemble(
     if len(classes) != 1:
         found = " and ".join(map(str, classes)) + " classes" if loaded else "no networks"
         raise WeightsError(f"an ensemble of {found}; expected networks with the same number of classes")
-    return _evaluate(loaded, test_data(data), backend)
+    return _evaluate(loaded, test_data(data, loaded[0].schema), backend)
 
 
 def _loaded(network: Network | str | os.PathLike[str]) -> Network:

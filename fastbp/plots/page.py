@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..data.arrays import test_data
-from ..data.dataset import Dataset, load_training
+from ..data.dataset import load_training
+from ..data.samples import Dataset
 from ..evaluation.evaluate import Evaluation, test
 from ..network import Network
 from ..recipe.checks import format_hidden

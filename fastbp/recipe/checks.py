@@ -23,8 +23,10 @@ __all__ = [
     "Choice",
     "Fraction",
     "Layers",
+    "Names",
     "Parsed",
     "PathOrName",
+    "PathOrNothing",
     "Rate",
     "Several",
     "Switch",
@@ -216,6 +218,31 @@ class PathOrName:
         if not isinstance(text, str) or not text or not _is_utf8(text):
             _refuse(name, value, self.expected)
         return text
+
+
+@dataclass(frozen=True)
+class PathOrNothing(PathOrName):
+    """A path as `PathOrName` reads it, or empty text."""
+
+    def __call__(self, name: str, value: Any) -> str:
+        """See `Check`."""
+        return "" if value == "" else super().__call__(name, value)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of columns, each once; a single text is one of them."""
+
+    expected: str = "names of columns, each once"
+
+    def __call__(self, name: str, value: Any) -> tuple[str, ...]:
+        """See `Check`."""
+        values = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+        if not all(isinstance(column, str) and column and _is_utf8(column) for column in values):
+            _refuse(name, value, self.expected)
+        if len(set(values)) < len(values):
+            _refuse(name, value, self.expected)
+        return tuple(map(str, values))
 
 
 def _is_utf8(text: str) -> bool:

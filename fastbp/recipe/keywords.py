@@ -17,6 +17,13 @@ class SettingKeywords(TypedDict, total=False):
     mean.
     """
 
+    test: str
+    target: str | Sequence[str]
+    drop: str | Sequence[str]
+    one_hot: str | Sequence[str]
+    numeric: str | Sequence[str]
+    missing: str
+    task: str
     validation: float
     hidden: str | int | Sequence[int]
     activation: str

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from ..data.tables.options import MISSING, TASKS, TableOptions
 from ..errors import ConfigError, did_you_mean
 from ..files import read_text
 from ..reference.activations import ACTIVATIONS
@@ -30,8 +31,10 @@ from .checks import (
     Choice,
     Fraction,
     Layers,
+    Names,
     Parsed,
     PathOrName,
+    PathOrNothing,
     Rate,
     Several,
     Switch,
@@ -71,11 +74,62 @@ class Settings:
     data: str = setting(
         "mnist",
         check=PathOrName("the name of a data set, a folder or a file, in UTF-8"),
-        help="Training data: a name (mnist), a folder of IDX, npy or PNG files, or a file: IDX, CSV, npz, "
-        "npy, Parquet, Arrow.",
+        help="Training data: a name (mnist), a folder of IDX, npy or PNG files, or a file: IDX, CSV, TSV, "
+        "npz, "
+        "npy, Parquet, Arrow. Tables have columns of numbers and words.",
         group=DATA,
         metavar="NAME|PATH",
         keyed_at_default=True,
+    )
+    test: str = setting(
+        "",
+        check=PathOrNothing("a file or folder like the training data, or nothing"),
+        help="Data to test on after training: a file like --data. Otherwise the test part of --data, if it "
+        "has "
+        "one.",
+        group=DATA,
+        metavar="PATH",
+        changes_weights=False,
+    )
+    target: tuple[str, ...] = setting(
+        (),
+        check=Names(),
+        help="Tables: column to predict; several times for several. By default the column named label, "
+        "target, "
+        "class or y.",
+        group=DATA,
+        metavar="COLUMN",
+    )
+    drop: tuple[str, ...] = setting(
+        (), check=Names(), help="Tables: column to leave out.", group=DATA, metavar="COLUMN"
+    )
+    one_hot: tuple[str, ...] = setting(
+        (),
+        check=Names(),
+        help="Tables: column whose values are categories, each with an input of its own.",
+        group=DATA,
+        metavar="COLUMN",
+    )
+    numeric: tuple[str, ...] = setting(
+        (), check=Names(), help="Tables: column that holds numbers.", group=DATA, metavar="COLUMN"
+    )
+    missing: str = setting(
+        "error",
+        check=Choice(MISSING),
+        help="Tables: what becomes of missing values. mean puts the column's mean or most frequent word, "
+        "drop "
+        "leaves out the row.",
+        group=DATA,
+        metavar=_names(MISSING),
+    )
+    task: str = setting(
+        "auto",
+        check=Choice(TASKS),
+        help="Tables: what to learn. auto is classification for a target of words or whole numbers, "
+        "regression "
+        "for floats.",
+        group=DATA,
+        metavar=_names(TASKS),
     )
     validation: float = setting(
         0.1,
@@ -331,6 +385,18 @@ class Settings:
         """
         _refuse_unknown(values, declarations(cls))
         return cls(**values)
+
+    @property
+    def table(self) -> TableOptions:
+        """What the settings say of the columns of a table."""
+        return TableOptions(
+            target=self.target,
+            drop=self.drop,
+            one_hot=self.one_hot,
+            numeric=self.numeric,
+            missing=self.missing,
+            task=self.task,
+        )
 
     def to_toml(self) -> str:
         """Return the settings as TOML, which ``fastbp train --config`` reads."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..backends.numba_backend import NumbaBackend
-from ..data.dataset import Dataset
+from ..data.samples import Dataset
 from ..digits.preprocess import normalize
 from ..errors import DataError
 from ..evaluation.evaluate import test

@@ -34,6 +34,7 @@ __all__ = [
     "RunFolder",
     "check_classifies",
     "data_of_runs",
+    "has_own_test",
     "load_classifier",
     "load_digit_classifier",
     "load_network",
@@ -189,20 +190,30 @@ def load_digit_classifier(path: str | os.PathLike[str]) -> Network:
 def data_of_runs(paths: Sequence[str | os.PathLike[str]], data: str | None = None) -> str:
     """Return the data set that all runs were trained on, or ``data`` if it is given.
 
-    A weights file, or a folder without settings, stands for the default data set.
+    If a run was tested on other data, they stand for it. A weights file, or a folder
+    without settings, stands for the default data set.
 
     Raises
     ------
     ConfigError
         The runs were trained on different data sets.
     """
-    found = sorted({data or str(read_run_settings(path).get("data", Settings().data)) for path in paths})
+    found = sorted({data or _data_of(read_run_settings(path)) for path in paths})
     if len(found) > 1:
         names = " and ".join(map(printable, found))
         raise ConfigError(
             f"the runs were trained on different data ({names}); expected --data with one of them"
         )
     return found[0]
+
+
+def _data_of(settings: Mapping[str, Any]) -> str:
+    return str(settings.get("test") or settings.get("data", Settings().data))
+
+
+def has_own_test(paths: Sequence[str | os.PathLike[str]]) -> bool:
+    """Return whether the runs name data to test on beside their training data."""
+    return all(read_run_settings(path).get("test") for path in paths)
 
 
 def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.dataset import Dataset, load_test
+from ..data.dataset import load_test
+from ..data.samples import Dataset
 from ..errors import ConfigError
 from ..files import read_text, replace_file
 from ..network import Network

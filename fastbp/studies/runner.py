@@ -15,8 +15,9 @@ import numpy as np
 from ..backends.base import make_backend
 from ..backends.pace import available_cores
 from ..callbacks import Callback, ChunkRecord
-from ..data.dataset import Dataset, load_training
+from ..data.dataset import load_training
 from ..data.parts import Images
+from ..data.samples import Dataset
 from ..errors import ConfigError
 from ..files import locked
 from ..network import Network

@@ -92,12 +92,11 @@ class LineProgress(Callback):
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Print the epoch's line."""
         width = len(str(self._epochs))
-        line = (
-            f"epoch {record.epoch:{width}}/{self._epochs}  loss {format_loss(record.train_loss)}  "
-            f"training {percent(record.train_accuracy)}  "
-        )
-        if not math.isnan(record.validation_accuracy):
-            line += f"validation {percent(record.validation_accuracy)}  "
+        line = f"epoch {record.epoch:{width}}/{self._epochs}  loss {format_loss(record.train_loss)}  "
+        if not math.isnan(record.train_accuracy):
+            line += f"training {percent(record.train_accuracy)}  "
+        if (validation := _validation(record)) is not None:
+            line += f"validation {validation}  "
         self._say(line + f"{speed(self._samples, record.seconds)} samples/s  {record.seconds:.2f} s")
 
     def close(self) -> None:
@@ -107,6 +106,13 @@ class LineProgress(Callback):
     def _say(self, line: str) -> None:
         # A pipe has no width: never break a line there.
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _validation(record: EpochRecord) -> str | None:
+    """Return the validation accuracy; for quantities the loss, None without either."""
+    if not math.isnan(record.validation_accuracy):
+        return percent(record.validation_accuracy)
+    return None if math.isnan(record.validation_loss) else format_loss(record.validation_loss)
 
 
 class Stopwatch:
@@ -143,7 +149,7 @@ class BarProgress(Callback):
         self._console = console
         self._epochs = epochs
         self._samples = 0
-        self._validation = math.nan
+        self._validation: str | None = None
         self._began = perf_counter()
         self._task: TaskID | None = None
         width = console.width
@@ -178,8 +184,8 @@ class BarProgress(Callback):
         figures = [f"loss {format_loss(chunk.loss)}"]
         if self._console.width >= MIDDLE:
             figures.append(f"train {percent(chunk.accuracy)}")
-        if self._console.width >= WIDE and not math.isnan(self._validation):
-            figures.append(f"valid {percent(self._validation)}")
+        if self._console.width >= WIDE and self._validation is not None:
+            figures.append(f"valid {self._validation}")
         if self._console.width >= MIDDLE:
             figures.append(f"{speed(chunk.samples, chunk.seconds)}/s")
         figures.append(f"{duration((perf_counter() - self._began) * (total - done) / done)} left")
@@ -194,12 +200,12 @@ class BarProgress(Callback):
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Print the epoch's row above the bar."""
-        self._validation = record.validation_accuracy
+        self._validation = _validation(record)
         row = self._row(
             f"{record.epoch}/{self._epochs}",
             format_loss(record.train_loss),
-            percent(record.train_accuracy),
-            "" if math.isnan(record.validation_accuracy) else percent(record.validation_accuracy),
+            "" if math.isnan(record.train_accuracy) else percent(record.train_accuracy),
+            self._validation or "",
             speed(self._samples, record.seconds),
             f"{record.seconds:.2f}",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from ..data.dataset import Dataset
+from ..data.samples import Dataset
+from ..data.source import printable
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.metrics import most_confused
 from ..random import split
@@ -33,6 +35,8 @@ __all__ = [
     "summary_line",
 ]
 
+NAMES, NAME = 6, 24  # classes in the first line, and characters of each
+
 
 def describe_training(
     console: Console,
@@ -50,9 +54,10 @@ def describe_training(
     parts = [f"{len(kept):,} to train on", f"{len(back):,} for validation"]
     if testing is not None:
         parts.append(f"{len(testing.images):,} to test on")
-    size = "x".join(map(str, training.shape))
     sizes = (training.images.shape[1], *settings.hidden, training.classes)
-    _print(console, f"{training.name}: {size} pixels, {training.classes} classes; {', '.join(parts)}")
+    _print(console, f"{training.name}: {_contents(training)}; {', '.join(parts)}")
+    for note in training.notes:
+        _print(console, note)
     _print(console, f"{'-'.join(map(str, sizes))}, {settings.dtype}, {settings.backend}")
     if chosen is not None:
         _print(console, chosen)
@@ -64,14 +69,35 @@ def describe_training(
         )
 
 
+def _contents(data: Dataset) -> str:
+    """Return what a sample is, and what is to be learnt."""
+    size = "x".join(map(str, data.shape))
+    kind = f"{size} pixels"
+    schema = data.schema
+    if data.kind == "table":
+        columns = len(schema.features) if schema else 0
+        kind = f"{size} inputs of {columns} columns" if columns else f"{size} inputs"
+        kind += ", standardised"
+    if schema is None:
+        return f"{kind}, {data.classes} classes"
+    target = f" {', '.join(map(printable, schema.targets))}" if schema.targets else ""
+    if schema.task == "regression":
+        return f"{kind}, regression of{target or ' values'}"
+    what = "classes" if schema.task == "classification" else "labels"
+    names = [printable(name)[:NAME] for name in schema.outputs[:NAMES]]
+    more = ", ..." if len(schema.outputs) > NAMES else ""
+    return f"{kind}, {data.classes} {what}{' of' if target else ''}{target}: {', '.join(names)}{more}"
+
+
 def summary_line(result: Result) -> str:
     """Return the result of a completed run, with test figures if there are any."""
     last = result.history[-1] if result.history else None
-    if result.test_accuracy is not None:
-        figures = _accuracy_and_loss("test", result.test_accuracy, result.test_loss or 0.0)
+    if result.test_loss is not None:
+        accuracy = math.nan if result.test_accuracy is None else result.test_accuracy
+        figures = _accuracy_and_loss("test", accuracy, result.test_loss)
     elif last is None:
         figures = "not trained"
-    elif last.validation_accuracy == last.validation_accuracy:  # not NaN
+    elif not math.isnan(last.validation_loss):
         figures = _accuracy_and_loss("validation", last.validation_accuracy, last.validation_loss)
     else:
         figures = _accuracy_and_loss("training", last.train_accuracy, last.train_loss)
@@ -85,6 +111,8 @@ def summary_line(result: Result) -> str:
 
 
 def _accuracy_and_loss(part: str, accuracy: float, loss: float) -> str:
+    if math.isnan(accuracy):
+        return f"{part} loss {format_loss(loss)}"
     return f"{part} accuracy {percent(accuracy)}, loss {format_loss(loss)}"
 
 

@@ -9,21 +9,24 @@ from __future__ import annotations
 import inspect
 import logging
 import math
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .. import lazy
-from ..backends.base import make_backend
+from ..backends.base import Backend, make_backend
 from ..callbacks import Callback, checked_callbacks
 from ..data.arrays import BYTE_SCALE, DataSource, spec_of, training_data
-from ..data.dataset import Dataset
+from ..data.fingerprint import fingerprint
+from ..data.samples import Dataset
 from ..errors import ConfigError, DataError, DivergenceError
 from ..network import Network
+from ..recipe.defaults import settings_for
 from ..recipe.distortions import Distortion, make_distortion, read_variants
 from ..recipe.initializers import initialize
 from ..recipe.keywords import SettingKeywords
@@ -31,7 +34,8 @@ from ..recipe.sample_weights import checked
 from ..recipe.settings import Settings
 from ..runs.result import Result
 from .measure import evaluate
-from .samples import Samples
+from .prepare import Prepared
+from .samples import Images, Samples
 from .screen import find_screen
 from .trainer import Trainer
 
@@ -117,10 +121,15 @@ def train(
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
     """
     # Check the settings first: a mistake in them should not wait for the data.
-    checked_settings = Settings.from_mapping({"data": spec_of(data), **settings})
-    training, testing = training_data(data)
+    given = {"data": spec_of(data), **settings}
+    checked_settings = settings_for("images", given)
+    training, testing = training_data(data, checked_settings.table, checked_settings.test)
+    checked_settings = settings_for(training.kind, given)
+    is_ours = isinstance(data, str | os.PathLike)
     with _observed(callbacks, progress, checked_settings.epochs) as observers:
-        result = run(checked_settings, training, testing, observers, sample_weight=sample_weight)
+        result = run(
+            checked_settings, training, testing, observers, sample_weight=sample_weight, consume=is_ours
+        )
     if result.status == "diverged":
         raise TrainingDivergedError(result)
     if result.status == "interrupted":
@@ -169,6 +178,7 @@ def run(
     callbacks: Iterable[Callback] = (),
     *,
     sample_weight: ArrayLike | None = None,
+    consume: bool = False,
 ) -> Result:
     """Train on loaded data; return a result even if the run diverges or is interrupted.
 
@@ -179,52 +189,90 @@ def run(
     testing : samples to evaluate after training; None for no evaluation
     callbacks : called while the run makes progress
     sample_weight : (N,), factor of the loss of each training sample, finite and >= 0
+    consume : whether the images may be changed, because nobody else uses them: a table
+        is then standardised in place
 
     Raises
     ------
     ConfigError, DataError : a setting, the labels or ``sample_weight`` do not fit
     """
     callbacks = checked_callbacks(callbacks)
-    if training.labels is None:
+    if training.targets is None:
         raise DataError(f"{training.name}: has no labels, which training needs")
-    if testing is not None and testing.labels is not None:
-        testing = replace(testing, labels=testing.labels.copy())
-    network = new_network(settings, training)
-    distortion = find_distortion(settings.augment, training)
+    # The caller, or a callback, may change theirs.
+    training = _with_own_targets(training)
+    testing = None if testing is None else _with_own_targets(testing)
+    _check_options(settings, training)
+    if training.schema is not None:
+        training = replace(training, schema=replace(training.schema, fingerprint=fingerprint(training)))
+    weights = None if sample_weight is None else checked(sample_weight, len(training.images))
     backend = make_backend(settings.backend, settings.threads)
     try:
-        samples = Samples.held_out(
-            training.images,
-            training.labels.copy(),  # the caller, or a callback, may change theirs
-            settings,
-            weights=None if sample_weight is None else checked(sample_weight, len(training.images)),
-            distortion=distortion,
-        )
-        trainer = Trainer(network, samples, settings, backend, callbacks)
-        compile_seconds = _warm_up(trainer, training)
-        outcome = trainer.run()
-        loss = accuracy = None
-        if testing is not None and testing.labels is not None and outcome.status != "interrupted":
-            loss, accuracy = evaluate(backend, network, testing.images, testing.labels)
-        return Result(
-            network=network,
-            settings=settings,
-            training=outcome,
-            test_loss=loss,
-            test_accuracy=accuracy,
-            compile_seconds=compile_seconds,
-            threads=backend.threads,
-        )
+        prepared = Prepared(training, testing, settings, consume=consume)
+        return _train(settings, training, prepared, backend, callbacks, weights)
     finally:
         backend.close()
 
 
-def _warm_up(trainer: Trainer, training: Dataset) -> float:
+def _train(
+    settings: Settings,
+    training: Dataset,
+    prepared: Prepared,
+    backend: Backend,
+    callbacks: tuple[Callback, ...],
+    weights: NDArray[np.float64] | None,
+) -> Result:
+    """Train a new network on prepared arrays, and test it."""
+    network = new_network(settings, training)
+    samples = Samples.held_out(
+        prepared.images,
+        prepared.targets,
+        settings,
+        weights=weights,
+        distortion=find_distortion(settings.augment, training),
+    )
+    trainer = Trainer(network, samples, settings, backend, callbacks)
+    compile_seconds = _warm_up(trainer, prepared.images)
+    outcome = trainer.run()
+    loss = accuracy = None
+    if prepared.test_targets is not None and outcome.status != "interrupted":
+        loss, accuracy = evaluate(backend, network, prepared.test_images, prepared.test_targets)
+    prepared.fold(network)
+    return Result(
+        network=network,
+        settings=settings,
+        training=outcome,
+        test_loss=loss,
+        test_accuracy=None if network.output == "identity" else accuracy,
+        compile_seconds=compile_seconds,
+        threads=backend.threads,
+    )
+
+
+def _with_own_targets(data: Dataset) -> Dataset:
+    """Return the data with copies of their labels or values."""
+    labels, values = data.labels, data.values
+    return replace(
+        data,
+        labels=None if labels is None else labels.copy(),
+        values=None if values is None else values.copy(),
+    )
+
+
+def _check_options(settings: Settings, training: Dataset) -> None:
+    """Refuse what needs classes where the targets are others."""
+    if training.labels is None and settings.class_weight != "none":
+        raise ConfigError(f"class_weight is for classes, and the task is {training.task}; expected none")
+    if training.task == "regression" and settings.label_smoothing:
+        raise ConfigError("label_smoothing is for classes, and the task is regression; expected 0")
+
+
+def _warm_up(trainer: Trainer, images: Images) -> float:
     """Compile the kernels or load them; return the seconds, and tell the callbacks."""
     for callback in trainer.callbacks:
         callback.on_compile_start()
     LOG.info("loading the kernels, or compiling them if this is the first run")
-    seconds = trainer.backend.warm_up(trainer.network, training.images, trainer.step_options(1))
+    seconds = trainer.backend.warm_up(trainer.network, images, trainer.step_options(1))
     LOG.info("kernels ready after %.1f s", seconds)
     for callback in trainer.callbacks:
         callback.on_compile_end(seconds)
@@ -237,6 +285,8 @@ def new_network(settings: Settings, training: Dataset) -> Network:
         (training.images.shape[1], *settings.hidden, training.classes),
         dtype=settings.dtype,
         activation=settings.activation,
+        output=training.schema.output if training.schema else "softmax",
+        schema=training.schema,
         input_scale=BYTE_SCALE if training.images.dtype == np.uint8 else 1.0,
     )
     initialize(network, settings.init, settings.seed)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.tables.options import TableOptions
 from ..network import FloatArray
 from ..recipe.distortions import PRESETS, Distortion, Variant, make_distortion
 from ..recipe.initializers import SCHEMES
@@ -92,7 +93,9 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
     }
 )
 """Each part of a distortion alone."""
-SAME_ON_BOTH = frozenset({"data", "backend", "dtype"})
+SAME_ON_BOTH = frozenset(
+    {"data", "test", "backend", "dtype", *(field.name for field in fields(TableOptions))}
+)
 """Settings that every configuration covers: its own data, both backends, both types."""
 
 

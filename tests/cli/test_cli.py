@@ -375,6 +375,7 @@ def test_help_shows_defaults_in_groups():
         assert re.search(rf"{group} ─", result.stdout)
     defaults = {**asdict(Settings()), "learning_rate": "auto"}
     assert [defaults.pop(name) for name in ("stop", "restore_best", "batch_norm")] == [(), False, False]
+    assert {defaults.pop(name) for name in ("test", "target", "drop", "one_hot", "numeric")} == {"", ()}
     for default in defaults.values():
         text = format_hidden(default) if isinstance(default, tuple) else str(default)
         assert f"[default: {text}]" in result.stdout
@@ -562,7 +563,7 @@ def test_ctrl_c_ends_at_once_and_keeps_what_was_learnt(here):
 
 
 def test_ctrl_c_before_training_leaves_nothing(here, monkeypatch):
-    def press(*_):
+    def press(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fastbp.training.experiment.run", press)

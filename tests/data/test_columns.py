@@ -99,7 +99,7 @@ def test_rows_stay_rows_and_frames_are_taken():
             r"labels have shape \(3,\); expected \(20,\), one for each of the 20 images",
         ),
         ({"images": [IMAGES[0], IMAGES[1, :3]], "label": [0, 1]}, "images: .*; expected images of one size"),
-        ({"images": IMAGES, "label": ["cat"] * 20}, "labels are text; expected whole numbers from 0"),
+        ({"images": IMAGES, "label": ["cat"] * 20}, "labels are all 'cat'; expected two classes"),
     ],
 )
 def test_mistakes_are_named(data, message):

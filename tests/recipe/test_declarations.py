@@ -19,6 +19,7 @@ import clusters
 import fastbp
 from fastbp import cli
 from fastbp.cli.setting_options import settings_of, with_settings
+from fastbp.data.tables.options import TableOptions
 from fastbp.errors import ConfigError
 from fastbp.recipe.checks import Fraction
 from fastbp.recipe.keywords import SettingKeywords
@@ -122,6 +123,7 @@ def test_the_reports_results_are_known_by_the_keys_they_have():
     assert [row["key"] for row in rows] == [key_of(Settings(**json.loads(row["settings"]))) for row in rows]
 
 
+TABLE = {field.name for field in fields(TableOptions)}
 # Constructor parameters under names of scikit-learn, and the setting that each decides.
 AS_SETTING = {
     "hidden_layer_sizes": "hidden",
@@ -146,6 +148,8 @@ AS_SETTING = {
 OF_ESTIMATORS_ONLY = {"shuffle", "verbose", "warm_start", "max_fun", "loss"}
 OF_SETTINGS_ONLY = {
     "data",  # an argument of fit
+    "test",
+    *TABLE,  # they take arrays, and scikit-learn has transformers for tables
     "dtype",  # that of the inputs
     "warmup",
     "restore_best",

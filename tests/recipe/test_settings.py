@@ -126,6 +126,13 @@ def test_numbers_of_other_kinds_become_plain_ones():
 def test_toml_round_trip(tmp_path, hidden):
     settings = Settings(
         data='odd "name"\\\n.csv',
+        test="other.csv",
+        target=("a", "b"),
+        drop=("c",),
+        one_hot=('"d"',),
+        numeric=("e\n",),
+        missing="mean",
+        task="regression",
         hidden=hidden,
         batch_size=7,
         epochs=0,
@@ -172,7 +179,7 @@ def test_a_file_may_lack_settings(tmp_path):
     ("text", "message"),
     [
         ("epoch = 3", "epoch is not a setting; did you mean epochs?"),
-        ("quux = 3", "quux is not a setting; expected one of: data, validation"),
+        ("quux = 3", "quux is not a setting; expected one of: data, test, target"),
         ("epochs = -1", "epochs is -1; expected"),
         ("epochs = ", "not a TOML file"),
         ("\xff", "not a TOML file"),

@@ -205,6 +205,12 @@ def test_a_run_is_known_by_what_decides_its_weights():
     settings = Settings(hidden=(7,), validation=0.1)
     other = {
         "data": "fashion.npz",
+        "target": ("species",),
+        "drop": ("id",),
+        "one_hot": ("zone",),
+        "numeric": ("size",),
+        "missing": "mean",
+        "task": "regression",
         "hidden": (7, 7),
         "epochs": 1,
         "batch_size": 1,
@@ -233,7 +239,7 @@ def test_a_run_is_known_by_what_decides_its_weights():
         "backend": "numpy",
         "dtype": "float64",
     }
-    assert set(other) | {"threads"} == {field.name for field in fields(Settings)}
+    assert set(other) | {"test", "threads"} == {field.name for field in fields(Settings)}
     keys = {key_of(settings)} | {key_of(replace(settings, **{name: value})) for name, value in other.items()}
     assert len(keys) == len(other) + 1
     assert key_of(replace(settings, threads=2)) == key_of(replace(settings, threads=1))

@@ -124,7 +124,7 @@ def _is_plain(dtype: pl.DataType) -> bool:
 
 def _refuse_nulls(column: pl.Series, name: str) -> None:
     if column.null_count():
-        row = int(column.is_null().arg_max() or 0)
+        row = int(column.is_null().to_numpy().argmax())
         raise DataError(
             f"{name}: column {printable(repr(column.name))}, row {row} (from 0): found no value, expected "
             "one in every row"

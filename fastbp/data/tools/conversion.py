@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from ...errors import ConfigError
 from ...files import writing
-from ..dataset import Dataset, load_parts
+from ..dataset import load_parts
+from ..samples import Dataset
 from ..source import printable
 from .writers import csv_names, idx_names, npz_names, write_csv, write_idx, write_npz
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ...errors import ConfigError
 from ...random import Stream, generator
-from ..dataset import Dataset
 from ..parts import Labels
+from ..samples import Dataset
 
 __all__ = ["split_part", "stratify"]
 

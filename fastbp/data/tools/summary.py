@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dataset import Dataset, load_parts
+from ..dataset import load_parts
 from ..mapped import release
+from ..samples import Dataset
 
 __all__ = ["PartSummary", "summarize"]
 

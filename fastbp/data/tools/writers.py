@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..dataset import Dataset
+from ..samples import Dataset
 
 __all__ = ["csv_names", "idx_names", "npz_names", "write_csv", "write_idx", "write_npz"]
 

@@ -360,7 +360,7 @@ def test_gzip_is_not_unpacked_beyond_the_count(tmp_path, monkeypatch):
     monkeypatch.setattr(gzip.GzipFile, "read1", counting)
     (tmp_path / "x").write_bytes(gzip.compress(IMAGES + bytes(10_000_000)))
     assert "more data at byte 40" in message(load_test, tmp_path / "x")
-    assert unpacked <= 512 + len(IMAGES) + 1  # 512 to tell the format
+    assert unpacked <= 512 + 8 + len(IMAGES) + 1  # 512 and 8 to tell the format
 
 
 def test_folder_without_idx_files(tmp_path):

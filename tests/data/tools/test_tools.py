@@ -361,7 +361,7 @@ def test_split_by_a_part_out_of_range(here, value):
 
 
 def test_damaged_source_leaves_nothing(here):
-    (here / "x.csv").write_text("label,a\n1,2\n1,900\n")
+    (here / "x.csv").write_text("label,p1\n1,2\n1,900\n")
     with pytest.raises(DataError, match="line 3"):
         convert("x.csv", here / "y.npz")
     assert [path.name for path in here.iterdir()] == ["x.csv"]

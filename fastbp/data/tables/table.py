@@ -1,0 +1,193 @@
+"""Open a table: a CSV, TSV, Parquet or Arrow file, or a frame of Polars or pandas."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import DataError
+from ...schema import Schema
+from ..source import check_regular, open_source, printable, reading
+from .dialect import LONGEST_LINE, Dialect, dialect_of
+from .text import scan_text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "LABEL_NAMES",
+    "Table",
+    "is_frame",
+    "polars_errors",
+    "read_dialect",
+    "read_table",
+    "renamed_target",
+    "table_of",
+    "with_target",
+]
+
+LABEL_NAMES = frozenset({"label", "class"})  # of the label column of an image file
+BINARY = {b"PAR1": "scan_parquet", b"ARROW1": "scan_ipc"}
+STREAM = b"\xff\xff\xff\xff"  # Arrow's stream has no index at its end: it is read whole
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns by name, not read yet.
+
+    Attributes
+    ----------
+    frame
+        Lazy frame of Polars.
+    origin
+        File or variable, for messages.
+    types
+        Polars' type of each column, in order.
+    """
+
+    frame: pl.LazyFrame
+    origin: str
+    types: Mapping[str, pl.DataType]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.types)
+
+
+@contextmanager
+def polars_errors(origin: str, what: str = "cannot be read as a table") -> Iterator[None]:
+    """Turn errors of Polars into a `DataError` that names the table."""
+    import polars as pl
+
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = printable(" ".join(str(error).split("\n\n")[0].split()))[:200]
+        raise DataError(f"{origin}: {what} ({reason})") from error
+
+
+def read_dialect(path: Path) -> Dialect:
+    """Return the layout of a text file, which may be gzip; may raise DataError."""
+    with reading(path), open_source(path) as source:
+        return dialect_of(bytes(source.read(LONGEST_LINE)), printable(path), LABEL_NAMES)
+
+
+def read_table(path: Path, *, whole: bool = False) -> Table:
+    """Open a table in a file.
+
+    Parameters
+    ----------
+    whole
+        Infer the types of the columns of a text file from all rows.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged or not a table.
+    """
+    import polars as pl
+
+    origin = printable(path)
+    with reading(path):
+        check_regular(path)
+        with open_source(path) as source:
+            head, packed = bytes(source.read(8)), source.is_packed
+    if not head.startswith((*BINARY, STREAM)):
+        with reading(path):
+            frame = scan_text(path, read_dialect(path), whole=whole)
+            return Table(frame, origin, dict(frame.collect_schema()))
+    with polars_errors(origin, "damaged, or not a Parquet or Arrow file"):
+        data: Any = path
+        if packed:
+            with open_source(path) as source:
+                data = io.BytesIO(bytes(source.read()))
+        scan = next((name for magic, name in BINARY.items() if head.startswith(magic)), None)
+        frame = getattr(pl, scan)(data) if scan else pl.read_ipc_stream(data).lazy()
+        return Table(frame, origin, dict(frame.collect_schema()))
+
+
+def is_frame(data: object) -> bool:
+    """Return whether data are a frame of Polars or of pandas."""
+    kind = type(data)
+    return kind.__name__ in ("DataFrame", "LazyFrame") and kind.__module__.split(".")[0] in (
+        "polars",
+        "pandas",
+    )
+
+
+def table_of(data: Any, origin: str = "data") -> Table:
+    """Return a frame of Polars or pandas, or columns by name, as a table.
+
+    Raises
+    ------
+    DataError
+        A column is of several dimensions, or columns are of different lengths.
+    """
+    import polars as pl
+
+    with polars_errors(origin):
+        try:
+            if isinstance(data, pl.LazyFrame | pl.DataFrame):
+                frame = data.lazy()
+            elif is_frame(data):
+                frame = pl.DataFrame({str(name): _of_pandas(data[name]) for name in data.columns}).lazy()
+            else:
+                frame = pl.DataFrame({str(name): data[name] for name in data}, strict=False).lazy()
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{origin}: not a table ({printable(error)[:200]})") from None
+        return Table(frame, origin, dict(frame.collect_schema()))
+
+
+def with_target(table: Table, target: Any) -> Table:
+    """Return a table with a target, given as a column or array, beside its columns.
+
+    The column is called as it calls itself, otherwise ``target``.
+    """
+    import polars as pl
+
+    name = str(getattr(target, "name", None) or "target")
+    if name in table.types:
+        name = "target"
+    with polars_errors(table.origin):
+        values = _of_pandas(target) if hasattr(target, "to_numpy") and hasattr(target, "isna") else target
+        column = pl.Series(name, values)
+        frame = table.frame.collect()
+        if column.len() != frame.height:
+            raise DataError(
+                f"{table.origin}: has {frame.height:,} rows and {column.len():,} targets; expected equal "
+                "numbers"
+            )
+        return table_of(frame.with_columns(column), table.origin)
+
+
+def renamed_target(table: Table, schema: Schema) -> Table:
+    """Return a table whose last column, the target, is called as in the schema."""
+    last, [name] = table.columns[-1], schema.targets
+    if last == name:
+        return table
+    return table_of(table.frame.rename({last: name}), table.origin)
+
+
+def _of_pandas(column: Any) -> Any:
+    """Return a column as NumPy or Python has it: Polars would want pyarrow for some."""
+    import polars as pl
+
+    values = column.to_numpy()
+    if values.dtype != object:
+        return values
+    missing = column.isna().to_numpy()
+    kinds = {type(value) for value in values[~missing]}
+    if kinds <= {bool, np.bool_}:
+        return pl.Series([None if gone else bool(value) for value, gone in zip(values, missing, strict=True)])
+    if all(issubclass(kind, int | float | np.number) for kind in kinds):
+        return pl.Series([None if gone else float(v) for v, gone in zip(values, missing, strict=True)])
+    return pl.Series(
+        [None if gone else str(v) for v, gone in zip(values, missing, strict=True)], dtype=pl.String
+    )

@@ -1,0 +1,78 @@
+"""Data as the training step takes them: tables standardised, targets in one type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.samples import Dataset
+from ..network import Network
+from ..random import split
+from ..recipe.settings import Settings
+from ..recipe.standardization import Standardization
+from ..reference.losses import Targets
+from .samples import Images
+
+__all__ = ["Prepared"]
+
+
+class Prepared:
+    """Arrays to train and to test on.
+
+    Images, and tables of 0..1, stay as they are. The inputs of a table are standardised
+    with the mean and deviation of the rows to train on, and so are quantities to
+    predict.
+
+    Parameters
+    ----------
+    training, testing
+        Checked data, labelled.
+    settings
+        The seed and ``validation`` decide which rows are trained on; ``dtype``.
+    consume
+        Whether the inputs may be overwritten.
+
+    Attributes
+    ----------
+    images, test_images : (N, D) arrays
+    targets, test_targets : arrays as `fastbp.backends` takes them
+        ``test_targets`` is None without labelled data to test on.
+    """
+
+    def __init__(
+        self, training: Dataset, testing: Dataset | None, settings: Settings, *, consume: bool
+    ) -> None:
+        self._standard: Standardization | None = None
+        self._dtype = np.dtype(settings.dtype)
+        if training.kind == "table":
+            rows, _ = split(settings.seed, len(training.images), settings.validation)
+            values = training.values if training.task == "regression" else None
+            self._standard = Standardization(training.images, values, rows, training.schema)
+        self.images: Images = self._inputs(training, consume)
+        self.targets = self._targets(training)
+        self.test_images, self.test_targets = self.images, None
+        if testing is not None and testing.targets is not None:
+            self.test_images = self._inputs(testing, False)
+            self.test_targets = self._targets(testing)
+
+    def fold(self, network: Network) -> None:
+        """Make the trained network one that takes raw inputs."""
+        if self._standard is not None:
+            self._standard.fold(network)
+
+    def _inputs(self, data: Dataset, consume: bool) -> Images:
+        if self._standard is None:
+            return data.images
+        out: NDArray[Any] = data.images if consume else np.empty(data.images.shape, self._dtype)
+        self._standard.apply(data.images, out)
+        return out
+
+    def _targets(self, data: Dataset) -> Targets:
+        if data.values is None:
+            return data.labels_for("training")
+        values = data.values
+        if self._standard is not None and data.task == "regression":
+            values = self._standard.values(values)
+        return np.ascontiguousarray(values, self._dtype)
