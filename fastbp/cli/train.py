@@ -49,7 +49,7 @@ def train(
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
         _warn_of_threads(settings)
         training, testing = load_training(settings.data, settings.table, settings.test or None)
-        # Only now, so that errors name a path as it was given, and for this kind of data.
+        # Only now: errors name a path as it was given, and the data decide defaults.
         settings = absolute_paths(settings_for(training.kind, values))
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
