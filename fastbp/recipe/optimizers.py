@@ -49,6 +49,10 @@ class Coefficients:
     epsilon: Numbers = 0.0
 
 
+def _as_measured(*_numbers: float) -> float:
+    return 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Measured initial learning rates that ``"auto"`` stands for, > 0.
@@ -63,7 +67,7 @@ class Rates:
 
     images: float
     table: float
-    share: Callable[..., float] = lambda *_numbers: 1.0
+    share: Callable[..., float] = _as_measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,9 @@ def train(
     Parameters
     ----------
     data : str, Path, Dataset, tuple or mapping
-        A name (``"mnist"``), a folder or a file; or arrays ``(images, labels)``: images
-        (N, D) or (N, height, width), integers 0 to 255 or finite floats, and labels
-        (N,), integers from 0.
+        A name (``"mnist"``), a folder or a file; a frame of Polars or pandas; or
+        ``(X, y)``: X (N, D) or (N, height, width), integers 0 to 255 or finite floats,
+        or a frame; y (N,), words or integers for classes, floats for quantities.
     sample_weight : array of shape (N,), optional
         Factor of the loss of each training sample, finite and >= 0; multiplied with
         ``class_weight``.
@@ -120,16 +120,7 @@ def train(
     >>> result = train("mnist", hidden=(100, 100), epochs=5)  # doctest: +SKIP
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
     """
-    # Check the settings first: a mistake in them should not wait for the data.
-    given = {"data": spec_of(data), **settings}
-    checked_settings = settings_for("images", given)
-    training, testing = training_data(data, checked_settings.table, checked_settings.test)
-    checked_settings = settings_for(training.kind, given)
-    is_ours = isinstance(data, str | os.PathLike)
-    with _observed(callbacks, progress, checked_settings.epochs) as observers:
-        result = run(
-            checked_settings, training, testing, observers, sample_weight=sample_weight, consume=is_ours
-        )
+    result = _run_on(data, settings, callbacks, progress, sample_weight)
     if result.status == "diverged":
         raise TrainingDivergedError(result)
     if result.status == "interrupted":
@@ -151,6 +142,27 @@ def _observed(
         return
     with lazy.display().training_progress(screen, epochs) as callback:
         yield callback, *given
+
+
+def _run_on(
+    data: DataSource,
+    settings: SettingKeywords,
+    callbacks: Iterable[Callback],
+    progress: bool | None,
+    sample_weight: ArrayLike | None,
+) -> Result:
+    """Load the data and train on them, with the defaults for this kind of data."""
+    # Check the settings first: a mistake in them should not wait for the data.
+    given = {"data": spec_of(data), **settings}
+    checked_settings = settings_for("images", given)
+    training, testing = training_data(data, checked_settings.table, checked_settings.test)
+    checked_settings = settings_for(training.kind, given)
+    is_ours = isinstance(data, str | os.PathLike)
+    with _observed(callbacks, progress, checked_settings.epochs) as observers:
+        result = run(
+            checked_settings, training, testing, observers, sample_weight=sample_weight, consume=is_ours
+        )
+    return result
 
 
 def _keywords() -> inspect.Signature:
