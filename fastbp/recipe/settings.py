@@ -370,8 +370,8 @@ class Settings:
 
     def __repr__(self) -> str:
         """Return the settings that differ from their defaults."""
-        values, defaults = asdict(self), asdict(type(self)())
-        given = [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
+        values = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
+        given = [f"{name}={value!r}" for name, value, default in values if value != default]
         return f"{type(self).__name__}({', '.join(given)})"
 
     @classmethod

@@ -159,10 +159,9 @@ def _run_on(
     checked_settings = settings_for(training.kind, given)
     is_ours = isinstance(data, str | os.PathLike)
     with _observed(callbacks, progress, checked_settings.epochs) as observers:
-        result = run(
+        return run(
             checked_settings, training, testing, observers, sample_weight=sample_weight, consume=is_ours
         )
-    return result
 
 
 def _keywords() -> inspect.Signature:
