@@ -33,6 +33,7 @@ from fastbp.plots import (
     signals_figure,
     weights_figure,
 )
+from fastbp.plots.confusion import confusion_panels
 from fastbp.plots.labels import labels_of
 from fastbp.plots.matrix import matrix_svg
 from fastbp.plots.signals import measure_signals
@@ -157,6 +158,11 @@ def test_confusion_of_two_runs_has_two_panels_on_one_scale():
     make_run("c", seed=2)
     three = draw([Path("a"), Path("b"), Path("c")], "confusion")
     assert len([axes for axes in three.axes if axes.images]) == 3
+
+
+def test_panels_share_the_scale_of_the_largest_count():
+    figure = confusion_panels([("a", np.array([[9, 40], [0, 9]])), ("b", np.array([[9, 300], [0, 9]]))])
+    assert {axes.images[0].get_clim() for axes in figure.axes if axes.images[:1]} == {(1, 300)}
 
 
 def test_weights_are_those_of_the_units_with_the_largest_norm():
