@@ -23,6 +23,7 @@ __all__ = ["Inferred", "infer"]
 MOST_WORDS = 100  # different words of a column that become inputs
 MOST_CLASSES = 65535
 MANY_VALUES = 100  # of a target of whole numbers, above which it may be a quantity
+FEW_CLASSES = 20  # that may be more than half of the rows without a word
 ROWS_PER_CLASS = 10  # that classes have at least, in the mean
 LARGEST = 3e38  # that float32 holds
 MOSTLY = 0.9  # of the rows that have values of their own, for a closer look at IDs
@@ -58,12 +59,13 @@ def infer(table: Table, options: TableOptions) -> Inferred:
     DataError
         There is no target, a column is not known or of no use, or a value is missing.
     """
+    if options.missing == "drop":
+        return _infer_whole_rows(table, options)
     given = {"drop": options.drop, "one_hot": options.one_hot, "numeric": options.numeric}
     for option, names in given.items():
         _check_known(table, names, option)
     targets = _targets(table, options)
     features = [name for name in table.columns if name not in targets and name not in options.drop]
-    table = _complete(table, [*features, *targets], options)
     facts = measure(table, [*features, *targets], (*targets, *options.one_hot))
     rows = facts.rows
     if rows == 0:
@@ -102,12 +104,36 @@ def _targets(table: Table, options: TableOptions) -> tuple[str, ...]:
     )
 
 
-def _complete(table: Table, names: list[str], options: TableOptions) -> Table:
-    """Return the table without rows that have a missing value, if they are to go."""
+def _infer_whole_rows(table: Table, options: TableOptions) -> Inferred:
+    """Leave out rows with a missing value, in the columns that are used, and infer."""
     import polars as pl
 
-    if options.missing != "drop":
-        return table
+    targets = _targets(table, options)
+    whole = _without_missing(table, targets, options)
+    first = infer(whole, replace(options, missing="mean"))
+    used = [feature.name for feature in first.schema.features]
+    others = tuple(name for name in table.columns if name not in used and name not in targets)
+    whole = _without_missing(whole, used, options)
+    kept = replace(
+        options,
+        missing="error",
+        target=targets,
+        drop=others,
+        one_hot=tuple(name for name in options.one_hot if name in used),
+        numeric=tuple(f.name for f in first.schema.features if f.kind != "words"),
+    )
+    found = infer(whole, kept)
+    with polars_errors(table.origin):
+        rows = int(table.frame.select(pl.len()).collect(engine="streaming").item())
+    notes = [*first.notes, *found.notes]
+    if rows > found.rows:
+        notes.append(f"{rows - found.rows:,} of {rows:,} rows have a missing value, so they are left out")
+    return replace(found, notes=tuple(notes))
+
+
+def _without_missing(table: Table, names: Iterable[str], options: TableOptions) -> Table:
+    import polars as pl
+
     gone = [_cleaned(table, name, options).is_null() for name in names]
     return Table(table.frame.filter(~pl.any_horizontal(gone)), table.origin, table.types)
 
@@ -179,7 +205,7 @@ def _task(
             f"{table.origin}: target {shown(name)} has {len(words):,} classes; expected at most "
             f"{MOST_CLASSES:,}"
         )
-    if len(words) > facts.rows / 2:
+    if len(words) > max(FEW_CLASSES, facts.rows / 2):
         notes.append(
             f"target {shown(name)} has {len(words):,} classes in {facts.rows:,} rows: hardly any class "
             "can be "

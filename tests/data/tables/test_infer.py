@@ -157,6 +157,14 @@ def test_missing_values(hole):
     dropped = dataset_of(table_of(columns), TableOptions(missing="drop"), "x")
     np.testing.assert_allclose(dropped.images[:, 0], [0.5, 1.5, 2.0])
     np.testing.assert_array_equal(dropped.labels, [0, 1, 1])
+    assert dropped.notes[-1] == "3 of 6 rows have a missing value, so they are left out"
+
+
+def test_rows_are_not_dropped_for_columns_that_are_left_out():
+    holes = [None, "a", None, None, "b", None]
+    columns = {"f": FLOATS, "k": ["x"] * 5 + [None], "rare": [None] * 6, "y": CLASSES}
+    found = inferred({**columns, "z": holes}, missing="drop", drop=("z",))
+    assert (found.rows, [feature.name for feature in found.schema.features]) == (5, ["f"])
 
 
 def test_a_missing_target_is_named():
