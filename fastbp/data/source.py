@@ -23,9 +23,14 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 
 
 def printable(text: object) -> str:
-    """Return text that fits one line: control characters are escaped."""
+    """Return text that fits one line: what a terminal may obey is escaped.
+
+    That is control characters, marks of direction, and line ends of any kind.
+    """
     line = str(text)
-    return line if line.isprintable() else line.encode("unicode_escape").decode("ascii")
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 @contextmanager

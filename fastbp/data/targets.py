@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..schema import Schema, Task
 from .parts import Labels, as_labels
+from .tables.names import listed, shown
 
 __all__ = ["Targets", "targets_as", "targets_of"]
 
@@ -87,8 +88,8 @@ def targets_as(found: NDArray[Any], schema: Schema) -> Targets:
     unknown = [word for word in dict.fromkeys(words.tolist()) if word not in number_of]
     if unknown:
         raise DataError(
-            f"labels have {unknown[0][:SHOWN]!r}, which the training data do not have; expected one of: "
-            f"{', '.join(schema.outputs[:30])}"
+            f"labels have {shown(unknown[0])}, which the training data do not have; expected one of: "
+            f"{listed(schema.outputs)}"
         )
     codes = np.array([number_of[word] for word in words.tolist()], np.int64)
     return Targets(codes, None, "classification", schema.outputs)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.metrics import ClassificationReport, most_confused
+from ..terminal.names import short_names
 from ..terminal.numbers import format_loss, percent
 from .html import block, details, heading, line, table
 
@@ -14,6 +17,7 @@ __all__ = ["evaluation_html"]
 
 MOST_CLASSES = 20  # of a confusion matrix that fits a page
 MOST_SCORES = 100  # classes whose scores are listed
+LONGEST, HEAD = 30, 12  # characters of the name of a class, and above a column
 
 
 def evaluation_html(evaluation: Evaluation) -> str:
@@ -38,10 +42,11 @@ def evaluation_html(evaluation: Evaluation) -> str:
                 f"{percent(evaluation.calibration.ece)}"
             )
         )
-    parts.append(_confusion(evaluation.matrix))
+    parts.append(_confusion(evaluation.matrix, evaluation.names))
     parts.append(details("Scores of each class", _scores(evaluation.report)))
+    names = short_names(evaluation.names, LONGEST)
     mistakes = [
-        (f"{m.row:,}", str(m.label), str(m.predicted), percent(m.confidence), percent(m.probability))
+        (f"{m.row:,}", names[m.label], names[m.predicted], percent(m.confidence), percent(m.probability))
         for m in evaluation.mistakes()
     ]
     if mistakes:
@@ -50,20 +55,21 @@ def evaluation_html(evaluation: Evaluation) -> str:
     return block(*parts)
 
 
-def _confusion(matrix: NDArray[np.int64]) -> str:
+def _confusion(matrix: NDArray[np.int64], given: Sequence[str]) -> str:
     """Return the confusion matrix; of many classes, the worst confusions."""
     classes = len(matrix)
+    names = short_names(given, LONGEST)
     if classes > MOST_CLASSES:
-        pairs = [(str(label), str(guess), f"{n:,}") for label, guess, n in most_confused(matrix)]
+        pairs = [(names[label], names[guess], f"{n:,}") for label, guess, n in most_confused(matrix)]
         return line("Most frequent confusions") + table(("true", "predicted", "samples"), pairs)
-    rows = [(str(label), *(f"{n:,}" if n else "" for n in counts)) for label, counts in _rows(matrix)]
+    rows = [(names[label], *(f"{n:,}" if n else "" for n in counts)) for label, counts in _rows(matrix)]
     most = max(1, int((matrix - np.diag(matrix.diagonal())).max()))
     shades = [
         ("", *(_shade(n, row == column, most) for column, n in enumerate(counts)))
         for row, counts in _rows(matrix)
     ]
     title = line("Confusion matrix: rows are true classes, columns are predicted classes")
-    return title + table(("", *map(str, range(classes))), rows, shades=shades)
+    return title + table(("", *short_names(given, HEAD)), rows, shades=shades)
 
 
 def _rows(matrix: NDArray[np.int64]) -> list[tuple[int, list[int]]]:
@@ -78,7 +84,8 @@ def _shade(count: int, is_right: bool, most: int) -> str:
 
 
 def _scores(report: ClassificationReport) -> str:
-    rows = [(str(c.label), c.precision, c.recall, c.f1, c.support) for c in report.classes[:MOST_SCORES]]
+    names = short_names([c.name for c in report.classes[:MOST_SCORES]], LONGEST)
+    rows = [(names[c.label], c.precision, c.recall, c.f1, c.support) for c in report.classes[:MOST_SCORES]]
     rows.append(("mean", report.macro_precision, report.macro_recall, report.macro_f1, report.samples))
     cells = [(name, f"{p:.4f}", f"{r:.4f}", f"{f1:.4f}", f"{n:,}") for name, p, r, f1, n in rows]
     return table(("class", "precision", "recall", "F1", "samples"), cells)

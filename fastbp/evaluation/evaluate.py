@@ -57,6 +57,8 @@ class Evaluation:
         The most probable class of each sample.
     confidence : (N,) array
         Probability of the predicted class.
+    names : tuple of str
+        Names of the C classes, those of the data or numbers from 0.
     labels : (N,) array or None
         True classes; None without labels, as are all that follow.
     loss : float or None
@@ -75,6 +77,7 @@ class Evaluation:
     probabilities: NDArray[np.float64]
     predicted: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    names: tuple[str, ...]
     labels: NDArray[np.int64] | None
     loss: float | None
     accuracy: float | None
@@ -115,7 +118,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; a loss that is not finite is None."""
-        common = {"data": self.data, "samples": len(self.predicted)}
+        common = {"data": self.data, "samples": len(self.predicted), "names": list(self.names)}
         if self.report is None or self.matrix is None or self.loss is None or self.calibration is None:
             return {**common, "predictions": self.predicted.tolist()}
         return {
@@ -125,7 +128,14 @@ class Evaluation:
             "top2_accuracy": self.top2,
             "expected_calibration_error": self.calibration.ece,
             "confusion_matrix": self.matrix.tolist(),
-            "most_confident_mistakes": [asdict(mistake) for mistake in self.mistakes()],
+            "most_confident_mistakes": [
+                {
+                    **asdict(mistake),
+                    "label_name": self.names[mistake.label],
+                    "predicted_name": self.names[mistake.predicted],
+                }
+                for mistake in self.mistakes()
+            ],
         }
 
 
@@ -219,6 +229,7 @@ def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Ev
         "probabilities": probabilities,
         "predicted": predicted,
         "confidence": confidence,
+        "names": networks[0].output_names,
     }
     labels = dataset.labels
     if labels is None:
@@ -239,7 +250,7 @@ def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Ev
             "expected weights trained on these data"
         )
     matrix = confusion_matrix(labels, predicted, classes)
-    report = classification_report(matrix)
+    report = classification_report(matrix, common["names"])
     return Evaluation(
         **common,
         labels=labels,

@@ -34,6 +34,7 @@ class ClassScores:
     recall: float  # TP / (TP + FN)
     f1: float  # harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN)
     support: int  # number of samples of this class
+    name: str = ""  # of the class; its number if it has none
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,13 +168,17 @@ def most_confused(matrix: NDArray[np.int64], count: int = 10) -> list[tuple[int,
     return [(label, guess, int(mistakes[label, guess])) for label, guess in pairs]
 
 
-def classification_report(matrix: NDArray[np.int64]) -> ClassificationReport:
+def classification_report(
+    matrix: NDArray[np.int64], names: Sequence[str] | None = None
+) -> ClassificationReport:
     """Compute the scores of each class from a confusion matrix.
 
     Parameters
     ----------
     matrix : (C, C) array of int64
         Rows are the true classes.
+    names
+        Names of the C classes; numbers from 0 by default.
 
     Returns
     -------
@@ -188,7 +193,9 @@ def classification_report(matrix: NDArray[np.int64]) -> ClassificationReport:
     recall = hits / np.maximum(support, 1)
     f1 = 2 * hits / np.maximum(predicted + support, 1)
     samples = int(support.sum())
-    rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
+    if names is None:
+        names = tuple(map(str, range(len(matrix))))
+    rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), names, strict=True)
     return ClassificationReport(
         classes=tuple(ClassScores(label, *scores) for label, scores in enumerate(rows)),
         accuracy=float(hits.sum()) / max(samples, 1),

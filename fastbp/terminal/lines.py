@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +15,7 @@ __all__ = ["print_line", "print_pairs", "print_table"]
 
 def print_line(console: Console, line: str) -> None:
     """Print text as it is, without markup."""
-    console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def print_pairs(console: Console, title: str, pairs: Sequence[tuple[str, str]]) -> None:
@@ -45,7 +46,7 @@ def print_table(
         The columns that were printed.
     """
     columns = zip(headers, *rows, strict=True)
-    widths = [1 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    widths = [1 + max(cell_len(line) for cell in column for line in cell.split("\n")) for column in columns]
     shown = list(range(len(headers)))
     for index in drop:
         if sum(widths[i] for i in shown) + 2 <= console.width:
@@ -53,7 +54,7 @@ def print_table(
         shown.remove(index)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for index in shown:
-        table.add_column(headers[index], justify="right", no_wrap=True)
+        table.add_column(Text(headers[index]), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             *(Text(row[index], style="bold red" if row[index].endswith("!") else "") for index in shown)

@@ -13,6 +13,7 @@ from ..runs.cost import forward_flop, training_flop
 from ..runs.description import NetworkDescription
 from ..runs.listing import RunList
 from .lines import print_line, print_pairs, print_table
+from .names import short_name
 from .numbers import format_value
 
 __all__ = ["print_network", "print_run_list", "print_runs"]
@@ -112,7 +113,7 @@ def print_run_list(console: Console, found: RunList) -> None:
     longest = max(16, console.width // 3)
     cells = [
         [
-            _shorten(printable(run.folder.name), longest),
+            short_name(run.folder.name, longest),
             row["date"][:16].replace("T", " "),
             *(format_value(name, row[name]) for name in names[2:]),
         ]
@@ -130,14 +131,6 @@ def print_run_list(console: Console, found: RunList) -> None:
 
 
 _HEADS = {"training_seconds": "seconds"}
-
-
-def _shorten(name: str, longest: int) -> str:
-    """Leave out the middle of a long name: runs differ at the end."""
-    if len(name) <= longest:
-        return name
-    half = (longest - 1) // 2
-    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:

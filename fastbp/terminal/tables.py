@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 from rich.console import Console
 
 from ..data.samples import Dataset
-from ..data.source import printable
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.metrics import most_confused
 from ..random import split
@@ -21,6 +21,7 @@ from ..recipe.settings import Settings
 from ..runs.result import Result
 from .lines import print_line as _print
 from .lines import print_table as _print_table
+from .names import csv_name, listed_names, short_names
 from .numbers import format_loss, percent
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ __all__ = [
     "summary_line",
 ]
 
-NAMES, NAME = 6, 24  # classes in the first line, and characters of each
+NAMES, NAME = 6, 24  # classes in the first line, and columns of each
+LONGEST = 30  # columns of the name of a class in a table
+HEADS = (16, 10, 6)  # of the name above a column of the confusion matrix
 
 
 def describe_training(
@@ -80,13 +83,12 @@ def _contents(data: Dataset) -> str:
         kind += ", standardised"
     if schema is None:
         return f"{kind}, {data.classes} classes"
-    target = f" {', '.join(map(printable, schema.targets))}" if schema.targets else ""
+    target = f" {listed_names(schema.targets, NAMES, NAME)}" if schema.targets else ""
     if schema.task == "regression":
         return f"{kind}, regression of{target or ' values'}"
     what = "classes" if schema.task == "classification" else "labels"
-    names = [printable(name)[:NAME] for name in schema.outputs[:NAMES]]
-    more = ", ..." if len(schema.outputs) > NAMES else ""
-    return f"{kind}, {data.classes} {what}{' of' if target else ''}{target}: {', '.join(names)}{more}"
+    names = listed_names(schema.outputs, NAMES, NAME)
+    return f"{kind}, {data.classes} {what}{' of' if target else ''}{target}: {names}"
 
 
 def summary_line(result: Result) -> str:
@@ -120,18 +122,20 @@ def predictions_csv(evaluation: Evaluation) -> str:
     """Return CSV with a row for each sample.
 
     The columns are ``row`` (from 0), ``predicted``, ``probability`` of the predicted
-    class, and ``label`` if the data have labels.
+    class, and ``label`` if the data have labels. Classes have their names, see
+    `fastbp.terminal.names.csv_name`.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    columns = [
+    classes = [csv_name(name) for name in evaluation.names]
+    columns: list[Any] = [
         range(len(evaluation.predicted)),
-        evaluation.predicted.tolist(),
+        [classes[number] for number in evaluation.predicted.tolist()],
         evaluation.confidence.tolist(),
     ]
     names = ["row", "predicted", "probability"]
     if evaluation.labels is not None:
-        columns.append(evaluation.labels.tolist())
+        columns.append([classes[number] for number in evaluation.labels.tolist()])
         names.append("label")
     table.writerow(names)
     table.writerows(zip(*columns, strict=True))
@@ -141,10 +145,11 @@ def predictions_csv(evaluation: Evaluation) -> str:
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     """Print accuracy, loss, scores of each class, confusion matrix and mistakes."""
     samples = len(evaluation.predicted)
+    names = short_names(evaluation.names, LONGEST)
     if evaluation.report is None or evaluation.matrix is None:
         _print(console, f"{evaluation.data}: {samples:,} samples without labels, predictions only")
         counts = np.bincount(evaluation.predicted)
-        rows = [(str(label), f"{counts[label]:,}") for label in np.flatnonzero(counts).tolist()]
+        rows = [(names[label], f"{counts[label]:,}") for label in np.flatnonzero(counts).tolist()]
         _print_table(console, ("class", "predicted"), rows)
         return
     report = evaluation.report
@@ -160,7 +165,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
             f"top-2 accuracy {percent(evaluation.top2)}, expected calibration error "
             f"{percent(evaluation.calibration.ece)} ({len(evaluation.calibration.counts)} bins)",
         )
-    scores = [(str(c.label), c.precision, c.recall, c.f1, c.support) for c in report.classes]
+    scores = [(names[c.label], c.precision, c.recall, c.f1, c.support) for c in report.classes]
     scores.append(("mean", report.macro_precision, report.macro_recall, report.macro_f1, report.samples))
     _print_table(
         console,
@@ -168,7 +173,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
         [(name, f"{p:.4f}", f"{r:.4f}", f"{f1:.4f}", f"{n:,}") for name, p, r, f1, n in scores],
         drop=(4,),
     )
-    _print_confusion(console, evaluation.matrix)
+    _print_confusion(console, evaluation.matrix, evaluation.names)
     _print_mistakes(console, evaluation)
 
 
@@ -234,6 +239,7 @@ def print_robustness(console: Console, data: Dataset, measured: Mapping[str, Rob
 
 
 def _print_mistakes(console: Console, evaluation: Evaluation) -> None:
+    names = short_names(evaluation.names, LONGEST)
     mistakes = evaluation.mistakes()
     if not mistakes:
         return
@@ -242,24 +248,28 @@ def _print_mistakes(console: Console, evaluation: Evaluation) -> None:
         console,
         ("row", "true", "predicted", "probability", "of the true class"),
         [
-            (f"{m.row:,}", str(m.label), str(m.predicted), percent(m.confidence), percent(m.probability))
+            (f"{m.row:,}", names[m.label], names[m.predicted], percent(m.confidence), percent(m.probability))
             for m in mistakes
         ],
         drop=(4,),
     )
 
 
-def _print_confusion(console: Console, matrix: NDArray[np.int64]) -> None:
+def _print_confusion(console: Console, matrix: NDArray[np.int64], names: Sequence[str]) -> None:
     """Print the confusion matrix, or the worst confusions if it does not fit."""
-    classes = len(matrix)
-    digits = max(len(str(matrix.max())), len(str(classes - 1)))
-    if (classes + 1) * (digits + 1) + 2 <= console.width:
-        _print(console, "confusion matrix: rows are true classes, columns are predicted classes")
-        rows = [
-            (str(label), *(str(n or ".") for n in counts)) for label, counts in enumerate(matrix.tolist())
-        ]
-        _print_table(console, ("", *map(str, range(classes))), rows)
-        return
+    digits = len(str(matrix.max()))
+    long = short_names(names, LONGEST)
+    first = max(map(cell_len, long))
+    for most in HEADS:
+        heads = short_names(names, most)
+        if first + sum(1 + max(cell_len(head), digits) for head in heads) + 3 <= console.width:
+            _print(console, "confusion matrix: rows are true classes, columns are predicted classes")
+            rows = [
+                (name, *(str(n or ".") for n in counts))
+                for name, counts in zip(long, matrix.tolist(), strict=True)
+            ]
+            _print_table(console, ("", *heads), rows)
+            return
     _print(console, "most frequent confusions")
-    rows = [(str(label), str(guess), f"{n:,}") for label, guess, n in most_confused(matrix)]
+    rows = [(long[label], long[guess], f"{n:,}") for label, guess, n in most_confused(matrix)]
     _print_table(console, ("true", "predicted", "samples"), rows)

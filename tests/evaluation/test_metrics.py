@@ -76,7 +76,14 @@ def test_to_dict_is_plain_json():
     text = json.loads(json.dumps(report.to_dict()))
     assert text["samples"] == 3
     assert text["accuracy"] == 2 / 3
-    assert text["classes"][1] == {"label": 1, "precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 2}
+    assert text["classes"][1] == {
+        "label": 1,
+        "precision": 1.0,
+        "recall": 0.5,
+        "f1": 2 / 3,
+        "support": 2,
+        "name": "1",
+    }
     assert set(text) == {"classes", "accuracy", "macro_precision", "macro_recall", "macro_f1", "samples"}
 
 

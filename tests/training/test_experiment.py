@@ -240,7 +240,12 @@ def test_without_labels_there_are_predictions_only(result):
     full = fastbp.test(result.network, Dataset(images, labels, (20,), 4, "full"))
     assert (bare.loss, bare.accuracy, bare.matrix, bare.report, bare.labels) == (None,) * 5
     np.testing.assert_array_equal(bare.predicted, full.predicted)
-    assert bare.to_dict() == {"data": "bare", "samples": 40, "predictions": full.predicted.tolist()}
+    assert bare.to_dict() == {
+        "data": "bare",
+        "samples": 40,
+        "names": ["0", "1", "2", "3"],
+        "predictions": full.predicted.tolist(),
+    }
     assert full.to_dict()["accuracy"] == full.accuracy
     assert np.sum(full.to_dict()["confusion_matrix"]) == 40
 
