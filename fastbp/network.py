@@ -164,13 +164,14 @@ class Network:
         biases = tuple(block[start : start + fan_out] for _, fan_out, _, _, start in self.layout.tolist())
         return weights, biases
 
-    def predict(self, images: ArrayLike) -> NDArray[np.float64]:
+    def predict(self, images: ArrayLike | Mapping[str, Any]) -> NDArray[np.float64]:
         """Predict with the current parameters; see `fastbp.predict`.
 
         Parameters
         ----------
         images : (N, D) or (N, height, width) array
-            Images like those of the training; a single image is one sample.
+            Images like those of the training; a single image is one sample. Or a
+            frame, or columns by name, for a network trained on a table.
 
         Returns
         -------

@@ -26,7 +26,7 @@ COMMANDS = {
     "test": ("evaluate", "Test networks: accuracy, loss, calibration and confusion matrix."),
     "predict": (
         "predict",
-        "Classify images of digits: the three most probable classes for each file.",
+        "Predict for each row of a table or array, or for images of digits.",
     ),
     "draw": ("draw", "Write and open a page that classifies the digits you draw."),
     "runs": (

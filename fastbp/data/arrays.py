@@ -24,7 +24,16 @@ from .tables.options import TableOptions
 from .tables.table import Table, is_frame, renamed_target, table_of, with_target
 from .targets import targets_as, targets_of
 
-__all__ = ["BYTE_SCALE", "DataSource", "byte_scale", "image_rows", "spec_of", "test_data", "training_data"]
+__all__ = [
+    "BYTE_SCALE",
+    "DataSource",
+    "byte_scale",
+    "float_rows",
+    "image_rows",
+    "spec_of",
+    "test_data",
+    "training_data",
+]
 
 PLAIN = TableOptions()
 BYTE_SCALE = 1 / 255  # takes pixels of 0..255 to 0..1; floats are left as they are
@@ -180,7 +189,7 @@ def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
 def _dataset(
     given: NDArray[Any], found: NDArray[Any] | None, task: str = "auto", schema: Schema | None = None
 ) -> Dataset:
-    images = image_rows(_as_floats(given))
+    images = image_rows(float_rows(given))
     # A channel of one is no dimension of a picture.
     shape = tuple(size for size in given.shape[1:] if size > 1) or (1,)
     kind = _kind(images, shape)
@@ -207,7 +216,7 @@ def _dataset(
     )
 
 
-def _as_floats(given: NDArray[Any]) -> NDArray[Any]:
+def float_rows(given: NDArray[Any]) -> NDArray[Any]:
     """Return whole numbers that are no bytes, and booleans, as floats if they are rows
     of a table.
     """
@@ -225,13 +234,17 @@ def _kind(images: Images, shape: tuple[int, ...]) -> Literal["images", "table"]:
     return "images" if images.min() >= 0 and images.max() <= 1 else "table"
 
 
-def image_rows(given: ArrayLike) -> Images:
+def image_rows(given: ArrayLike, origin: str = "images") -> Images:
     """Check images given as an array, (N, D) or (N, height, width), and make each a
     row.
+
+    ``origin`` is what messages call them.
     """
-    images = _unmasked("images", given)
+    images = _unmasked(origin, given)
     if images.ndim < 2 or images.size == 0:
-        raise DataError(f"images have shape {images.shape}; expected (N, D) or (N, height, width), not empty")
+        raise DataError(
+            f"{origin} have shape {images.shape}; expected (N, D) or (N, height, width), not empty"
+        )
     pixels = images[0].size
     rows = images.reshape(len(images), pixels)
-    return as_images(rows, "images", lambda i: f"sample {i // pixels}, pixel {i % pixels}")
+    return as_images(rows, origin, lambda i: f"sample {i // pixels}, pixel {i % pixels}")

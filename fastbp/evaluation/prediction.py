@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..backends.base import make_backend, predictor_of
 from ..backends.batches import Prediction
-from ..data.arrays import BYTE_SCALE, image_rows
+from ..data.arrays import BYTE_SCALE, float_rows, image_rows
 from ..data.mapped import MAPPED_FROM, blocks
+from ..data.tables.encode import encode
+from ..data.tables.table import is_frame, table_of
 from ..errors import DataError, WeightsError
 from ..network import Network
 from ..reference.losses import OUTPUTS
@@ -34,9 +37,12 @@ def load(path: str | os.PathLike[str]) -> Network:
 
 
 def predict(
-    network: Network | str | os.PathLike[str], images: ArrayLike, *, backend: str = "numba"
+    network: Network | str | os.PathLike[str],
+    images: ArrayLike | Mapping[str, Any],
+    *,
+    backend: str = "numba",
 ) -> NDArray[np.float64]:
-    """Predict the probability of each class for each image.
+    """Predict the probability of each class for each image, or row of a table.
 
     Parameters
     ----------
@@ -45,7 +51,10 @@ def predict(
         safetensors file.
     images : (N, D) or (N, height, width) array
         Images like those of the training: integers 0..255, or finite floats. A single
-        image, (D,) or (height, width), is one sample.
+        image, (D,) or (height, width), is one sample. For a network trained on a table
+        also a frame of Polars or pandas, or columns by name: they are found by name, in
+        any order, and may have others beside them. The outputs are called
+        ``network.output_names``.
     backend
         ``"numba"``, or ``"numpy"``, which starts immediately. The first call of
         ``"numba"`` compiles, or loads what was compiled before; it always uses the
@@ -60,11 +69,18 @@ def predict(
     Raises
     ------
     DataError
-        The images have another dtype or range than those of the training.
+        The images have another dtype or range than those of the training; a column is
+        missing, or has a wrong or missing value.
     WeightsError
         The images have another number of pixels than the network has inputs.
     """
     known = network_of(network)
+    if isinstance(images, Mapping) or is_frame(images):
+        if known.schema is not None and known.schema.features:
+            rows = encode(table_of(images), known.schema, targets=False).inputs
+            return forward(known, rows, backend, "data").answers
+        if isinstance(images, Mapping):
+            raise DataError("data are columns; expected an array, as this network has no names of columns")
     given = np.asanyarray(images)
     if given.shape == (known.inputs,):
         given = given[None]
@@ -84,7 +100,15 @@ def forward(network: Network, images: NDArray[Any], backend: str, name: str) -> 
     WeightsError
         The images have another number of pixels than the network has inputs.
     """
-    rows = images if _is_plain(images) else image_rows(images)
+    rows = images if _is_plain(images) else image_rows(float_rows(images))
+    is_table = network.schema is not None and bool(network.schema.features)
+    if is_table and rows.dtype == BYTE:
+        rows = rows.astype(np.float32)  # whole numbers of a table
+    if is_table and rows.shape[1] != network.inputs:
+        raise WeightsError(
+            f"{name}: rows have {rows.shape[1]} values, but the network takes {network.inputs} inputs; "
+            "expected rows encoded as in training, or a table, whose columns have names"
+        )
     if rows.shape[1] != network.inputs:
         raise WeightsError(
             f"{name}: images have {rows.shape[1]} pixels, but the network takes {network.inputs}; "

@@ -22,7 +22,16 @@ from ..mapped import MAPPED_FROM, map_array
 from ..parts import Images, Labels, Part, as_images, as_labels
 from ..source import open_source, printable, read_up_to, reading
 
-__all__ = ["LAYOUTS", "MAGIC", "array_images", "array_labels", "find_file", "find_folder", "read_array"]
+__all__ = [
+    "LAYOUTS",
+    "MAGIC",
+    "array_images",
+    "array_labels",
+    "find_file",
+    "find_folder",
+    "load_array",
+    "read_array",
+]
 
 # (part, images, labels). The first layout that has images applies.
 LAYOUTS = (
@@ -80,11 +89,16 @@ def _part(images: Path, labels: Path) -> Part:
 
 
 def _read_images(path: Path) -> tuple[Images, tuple[int, ...]]:
-    return array_images(_map(path) if _is_large(path) else _read(path), printable(path))
+    return array_images(load_array(path), printable(path))
 
 
 def _read_labels(path: Path) -> Labels:
     return array_labels(_read(path), printable(path))
+
+
+def load_array(path: Path) -> NDArray[Any]:
+    """Read an array as it is, or map a large one; may raise DataError."""
+    return _map(path) if _is_large(path) else _read(path)
 
 
 def _is_large(path: Path) -> bool:

@@ -17,7 +17,7 @@ from ..parts import Images, Labels, Part
 from ..source import printable, reading
 from .npy import LAYOUTS, array_images, array_labels, read_array
 
-__all__ = ["find_file", "read_images", "read_labels"]
+__all__ = ["find_file", "keys_of", "load_array", "read_images", "read_labels"]
 
 
 def find_file(path: Path) -> dict[str, Part]:
@@ -31,9 +31,7 @@ def find_file(path: Path) -> dict[str, Part]:
     DataError
         The file is damaged or not npz, or it has none of the known keys.
     """
-    with _open(path) as archive:
-        names = archive.namelist()
-    keys = {name.removesuffix(".npy") for name in names}
+    keys = keys_of(path)
     for layout in LAYOUTS:
         parts = {key: _part(path, images, labels, keys) for key, images, labels in layout if images in keys}
         if parts:
@@ -41,6 +39,12 @@ def find_file(path: Path) -> dict[str, Part]:
     expected = ", or ".join("+".join(key for _, *pair in layout for key in pair) for layout in LAYOUTS)
     found = printable(", ".join(sorted(keys)))[:200] or "none"
     raise DataError(f"{printable(path)}: found arrays {found}; expected {expected}")
+
+
+def keys_of(path: Path) -> set[str]:
+    """Return the names of the arrays in an npz file; may raise DataError."""
+    with _open(path) as archive:
+        return {name.removesuffix(".npy") for name in archive.namelist()}
 
 
 def _part(path: Path, images: str, labels: str, keys: set[str]) -> Part:
@@ -55,12 +59,12 @@ def _part(path: Path, images: str, labels: str, keys: set[str]) -> Part:
 
 def read_images(path: Path, key: str) -> tuple[Images, tuple[int, ...]]:
     """Read the images of an array, see `npy.array_images`; may raise DataError."""
-    return array_images(_read(path, key), _origin(path, key))
+    return array_images(load_array(path, key), _origin(path, key))
 
 
 def read_labels(path: Path, key: str) -> Labels:
     """Read the labels of an array, see `npy.array_labels`; may raise DataError."""
-    return array_labels(_read(path, key), _origin(path, key))
+    return array_labels(load_array(path, key), _origin(path, key))
 
 
 def _origin(path: Path, key: str) -> str:
@@ -80,7 +84,8 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
             ) from error
 
 
-def _read(path: Path, key: str) -> NDArray[Any]:
+def load_array(path: Path, key: str) -> NDArray[Any]:
+    """Read an array as it is; may raise DataError."""
     origin = _origin(path, key)
     with _open(path) as archive:
         info = archive.getinfo(f"{key}.npy" if f"{key}.npy" in archive.namelist() else key)

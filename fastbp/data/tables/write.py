@@ -1,0 +1,50 @@
+"""Write frames one after the other as CSV, JSON or Parquet: memory does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["csv_parts", "json_parts", "write_parquet"]
+
+
+def csv_parts(frames: Iterable[pl.DataFrame]) -> Iterator[str]:
+    """Yield CSV with a header, of frames of one schema."""
+    for index, frame in enumerate(frames):
+        yield frame.write_csv(include_header=index == 0)
+
+
+def json_parts(frames: Iterable[pl.DataFrame]) -> Iterator[str]:
+    """Yield a list of JSON objects, one a row and line."""
+    start = "[\n"
+    for frame in frames:
+        for row in frame.iter_slices(1 << 10):
+            lines = row.write_ndjson().rstrip("\n").replace("\n", ",\n")
+            yield start + lines
+            start = ",\n"
+    yield "\n]\n" if start == ",\n" else "[]\n"
+
+
+def write_parquet(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
+    """Write frames of one schema, at least one, as Parquet."""
+    from polars.io.plugins import register_io_source
+
+    rest = iter(frames)
+    first = next(rest)  # raises what there is to say of the input
+    failed: list[Exception] = []
+
+    def parts(
+        _columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        try:
+            yield from chain([first], rest)
+        except Exception as error:  # Polars would report it as its own
+            failed.append(error)
+
+    register_io_source(parts, schema=first.schema).sink_parquet(file)
+    if failed:
+        raise failed[0]
