@@ -12,11 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network
-from .format import Format, activation_text, description, in_single_precision, input_units, output_units
+from .format import (
+    Format,
+    activation_text,
+    description,
+    in_single_precision,
+    input_units,
+    names_of,
+    output_units,
+)
 
 __all__ = ["FORMAT", "OUTPUTS"]
 
 A_LINE = 8  # numbers
+LONGEST = 4000  # bytes of a name: C99 promises strings of 4095
+PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,:;=+-()[]<>")
 
 
 class Output(NamedTuple):
@@ -69,7 +79,7 @@ enum {{ {NAME}_INPUTS = {inputs}, {NAME}_{constant} = {outputs} }};
 
 /* weights_L[d][h]: from input d of layer L to its unit h, rows one after the other. */
 {arrays}
-
+{names}
 static inline float {name}_activation(float z)
 {{
     return {activation};
@@ -95,6 +105,13 @@ static inline void {name}_{sums}(const float *inputs, float *{sums})
 {function}
 #endif
 """
+# Pointers, as names differ in length.
+NAMES = """
+/* Names of the {kind}, UTF-8. */
+static const char *const {name}_{key}[{NAME}_{constant}] = {{
+{strings}
+}};
+"""
 FUNCTION = """
 static inline void {name}_{answer}(const float *inputs, float *{answer})
 {{
@@ -115,6 +132,7 @@ def _build(network: Network, stem: str) -> Mapping[str, str | bytes]:
         outputs=network.classes,
         **output._asdict(),
         arrays="\n".join(_arrays(in_single_precision(network), name)),
+        names=_names(network, name, output.constant),
         activation=activation_text(network, "c", "c"),
         units_of_layers=", ".join(f"units_{layer}[{size}]" for layer, size in enumerate(network.sizes[:-1])),
         scale=str(np.float32(network.input_scale)),
@@ -146,6 +164,37 @@ def _arrays(parameters: Mapping[str, NDArray[np.float32]], name: str) -> Iterato
         yield f"static const float {name}_{plural}_{layer}[{array.size}] = {{"
         yield from _numbers(array)
         yield "};"
+
+
+def _names(network: Network, name: str, constant: str) -> str:
+    """Return arrays of the names of inputs and outputs; empty without names."""
+    sizes = {"output_names": constant, "input_names": "INPUTS"}
+    return "".join(
+        NAMES.format(
+            name=name,
+            NAME=name.upper(),
+            key=key,
+            kind=key.replace("_names", "s"),
+            constant=sizes[key],
+            strings="\n".join(f"    {_string(text)}," for text in names),
+        )
+        for key, names in names_of(network).items()
+    )
+
+
+def _string(name: str) -> str:
+    """Return a name as a string literal that nothing in it can end.
+
+    Every byte but letters, digits and harmless signs is an octal escape of three
+    digits, after which no digit can be taken for a part of it. So there are no quotes,
+    line ends or trigraphs. U+2400 stands for NUL, which would end the string, and a
+    question mark for what UTF-8 cannot express.
+    """
+    raw = name.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace")
+    if len(raw) > LONGEST:
+        raw = raw[:LONGEST].decode("utf-8", "ignore").encode() + "\N{HORIZONTAL ELLIPSIS}".encode()
+    text = "".join(chr(byte) if byte in PLAIN else f"\\{byte:03o}" for byte in raw)
+    return f'"{text}"'
 
 
 def _numbers(array: NDArray[np.float32]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = [
     "fastbp_version",
     "in_single_precision",
     "input_units",
+    "names_as_json",
+    "names_of",
     "output_units",
 ]
 
@@ -32,6 +35,8 @@ MEANINGS = {
     "logistic": "a probability for each label, of which any number may apply",
     "identity": "values, in the units of those that it learnt from",
 }
+OF_TARGETS = "values, in the units of the target"
+RAW_ROWS = "raw rows: the network standardises them itself; a word is 1 in its own input, else 0"
 OF_TWO_CLASSES = "the probability of the label, or of the second of two classes"
 
 
@@ -91,15 +96,37 @@ def description(network: Network) -> str:
 
 def input_units(network: Network) -> str:
     """Return what the exported text says of inputs; their scale is a part of the
-    network.
+    network, and so are the mean and deviation of the columns of a table.
     """
+    if network.schema is not None and network.schema.features:
+        return RAW_ROWS
     return "pixels, 0 to 255" if network.input_scale == BYTE_SCALE else "as the data that it learnt from"
 
 
 def output_units(network: Network) -> str:
     """Return what the exported text says of outputs."""
+    if network.output == "identity" and network.schema is not None and network.schema.targets:
+        return OF_TARGETS
     is_single = network.output == "logistic" and network.classes == 1
     return OF_TWO_CLASSES if is_single else MEANINGS[network.output]
+
+
+def names_of(network: Network) -> dict[str, tuple[str, ...]]:
+    """Return what an exported file names: ``output_names`` (classes, labels or targets)
+    and, for columns of a table, ``input_names``; empty for numbered classes of images.
+
+    They are text from anybody. No export may write them where they could be code.
+    """
+    if network.schema is None:
+        return {}
+    inputs = network.schema.input_names
+    return {"output_names": network.schema.outputs, **({"input_names": inputs} if inputs else {})}
+
+
+def names_as_json(network: Network) -> dict[str, str]:
+    """Return the same as lists in JSON, of ASCII only, and the whole schema."""
+    names = {key: json.dumps(names) for key, names in names_of(network).items()}
+    return names | ({"schema": network.schema.to_json()} if network.schema else {})
 
 
 def fastbp_version() -> str:

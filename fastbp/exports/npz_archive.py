@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..network import Network
-from .format import Format, fastbp_version
+from .format import Format, fastbp_version, names_as_json
 
 __all__ = ["FORMAT", "archive"]
 
@@ -21,11 +21,13 @@ def archive(network: Network) -> bytes:
     Its arrays: ``layers.<l>.weight`` (D, H) and ``layers.<l>.bias`` (H,) in the
     network's type; ``sizes`` (L + 1,), int64; ``activation``, ``output`` (a name in
     `fastbp.reference.losses.OUTPUTS`), ``format`` and ``fastbp_version``, text;
-    ``input_scale``, float64.
+    ``input_scale``, float64. With names of classes or features also ``output_names``,
+    ``input_names`` and ``schema``, text that holds JSON.
     """
     stream = io.BytesIO()
     # NumPy before 2.2 has no allow_pickle here; there is no object among the arrays.
     named: dict[str, Any] = dict(network.named_arrays())
+    named |= {key: np.array(text) for key, text in names_as_json(network).items()}
     np.savez(
         stream,
         format=np.array("fastbp"),

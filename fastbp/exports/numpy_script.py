@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..network import Network
-from .format import Format, activation_text, description, input_units, output_units
+from .format import Format, activation_text, description, input_units, names_of, output_units
 from .npz_archive import archive
 
 __all__ = ["FORMAT", "OUTPUTS"]
@@ -56,14 +56,13 @@ Outputs: (N, {outputs}), {meaning}.
 The weights are in the npz file of the same name.
 """
 
-import math
-import sys
+{imports}import sys
 from pathlib import Path
 
 import numpy as np
 
 network = dict(np.load(Path(__file__).with_suffix(".npz")))
-
+{names}
 
 def activation(z):
     return {activation}
@@ -79,26 +78,38 @@ def {sums}(inputs):
 if __name__ == "__main__":
     inputs = np.load(sys.argv[1])
     inputs = inputs.reshape(len(inputs), {inputs})
-    np.savetxt(sys.stdout, {answer}, fmt="%s")
+    {printing}
 '''
+NAMES = """\
+{key} = json.loads(str(network["{key}"]))
+"""
+PRINTING = 'np.savetxt(sys.stdout, {answer}, fmt="%s")'
+# Without quotes, but with escapes: a name may hold what a terminal obeys.
+PRINTING_NAMES = """\
+for number in {answer}:
+        print(repr(output_names[number])[1:-1])"""
 
 
 def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
     activation = activation_text(network, "numpy", "numpy")
+    output, names = OUTPUTS[network.output], tuple(names_of(network))
+    printing = PRINTING_NAMES if names and network.output == "softmax" else PRINTING
+    modules = {"json": bool(names), "math": "math." in activation}
     script = SCRIPT.format(
+        imports="".join(f"import {module}\n" for module, is_used in modules.items() if is_used),
         description=description(network),
         inputs=network.inputs,
         outputs=network.classes,
         units=input_units(network),
         meaning=output_units(network),
-        **OUTPUTS[network.output]._asdict(),
+        **output._asdict(),
+        printing=printing.format(answer=output.answer),
+        names="".join(NAMES.format(key=key) for key in names),
         activation=activation,
         dtype=network.dtype.name,
         scale=network.input_scale,
         hidden=len(network.weights) - 1,
     )
-    if "math." not in activation:
-        script = script.replace("import math\n", "")
     return {".npz": archive(network), ".py": script}
 
 

@@ -20,6 +20,7 @@ from .format import (
     fastbp_version,
     in_single_precision,
     input_units,
+    names_as_json,
     output_units,
 )
 
@@ -46,7 +47,8 @@ def model(network: Network) -> ModelProto:
 
     Its input is ``inputs`` (N, D), float32, in the network's own units, any N; its
     outputs are ``logits`` and ``probabilities``, or ``values`` of a network with the
-    identity as output unit; all (N, C), float32.
+    identity as output unit; all (N, C), float32. Names of classes and features are
+    lists in JSON under ``output_names`` and ``input_names`` of its metadata.
 
     Raises
     ------
@@ -64,6 +66,8 @@ def model(network: Network) -> ModelProto:
             "expected another format, such as --to torch"
         )
     units = f"Inputs: {input_units(network)}. Outputs: {output_units(network)}."
+    if network.schema is not None:
+        units += " Their names: lists in JSON, in the metadata."
     operations = _operations(network)
     tensors: dict[str, NDArray[Any]] = {"input_scale": np.array(network.input_scale, np.float32)}
     for _, inputs, _, _ in operations:
@@ -89,6 +93,7 @@ def model(network: Network) -> ModelProto:
         producer_version=fastbp_version(),
         doc_string=f"{description(network)}. {units}",
     )
+    helper.set_model_props(found, names_as_json(network))
     onnx.checker.check_model(found, full_check=True)
     return found
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..network import Network
-from .format import Format, activation_text, description, input_units, output_units
+from .format import Format, activation_text, description, input_units, names_of, output_units
 
 __all__ = ["FORMAT", "OUTPUTS"]
 
@@ -36,7 +36,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-
+{names}
 class Network(nn.Sequential):
     def forward(self, inputs):
         return super().forward(inputs.to(self[0].weight.dtype) * {scale!r})
@@ -57,6 +57,7 @@ def _build(network: Network, _stem: str) -> Mapping[str, str | bytes]:
         units=input_units(network),
         scale=network.input_scale,
         layers=_layers(network),
+        names=_names(network),
         precision=".double()" if network.dtype == np.float64 else "",
     )
     return {".safetensors": _state_dict(network), ".py": module}
@@ -69,6 +70,16 @@ def _layers(network: Network) -> str:
     entries = [layers[0], *(f"nn.{layer}" for layer in layers[1:])]
     line = ", ".join(entries)
     return line if len(line) <= LINE else "\n" + "".join(f"    {entry},\n" for entry in entries)
+
+
+def _names(network: Network) -> str:
+    """Return assignments of tuples of names, as literals of ASCII."""
+    found = names_of(network)
+    parts = []
+    for key, names in found.items():
+        lines = "".join(f"    {name!a},\n" for name in names)
+        parts.append(f"{key} = (\n{lines})\n")
+    return "".join(parts) + ("\n" if found else "")
 
 
 def _state_dict(network: Network) -> bytes:

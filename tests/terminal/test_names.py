@@ -15,34 +15,16 @@ from fastbp.schema import Schema
 from fastbp.terminal.lines import print_line, print_table
 from fastbp.terminal.names import csv_name, listed_names, short_name, short_names
 from fastbp.terminal.tables import predictions_csv, print_evaluation, print_evaluations
+from hostile import HOSTILE
 
-HOSTILE = [
-    "\x1b[31mred\x1b[0m",
-    "a\rb",
-    "\x07",
-    "\u202egnp.exe",
-    "new\nline",
-    "nu\0l",
-    "[red]markup[/red]",
-    ":skull:",
-    "{0.__class__} %s %n",
-    "<script>alert(1)</script>",
-    "x" * 10_000,
-    "x" * 9_999 + "y",
-    "a" + "\N{COMBINING ACUTE ACCENT}" * 9_999,
-    "\N{GRINNING FACE}" * 100,
-    "",
-    " ",
-    "=cmd|'/c calc'!A0",
-    "größe",
-]
+NAMES = (*HOSTILE, "")
 
 
 @pytest.mark.parametrize("most", [3, 6, 10, 30])
 def test_short_names_fit_and_differ(most):
-    found = short_names(HOSTILE, most)
-    assert len(set(found)) == len(HOSTILE)
-    for name, text in zip(HOSTILE, found, strict=True):
+    found = short_names(NAMES, most)
+    assert len(set(found)) == len(NAMES)
+    for name, text in zip(NAMES, found, strict=True):
         assert text.isprintable(), name[:20]
         assert text.strip() == text != ""
         assert cell_len(text) <= max(most, 8)  # a number may have to be added
@@ -94,7 +76,7 @@ def printed(show, *given, width=120):
 @pytest.mark.parametrize("width", [60, 120, 2000])
 @pytest.mark.parametrize("labelled", [True, False])
 def test_an_evaluation_prints_nothing_that_a_terminal_obeys(width, labelled):
-    text = printed(print_evaluation, evaluation(HOSTILE, labelled), width=width)
+    text = printed(print_evaluation, evaluation(NAMES, labelled), width=width)
     assert text.replace("\n", "").isprintable()
     assert max(cell_len(line) for line in text.splitlines()) <= max(width, 100)
     assert "[red]markup" in text or not labelled  # as it is: neither a colour nor left out
