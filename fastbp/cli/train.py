@@ -50,12 +50,12 @@ def train(
         _warn_of_threads(settings)
         training, testing = load_training(settings.data, settings.table, settings.test or None)
         # Only now: errors name a path as it was given, and the data decide defaults.
-        settings = absolute_paths(settings_for(training.kind, values))
+        settings = absolute_paths(settings_for(training.recipe, values))
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
             screen = console()
             if not quiet:
-                describe_training(screen, settings, training, testing, explain(training.kind, values))
+                describe_training(screen, settings, training, testing, explain(training.recipe, values))
             with (
                 open_logs(kinds, folder.path, settings) as logs,
                 show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress,

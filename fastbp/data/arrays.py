@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 PLAIN = TableOptions()
+LEAST_PIXELS = 64  # of rows of floats in 0..1 that are taken for images
 BYTE_SCALE = 1 / 255  # takes pixels of 0..255 to 0..1; floats are left as they are
 
 DataSource: TypeAlias = str | os.PathLike[str] | Dataset | tuple[ArrayLike, ArrayLike] | Mapping[str, Any]
@@ -228,10 +229,11 @@ def float_rows(given: NDArray[Any]) -> NDArray[Any]:
 
 
 def _kind(images: Images, shape: tuple[int, ...]) -> Literal["images", "table"]:
-    """Return ``"table"`` for rows of floats outside of 0..1, which need a scale."""
+    """Return ``"images"`` for bytes, pictures, and long rows of floats in 0..1."""
     if len(shape) > 1 or images.dtype == np.uint8:
         return "images"
-    return "images" if images.min() >= 0 and images.max() <= 1 else "table"
+    is_scaled = images.shape[1] >= LEAST_PIXELS and images.min() >= 0 and images.max() <= 1
+    return "images" if is_scaled else "table"
 
 
 def image_rows(given: ArrayLike, origin: str = "images") -> Images:

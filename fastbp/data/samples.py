@@ -104,6 +104,11 @@ class Dataset:
         return self.labels if self.values is None else self.values
 
     @property
+    def recipe(self) -> Literal["images", "table"]:
+        """Kind of data whose defaults suit; those of tables suit all quantities."""
+        return "table" if self.task == "regression" else self.kind
+
+    @property
     def task(self) -> Task:
         """What is to be learnt."""
         return self.schema.task if self.schema else "classification"

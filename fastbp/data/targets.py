@@ -15,6 +15,9 @@ from .tables.names import listed, shown
 __all__ = ["Targets", "targets_as", "targets_of"]
 
 SHOWN = 40  # characters of a class in a message
+MOST_CLASSES_OF_INTEGERS = 100  # if there are fewer than ROWS_PER_CLASS samples of each
+MOST_CLASSES_OF_FLOATS = 20
+ROWS_PER_CLASS = 10
 
 
 class Targets(NamedTuple):
@@ -38,8 +41,9 @@ def targets_of(found: NDArray[Any], task: str = "auto") -> Targets:
     ----------
     found : (N,) or (N, C) array
         Whole numbers from 0 are numbered classes; words, booleans and other whole
-        numbers are classes by name; floats that are not whole are quantities. Columns
-        of 0 and 1 are labels, of other numbers quantities.
+        numbers are classes by name; floats that are not whole, and very many different
+        whole numbers, are quantities. Columns of 0 and 1 are labels, of other numbers
+        quantities.
     task : {"auto", "classification", "regression"}
         What they are instead of that.
 
@@ -58,7 +62,7 @@ def targets_of(found: NDArray[Any], task: str = "auto") -> Targets:
     if found.dtype.kind not in "iuf":
         raise DataError(f"labels are {found.dtype}; expected whole numbers, words, or floats for regression")
     whole = found.dtype.kind in "iu" or bool((np.isfinite(found) & (np.floor(found) == found)).all())
-    if task == "regression" or (task == "auto" and not whole):
+    if task == "regression" or (task == "auto" and not (whole and _look_like_classes(found))):
         return Targets(None, _quantities(found[:, None]), "regression", ("value",))
     if whole and found.min() < 0:
         numbers, codes = np.unique(found, return_inverse=True)
@@ -68,6 +72,13 @@ def targets_of(found: NDArray[Any], task: str = "auto") -> Targets:
     labels = as_labels(found, "labels", lambda i: f"sample {i}")
     count = max(2, int(labels.max()) + 1)
     return Targets(labels, None, "classification", tuple(map(str, range(count))))
+
+
+def _look_like_classes(found: NDArray[Any]) -> bool:
+    """Return whether whole numbers are few enough to be classes, not quantities."""
+    different = len(np.unique(found))
+    most = MOST_CLASSES_OF_FLOATS if found.dtype.kind == "f" else MOST_CLASSES_OF_INTEGERS
+    return different <= most or len(found) >= ROWS_PER_CLASS * different
 
 
 def targets_as(found: NDArray[Any], schema: Schema) -> Targets:

@@ -28,7 +28,8 @@ class Standardization:
 
     Parameters
     ----------
-    inputs : (N, D) array of floats
+    inputs : (N, D) array of floats, or None
+        None leaves the inputs as they are.
     values : (N, C) array of float64, or None
         Quantities to predict; None if the targets are classes or labels.
     rows : (n,) array of int64
@@ -46,13 +47,13 @@ class Standardization:
 
     def __init__(
         self,
-        inputs: NDArray[Any],
+        inputs: NDArray[Any] | None,
         values: NDArray[np.float64] | None,
         rows: NDArray[np.int64],
         schema: Schema | None = None,
     ) -> None:
-        self.mean, self.deviation = _moments(inputs, rows)
-        if schema is not None and schema.features:
+        self.mean, self.deviation = (np.zeros(1), np.ones(1)) if inputs is None else _moments(inputs, rows)
+        if inputs is not None and schema is not None and schema.features:
             kinds = [f.kind for f in schema.features for _ in range(f.inputs)]
             binary = np.array([kind != "number" for kind in kinds])
             self.mean[binary], self.deviation[binary] = 0, 1
@@ -76,7 +77,8 @@ class Standardization:
         """
         first, bias = network.weights[0], network.biases[0]
         scaled = first / self.deviation[:, None]
-        bias[:] = bias - self.mean @ scaled
+        if self.mean.any():
+            bias[:] = bias - self.mean @ scaled
         first[:] = scaled
         last, bias = network.weights[-1], network.biases[-1]
         last[:] = last * self.value_deviation

@@ -156,7 +156,7 @@ def _run_on(
     given = {"data": spec_of(data), **settings}
     checked_settings = settings_for("images", given)
     training, testing = training_data(data, checked_settings.table, checked_settings.test)
-    checked_settings = settings_for(training.kind, given)
+    checked_settings = settings_for(training.recipe, given)
     is_ours = isinstance(data, str | os.PathLike)
     with _observed(callbacks, progress, checked_settings.epochs) as observers:
         return run(

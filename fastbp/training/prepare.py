@@ -21,9 +21,8 @@ __all__ = ["Prepared"]
 class Prepared:
     """Arrays to train and to test on.
 
-    Images, and tables of 0..1, stay as they are. The inputs of a table are standardised
-    with the mean and deviation of the rows to train on, and so are quantities to
-    predict.
+    Images stay as they are. The inputs of a table are standardised with the mean and
+    deviation of the rows to train on, and so are quantities to predict.
 
     Parameters
     ----------
@@ -46,10 +45,12 @@ class Prepared:
     ) -> None:
         self._standard: Standardization | None = None
         self._dtype = np.dtype(settings.dtype)
-        if training.kind == "table":
+        self._has_units = training.kind == "table"
+        values = training.values if training.task == "regression" else None
+        if self._has_units or values is not None:
             rows, _ = split(settings.seed, len(training.images), settings.validation)
-            values = training.values if training.task == "regression" else None
-            self._standard = Standardization(training.images, values, rows, training.schema)
+            inputs = training.images if self._has_units else None
+            self._standard = Standardization(inputs, values, rows, training.schema)
         self.images: Images = self._inputs(training, consume)
         self.targets = self._targets(training)
         self.test_images, self.test_targets = self.images, None
@@ -63,7 +64,7 @@ class Prepared:
             self._standard.fold(network)
 
     def _inputs(self, data: Dataset, consume: bool) -> Images:
-        if self._standard is None:
+        if self._standard is None or not self._has_units:
             return data.images
         out: NDArray[Any] = data.images if consume else np.empty(data.images.shape, self._dtype)
         self._standard.apply(data.images, out)

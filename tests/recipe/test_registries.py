@@ -184,6 +184,8 @@ def test_toy_initialiser_draws_the_weights(monkeypatch):
         SCHEMES, "toy", lambda rng, layer: rng.choice([-1, 1], layer[:2]) / math.sqrt(layer.fan_in)
     )
     images, labels = clusters()
-    images = (images - images.min()) / np.ptp(images)  # in 0..1, so nothing is folded into the weights
-    result = fastbp.train((images, labels), hidden=7, init="toy", epochs=0, backend="numpy")
+    pixels = (255 * (images - images.min()) / np.ptp(images)).astype(
+        np.uint8
+    )  # nothing is folded into weights
+    result = fastbp.train((pixels, labels), hidden=7, init="toy", epochs=0, backend="numpy")
     np.testing.assert_allclose(np.abs(result.network.weights[0]), 6**-0.5, rtol=1e-6)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import DataError, did_you_mean
 from ...schema import Feature, Schema, Task
 from ..source import printable
+from ..targets import MOST_CLASSES_OF_INTEGERS, ROWS_PER_CLASS
 from .facts import ColumnFacts, Facts, measure, words_of
 from .names import SHOWN, listed, shown
 from .options import TARGET_NAMES, TableOptions
@@ -22,9 +23,7 @@ __all__ = ["Inferred", "infer"]
 
 MOST_WORDS = 100  # different words of a column that become inputs
 MOST_CLASSES = 65535
-MANY_VALUES = 100  # of a target of whole numbers, above which it may be a quantity
 FEW_CLASSES = 20  # that may be more than half of the rows without a word
-ROWS_PER_CLASS = 10  # that classes have at least, in the mean
 LARGEST = 3e38  # that float32 holds
 MOSTLY = 0.9  # of the rows that have values of their own, for a closer look at IDs
 
@@ -227,7 +226,7 @@ def _is_quantity(table: Table, name: str, facts: Facts, notes: list[str]) -> boo
                 "are classes: --task classification"
             )
         return True
-    many = bool(found.different > MANY_VALUES and facts.rows < ROWS_PER_CLASS * found.different)
+    many = found.different > MOST_CLASSES_OF_INTEGERS and facts.rows < ROWS_PER_CLASS * found.different
     if many:
         notes.append(
             f"target {shown(name)} has about {found.different:,} different whole numbers, taken for a "
