@@ -2,17 +2,18 @@
 
 Learning rates are declared with the update rules, in `fastbp.recipe.optimizers`; here
 are the settings that suit tables better than those for images, which are the defaults
-of `Settings`.
+of `Settings`. ``docs/rates.md`` has the measurements; ``bench/rates.py`` makes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from .checks import format_hidden
-from .optimizers import automatic_rate, canonical
+from .optimizers import automatic_rate
 from .settings import Settings
 
 __all__ = ["KINDS", "TABLE", "Kind", "explain", "settings_for"]
@@ -26,14 +27,20 @@ TABLE: Mapping[str, Any] = MappingProxyType(
     {
         "optimizer": "adamw",
         "hidden": (100,),
+        "init": "xavier",
         "batch_size": 32,
         "epochs": 100,
-        "schedule": "constant",
-        "stop": ("patience:10",),
+        "schedule": "cosine",
+        "stop": ("patience:20",),
         "restore_best": True,
+        "weight_decay": 0.03,
     }
 )
-"""Settings for tables: the defaults of training on columns of numbers and names."""
+"""Settings for tables: the defaults of training on columns of numbers and names.
+
+Xavier's weights, which are smaller where there are few columns, matter most: with He's,
+the first layer stays almost as it was drawn.
+"""
 
 KINDS: Mapping[Kind, Mapping[str, Any]] = MappingProxyType({"images": MappingProxyType({}), "table": TABLE})
 """For each kind of data, what differs from the defaults of `Settings`."""
@@ -57,10 +64,10 @@ def settings_for(kind: Kind, given: Mapping[str, Any]) -> Settings:
     ConfigError
         A setting is unknown or out of its range, or two contradict each other.
     """
-    values = {**_recipe(kind, given), **given}
-    if values.get("learning_rate", "auto") == "auto":
-        values["learning_rate"] = automatic_rate(values.get("optimizer", Settings().optimizer), kind)
-    return Settings.from_mapping(values)
+    settings = Settings.from_mapping({**_recipe(kind, given), **given})
+    if given.get("learning_rate", "auto") != "auto":
+        return settings
+    return replace(settings, learning_rate=automatic_rate(settings.optimizer, kind, settings.batch_size))
 
 
 def explain(kind: Kind, given: Mapping[str, Any]) -> str | None:
@@ -73,19 +80,25 @@ def explain(kind: Kind, given: Mapping[str, Any]) -> str | None:
     recipe = _recipe(kind, given)
     words = []
     if given.get("learning_rate", "auto") == "auto":
-        rule = canonical(chosen.optimizer)
-        words.append(f"learning rate {chosen.learning_rate:g}, auto for {rule} on {_WORDS[kind]}")
+        words.append(f"learning rate {chosen.learning_rate:g}, auto for {_rule(chosen)} on {_WORDS[kind]}")
     texts = {name: _text(name, getattr(chosen, name)) for name in recipe if name not in given}
     if texts:
         words.append(f"recipe for {_WORDS[kind]}: {', '.join(texts.values())}")
     return "; ".join(words) or None
 
 
+def _rule(settings: Settings) -> str:
+    """Return the update rule, and the batch size where it is not the usual one."""
+    usual = settings.batch_size == Settings().batch_size
+    return settings.optimizer + ("" if usual else f" and batch size {settings.batch_size}")
+
+
 def _recipe(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe, without what cannot be without validation data if there are
-    none.
-    """
+    """Return the recipe, without what does not go with what is given."""
     recipe = dict(KINDS[kind])
+    if given.get("optimizer", recipe.get("optimizer")) != recipe.get("optimizer"):
+        # An update subtracts rate * decay * weight, and other rules have other rates.
+        recipe.pop("weight_decay", None)
     if given.get("validation") == 0:
         for name in ("stop", "restore_best"):
             recipe.pop(name, None)

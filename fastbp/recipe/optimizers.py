@@ -49,25 +49,22 @@ class Coefficients:
     epsilon: Numbers = 0.0
 
 
-def _as_measured(*_numbers: float) -> float:
-    return 1.0
-
-
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Measured initial learning rates that ``"auto"`` stands for, > 0.
+    """Initial learning rates that ``"auto"`` stands for, > 0, measured in
+    ``docs/rates.md``.
 
     Attributes
     ----------
-    images : for pixels, bytes / 255 or floats in 0..1
-    table : for columns of mean 0 and standard deviation 1
-    share : what both are multiplied by for the rule's numbers, ``share(*numbers)``; 1
-        for the numbers that they were measured with
+    images : for pixels, bytes / 255 or floats in 0..1, in mini-batches of 32
+    table : for columns of mean 0 and standard deviation 1, in mini-batches of 32
+    share : what both are multiplied by, ``share(batch_size, *numbers)`` with the rule's
+        numbers; 1 for 32 samples and the rule's defaults
     """
 
     images: float
     table: float
-    share: Callable[..., float] = _as_measured
+    share: Callable[..., float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,37 +128,53 @@ _EPSILON = Parameter("EPSILON", 1e-8)
 _BETA1, _BETA2 = Parameter("BETA1", 0.9, below=1), Parameter("BETA2", 0.999, below=1)
 
 
-def _not_kept(mu: float) -> float:
-    """Return 1 - mu, relative to that of momentum 0.9.
-
-    After many steps, momentum multiplies a steady gradient by 1 / (1 - mu). Goh, "Why
-    momentum really works", Distill (2017).
+def _plain_share(batch_size: int) -> float:
+    """Fall with small mini-batches, whose noise bounds the rate; large ones meet the
+    bound of the curvature instead. Ma, Bassily & Belkin, "The power of interpolation",
+    ICML 2018.
     """
-    return (1 - mu) / (1 - 0.9)
+    return min(1.0, batch_size / 16)
+
+
+def _momentum_share(batch_size: int, mu: float) -> float:
+    """Fall with small mini-batches and rise with large ones; follow 1 - mu.
+
+    Momentum multiplies a steady gradient by 1 / (1 - mu), and allows a rate far above
+    its usual one where there is little noise. Goh, "Why momentum really works", Distill
+    (2017).
+    """
+    return _plain_share(batch_size) * min(4.0, max(1.0, math.sqrt(batch_size / 32))) * (1 - mu) / (1 - 0.9)
+
+
+def _adaptive_share(batch_size: int, *_numbers: float) -> float:
+    """Follow the square root of the batch size, within bounds. Malladi et al., "On the
+    SDEs and scaling rules for adaptive gradient algorithms", NeurIPS 2022.
+    """
+    return min(4.0, max(0.5, math.sqrt(batch_size / 32)))
 
 
 OPTIMIZERS: dict[str, Rule] = {
-    "sgd": Rule(formulas.sgd, _sgd, rates=Rates(images=0.4, table=0.05)),
+    "sgd": Rule(formulas.sgd, _sgd, rates=Rates(images=0.4, table=0.05, share=_plain_share)),
     "momentum": Rule(
         formulas.momentum,
         _momentum,
         (_MOMENTUM,),
         keeps_m=True,
-        rates=Rates(images=0.04, table=0.01, share=_not_kept),
+        rates=Rates(images=0.04, table=0.01, share=_momentum_share),
     ),
     "nesterov": Rule(
         formulas.nesterov,
         _nesterov,
         (_MOMENTUM,),
         keeps_m=True,
-        rates=Rates(images=0.04, table=0.01, share=_not_kept),
+        rates=Rates(images=0.04, table=0.01, share=_momentum_share),
     ),
     "rmsprop": Rule(
         formulas.rmsprop,
         _rmsprop,
         (Parameter("DECAY", 0.9, below=1), _EPSILON),
         keeps_v=True,
-        rates=Rates(images=0.001, table=0.001),
+        rates=Rates(images=0.001, table=0.001, share=_adaptive_share),
     ),
     "adamw": Rule(
         formulas.adam,
@@ -169,7 +182,7 @@ OPTIMIZERS: dict[str, Rule] = {
         (_BETA1, _BETA2, _EPSILON),
         keeps_m=True,
         keeps_v=True,
-        rates=Rates(images=0.001, table=0.002),
+        rates=Rates(images=0.001, table=0.002, share=_adaptive_share),
     ),
 }
 """Every update rule: the one place where rules are declared."""
@@ -180,13 +193,14 @@ def canonical(spec: Any) -> str:
     return specs.canonical("optimizer", spec, OPTIMIZERS)
 
 
-def automatic_rate(spec: Any, kind: Literal["images", "table"]) -> float:
+def automatic_rate(spec: Any, kind: Literal["images", "table"], batch_size: int) -> float:
     """Return the learning rate that ``"auto"`` stands for.
 
     Parameters
     ----------
     spec : text of an update rule
     kind : of the data, see `Rates`
+    batch_size : samples of a mini-batch, >= 1
 
     Raises
     ------
@@ -199,7 +213,7 @@ def automatic_rate(spec: Any, kind: Literal["images", "table"]) -> float:
             f"learning_rate is 'auto', but optimizer {name} has no such rate; expected a number"
         )
     # Rounded, so that a share such as 0.1 leaves no digits that nobody chose.
-    return float(f"{getattr(rates, kind) * rates.share(*numbers):.3g}")
+    return float(f"{getattr(rates, kind) * rates.share(batch_size, *numbers):.3g}")
 
 
 class Optimizer:

@@ -354,8 +354,9 @@ class Settings:
         for name, declared in declarations(type(self)).items():
             object.__setattr__(self, name, declared.check(name, getattr(self, name)))
         rate: object = self.learning_rate
-        if rate == "auto":  # always a number from here on; `defaults` puts in those for tables before
-            object.__setattr__(self, "learning_rate", optimizers.automatic_rate(self.optimizer, "images"))
+        if rate == "auto":  # always a number from here on; `defaults` puts in that for tables
+            rate = optimizers.automatic_rate(self.optimizer, "images", self.batch_size)
+            object.__setattr__(self, "learning_rate", rate)
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_norm normalises over each mini-batch, and batch_size is 1; expected 2 or more, as one "

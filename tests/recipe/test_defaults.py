@@ -20,7 +20,7 @@ from fastbp.reference import optimizers as formulas
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_rule_has_a_rate_for_every_kind_of_data(name, kind):
-    rate = automatic_rate(name, kind)
+    rate = automatic_rate(name, kind, 32)
     assert 0 < rate < 1
     assert settings_for(kind, {"optimizer": name}).learning_rate == rate
     assert settings_for(kind, {"optimizer": name, "learning_rate": "auto"}).learning_rate == rate
@@ -29,16 +29,33 @@ def test_every_rule_has_a_rate_for_every_kind_of_data(name, kind):
 
 def test_settings_hold_a_number_whatever_they_are_given():
     assert Settings().learning_rate == Settings(learning_rate="auto").learning_rate == 0.4
-    assert Settings(optimizer="adamw").learning_rate == automatic_rate("adamw", "images") < 0.01
+    assert Settings(optimizer="adamw").learning_rate == automatic_rate("adamw", "images", 32) < 0.01
     assert Settings(optimizer="adamw", learning_rate="0.25").learning_rate == 0.25
 
 
 def test_a_rate_follows_the_momentum():
     """A steady gradient moves a weight by rate / (1 - momentum) each step."""
     for rule in ("momentum", "nesterov"):
-        steady = [automatic_rate(f"{rule}:{mu}", "images") / (1 - mu) for mu in (0.5, 0.9, 0.99)]
+        steady = [automatic_rate(f"{rule}:{mu}", "images", 32) / (1 - mu) for mu in (0.5, 0.9, 0.99)]
         np.testing.assert_allclose(steady, steady[1], rtol=0.01)
-        assert automatic_rate(f"{rule}:0.9", "table") == automatic_rate(rule, "table")
+        assert automatic_rate(f"{rule}:0.9", "table", 1) == automatic_rate(rule, "table", 1)
+
+
+def test_a_rate_follows_the_batch_size_within_bounds():
+    """Small mini-batches are noisy; what large ones gain is limited."""
+    sizes = (1, 4, 16, 32, 128, 512, 10**9)
+    for kind in KINDS:
+        for rule in OPTIMIZERS:
+            rates = np.array([automatic_rate(rule, kind, size) for size in sizes])
+            assert (np.diff(rates) >= 0).all()
+            assert rates[0] < rates[3] == automatic_rate(rule, kind, 32)
+            assert rates[-1] <= 4 * rates[3]
+    assert (
+        settings_for("table", {"batch_size": 128}).learning_rate
+        == 2 * settings_for("table", {}).learning_rate
+    )
+    assert Settings(batch_size=1).learning_rate == 0.025
+    assert Settings(batch_size=4096).learning_rate == 0.4
 
 
 def test_a_rule_without_rates_wants_a_number(monkeypatch):
@@ -65,6 +82,13 @@ def test_the_recipe_for_tables_does_without_validation_data():
         settings_for("table", {"validation": 0, "restore_best": True})
 
 
+def test_the_weight_decay_of_the_recipe_goes_with_its_rule_only():
+    """At SGD's rate, 25 times as high, it would hold the weights near zero."""
+    assert settings_for("table", {}).weight_decay == TABLE["weight_decay"]
+    assert settings_for("table", {"optimizer": "sgd"}).weight_decay == 0
+    assert settings_for("table", {"optimizer": "sgd", "weight_decay": 0.5}).weight_decay == 0.5
+
+
 def test_mistakes_are_told_as_those_of_settings():
     with pytest.raises(ConfigError, match=r"^optimizer is 'adam'; .*did you mean adamw\?$"):
         settings_for("table", {"optimizer": "adam"})
@@ -75,12 +99,14 @@ def test_mistakes_are_told_as_those_of_settings():
 def test_what_was_chosen_is_said():
     assert explain("images", {"learning_rate": 0.1}) is None
     assert explain("images", {}) == "learning rate 0.4, auto for sgd on images"
-    rate = automatic_rate("adamw", "table")
+    rate = automatic_rate("adamw", "table", 8)
     told = explain("table", {"batch_size": 8, "hidden": "9"})
-    assert told.startswith(f"learning rate {rate:g}, auto for adamw on tables; recipe for tables: ")
+    assert told.startswith(
+        f"learning rate {rate:g}, auto for adamw and batch size 8 on tables; recipe for tables: "
+    )
     assert f"--epochs {TABLE['epochs']}" in told
     assert "--restore-best" in told
-    assert "batch" not in told
+    assert "--batch-size" not in told
     assert "hidden" not in told
     assert explain("table", asdict(settings_for("table", {}))) is None
 
@@ -99,7 +125,7 @@ def test_auto_is_accepted_at_every_boundary(tmp_path):
     file.write_text('learning_rate = "auto"\noptimizer = "adamw"\nhidden = "5"\nepochs = 1\n')
     assert read_settings(file)["learning_rate"] == "auto"
     arguments = ["--data", str(data), "--backend", "numpy", "--config", str(file)]
-    rate = automatic_rate("adamw", "images")
+    rate = automatic_rate("adamw", "images", 32)
     for name, more in (("a", []), ("b", ["--learning-rate", "auto"])):
         result = CliRunner().invoke(cli.app, ["train", *arguments, *more, "--out", str(tmp_path / name)])
         assert result.exit_code == 0, result.output
