@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
     "train": ("train", "Train a network and keep it in a run folder."),
+    "find-rate": ("find_rate", "Find a learning rate: train while it rises, and suggest one."),
     "test": ("evaluate", "Test networks: accuracy, loss, calibration and confusion matrix."),
     "predict": (
         "predict",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def train(
         from ..runs.folder import RunFolder
         from ..terminal.progress import show_progress
         from ..terminal.tables import describe_training
-        from ..training.experiment import run
+        from ..training.experiment import find_rate, run
 
         values = values_of(given, config)
         settings = settings_for("images", values)
@@ -51,11 +52,15 @@ def train(
         training, testing = load_training(settings.data, settings.table, settings.test or None)
         # Only now: errors name a path as it was given, and the data decide defaults.
         settings = absolute_paths(settings_for(training.recipe, values))
+        chosen = explain(training.recipe, values)
+        if values.get("learning_rate") == "find":
+            settings = replace(settings, learning_rate=find_rate(settings, training).suggestion)
+            chosen = f"learning rate {settings.learning_rate:g}, found by a range test (fastbp find-rate)"
         folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
         try:
             screen = console()
             if not quiet:
-                describe_training(screen, settings, training, testing, explain(training.recipe, values))
+                describe_training(screen, settings, training, testing, chosen)
             with (
                 open_logs(kinds, folder.path, settings) as logs,
                 show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress,

@@ -92,14 +92,14 @@ def _number(value: Any) -> float:
 
 @dataclass(frozen=True)
 class Rate:
-    """A finite number above 0, also as text, or ``"auto"``."""
+    """A finite number above 0, also as text, or a word that stands for one."""
 
-    expected: str = "a finite number above 0, or auto"
+    expected: str = "a finite number above 0, auto or find"
 
-    def __call__(self, name: str, value: Any) -> float | Literal["auto"]:
+    def __call__(self, name: str, value: Any) -> float | Literal["auto", "find"]:
         """See `Check`."""
-        if value == "auto":
-            return "auto"
+        if isinstance(value, str) and value in ("auto", "find"):
+            return "auto" if value == "auto" else "find"
         if isinstance(value, str):  # the command line leaves the reading to this check
             with suppress(ValueError):
                 value = float(value)

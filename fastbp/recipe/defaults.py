@@ -57,16 +57,17 @@ def settings_for(kind: Kind, given: Mapping[str, Any]) -> Settings:
         Of the data.
     given
         Settings by name. A learning rate of ``"auto"``, or none, is that of the update
-        rule for this kind of data.
+        rule for this kind of data; so is ``"find"``, until a range test has found one.
 
     Raises
     ------
     ConfigError
         A setting is unknown or out of its range, or two contradict each other.
     """
-    settings = Settings.from_mapping({**_recipe(kind, given), **given})
-    if given.get("learning_rate", "auto") != "auto":
-        return settings
+    values = {"learning_rate": "auto", **_recipe(kind, given), **given}
+    if values["learning_rate"] not in ("auto", "find"):
+        return Settings.from_mapping(values)
+    settings = Settings.from_mapping({**values, "learning_rate": "auto"})
     return replace(settings, learning_rate=automatic_rate(settings.optimizer, kind, settings.batch_size))
 
 

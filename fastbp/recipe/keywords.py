@@ -30,7 +30,7 @@ class SettingKeywords(TypedDict, total=False):
     init: str
     epochs: int
     batch_size: int
-    learning_rate: float | Literal["auto"]
+    learning_rate: float | Literal["auto", "find"]
     schedule: str
     warmup: float
     stop: str | Sequence[str]

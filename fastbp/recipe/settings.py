@@ -183,9 +183,9 @@ class Settings:
         "auto",
         check=Rate(),
         help="Initial learning rate. auto takes a measured one for the update rule and the kind of data, "
-        "such as 0.4 for sgd on images.",
+        "such as 0.4 for sgd on images. find takes that of a range test, see fastbp find-rate.",
         group=TRAINING,
-        metavar="RATE|auto",
+        metavar="RATE|auto|find",
         keyed_at_default=True,
     )
     schedule: str = setting(
@@ -354,6 +354,10 @@ class Settings:
         for name, declared in declarations(type(self)).items():
             object.__setattr__(self, name, declared.check(name, getattr(self, name)))
         rate: object = self.learning_rate
+        if rate == "find":
+            raise ConfigError(
+                "learning_rate is 'find', which needs data; expected a number or auto here, or fastbp train"
+            )
         if rate == "auto":  # always a number from here on; `defaults` puts in that for tables
             rate = optimizers.automatic_rate(self.optimizer, "images", self.batch_size)
             object.__setattr__(self, "learning_rate", rate)

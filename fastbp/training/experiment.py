@@ -35,6 +35,7 @@ from ..recipe.settings import Settings
 from ..runs.result import Result
 from .measure import evaluate
 from .prepare import Prepared
+from .rate_test import RateTest, try_rates
 from .samples import Images, Samples
 from .screen import find_screen
 from .trainer import Trainer
@@ -43,6 +44,7 @@ __all__ = [
     "TrainingDivergedError",
     "TrainingInterruptedError",
     "find_distortion",
+    "find_rate",
     "new_network",
     "run",
     "train",
@@ -157,6 +159,9 @@ def _run_on(
     checked_settings = settings_for("images", given)
     training, testing = training_data(data, checked_settings.table, checked_settings.test)
     checked_settings = settings_for(training.recipe, given)
+    if settings.get("learning_rate") == "find":
+        rate = find_rate(checked_settings, training, sample_weight=sample_weight).suggestion
+        checked_settings = replace(checked_settings, learning_rate=rate)
     is_ours = isinstance(data, str | os.PathLike)
     with _observed(callbacks, progress, checked_settings.epochs) as observers:
         return run(
@@ -235,13 +240,7 @@ def _train(
 ) -> Result:
     """Train a new network on prepared arrays, and test it."""
     network = new_network(settings, training)
-    samples = Samples.held_out(
-        prepared.images,
-        prepared.targets,
-        settings,
-        weights=weights,
-        distortion=find_distortion(settings.augment, training),
-    )
+    samples = _held_out(settings, training, prepared, weights)
     trainer = Trainer(network, samples, settings, backend, callbacks)
     compile_seconds = _warm_up(trainer, prepared.images)
     outcome = trainer.run()
@@ -257,6 +256,41 @@ def _train(
         test_accuracy=None if network.output == "identity" else accuracy,
         compile_seconds=compile_seconds,
         threads=backend.threads,
+    )
+
+
+def find_rate(settings: Settings, training: Dataset, *, sample_weight: ArrayLike | None = None) -> RateTest:
+    """Test learning rates on loaded data, see `fastbp.training.rate_test`.
+
+    The arguments are those of `run`; the learning rate and the epochs do not count.
+
+    Raises
+    ------
+    ConfigError, DataError : as `run`; or no learning rate lowers the loss
+    """
+    if training.targets is None:
+        raise DataError(f"{training.name}: has no labels, which training needs")
+    _check_options(settings, training)
+    weights = None if sample_weight is None else checked(sample_weight, len(training.images))
+    backend = make_backend(settings.backend, settings.threads)
+    try:
+        prepared = Prepared(training, None, settings, consume=False)
+        samples = _held_out(settings, training, prepared, weights)
+        return try_rates(new_network(settings, training), samples, settings, backend)
+    finally:
+        backend.close()
+
+
+def _held_out(
+    settings: Settings, training: Dataset, prepared: Prepared, weights: NDArray[np.float64] | None
+) -> Samples:
+    """Return the samples of a run, divided into rows for training and validation."""
+    return Samples.held_out(
+        prepared.images,
+        prepared.targets,
+        settings,
+        weights=weights,
+        distortion=find_distortion(settings.augment, training),
     )
 
 

@@ -15,7 +15,7 @@ from fastbp import cli, train
 from fastbp.runs.comparison import FIGURES, compare_runs
 from fastbp.terminal.run_tables import print_runs
 
-COMMON = {"epochs": 2, "backend": "numpy"}
+COMMON = {"epochs": 2, "learning_rate": 0.25, "backend": "numpy"}
 RUNS = {
     "a": {"hidden": (16,), "batch_size": 8},
     "b": {"hidden": (5, 3), "batch_size": 8, "stop": ("patience:9", "time:99")},

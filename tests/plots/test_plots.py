@@ -124,8 +124,8 @@ def test_no_history_is_refused():
 def test_labels():
     base = Settings()
     assert labels_of([base, base]) == ["", ""]
-    both = labels_of([Settings(hidden=(8, 4), batch_size=2), Settings(hidden=(), batch_size=4)])
-    assert both == ["hidden 8,4, batch 2", "hidden none, batch 4"]
+    both = labels_of([Settings(hidden=(8, 4), batch_size=16), Settings(hidden=(), batch_size=64)])
+    assert both == ["hidden 8,4, batch 16", "hidden none, batch 64"]
     assert labels_of([Settings(threads=1), Settings(threads=2)]) == ["", ""]
     assert labels_of([Settings(stop=("early",)), Settings()]) == ["stop early:5", "no stop"]
 

@@ -51,7 +51,7 @@ def test_keywords_for_editors_are_the_settings():
         if typing.get_origin(kept[name]) is tuple:
             assert str in kinds, name
         elif name == "learning_rate":
-            assert kinds == {float, typing.Literal["auto"]}
+            assert kinds == {float, typing.Literal["auto", "find"]}
         else:
             assert kinds == (set(typing.get_args(kept[name])) or {kept[name]}), name
 
