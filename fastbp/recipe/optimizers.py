@@ -174,7 +174,7 @@ OPTIMIZERS: dict[str, Rule] = {
         _rmsprop,
         (Parameter("DECAY", 0.9, below=1), _EPSILON),
         keeps_v=True,
-        rates=Rates(images=0.001, table=0.001, share=_adaptive_share),
+        rates=Rates(images=0.001, table=0.002, share=_adaptive_share),
     ),
     "adamw": Rule(
         formulas.adam,
