@@ -34,6 +34,7 @@ __all__ = [
 
 LABEL_NAMES = frozenset({"label", "class"})  # of the label column of an image file
 BINARY = {b"PAR1": "scan_parquet", b"ARROW1": "scan_ipc"}
+ROWS_AT_ONCE = 1 << 16
 STREAM = b"\xff\xff\xff\xff"  # Arrow's stream has no index at its end: it is read whole
 
 
@@ -109,8 +110,30 @@ def read_table(path: Path, *, whole: bool = False) -> Table:
             with open_source(path) as source:
                 data = io.BytesIO(bytes(source.read()))
         scan = next((name for magic, name in BINARY.items() if head.startswith(magic)), None)
-        frame = getattr(pl, scan)(data) if scan else pl.read_ipc_stream(data).lazy()
+        frame = _in_slices(getattr(pl, scan)(data)) if scan else pl.read_ipc_stream(data).lazy()
         return Table(frame, origin, dict(frame.collect_schema()))
+
+
+def _in_slices(scan: pl.LazyFrame) -> pl.LazyFrame:
+    """Return a frame that reads some rows at a time.
+
+    Polars by itself reads several groups of rows ahead, which for files of few large
+    groups is most of the file.
+    """
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    def parts(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        count = int(scan.select(pl.len()).collect().item())
+        count = count if rows is None else min(count, rows)
+        wanted = scan if columns is None else scan.select(columns)
+        for start in range(0, count, ROWS_AT_ONCE):
+            frame = wanted.slice(start, min(ROWS_AT_ONCE, count - start)).collect()
+            yield frame if predicate is None else frame.filter(predicate)
+
+    return register_io_source(parts, schema=scan.collect_schema(), is_pure=True)
 
 
 def is_frame(data: object) -> bool:
