@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.arrays import test_data
-from ..data.dataset import load_training
 from ..data.source import printable
 from ..errors import ConfigError, FastbpError, WeightsError, did_you_mean
 from ..evaluation.evaluate import test
@@ -21,6 +20,7 @@ from .labels import labels_of
 from .mistakes import mistakes_figure
 from .page import before_and_after, initial_network, page_html
 from .reliability import reliability_figure
+from .samples import as_trained, check_shows_images, labelled_samples
 from .signals import signals_figure
 from .style import FORMATS, render
 from .weights import weights_figure
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "draw", "figure_format", "plot"]
 
 KINDS = ("history", "confusion", "weights", "mistakes", "reliability", "signals", "page")
+INSTEAD = {"weights": "--kind signals", "mistakes": "fastbp test, which lists them"}
 OF_MANY = ("history", "confusion", "signals")  # kinds that show several runs
 
 
@@ -113,24 +114,37 @@ def draw(runs: Sequence[Path], kind: str, data: str | None = None) -> Figure:
     if kind == "confusion":
         return _confusion(runs, data)
     network = load_classifier(runs[0])
-    dataset = test_data(data_of_runs(runs[:1], data))
+    if kind in ("weights", "mistakes"):
+        check_shows_images(network, kind, INSTEAD[kind])
+    dataset = test_data(data_of_runs(runs[:1], data), network.schema)
     if kind == "weights":
         return weights_figure(network, dataset.shape)
     labels = dataset.labels_for(f"--kind {kind}")
     evaluation = test(network, dataset)
     if kind == "reliability" and evaluation.calibration is not None:
         return reliability_figure(evaluation.calibration, dataset.name)
-    return mistakes_figure(dataset.images, dataset.shape, labels, evaluation.probabilities)
+    return mistakes_figure(
+        dataset.images, dataset.shape, labels, evaluation.probabilities, classes=network.output_names
+    )
 
 
 def _confusion(runs: Sequence[Path], data: str | None) -> Figure:
     """Draw the confusion matrix of each run on the same data."""
-    dataset = test_data(data_of_runs(runs, data))
-    dataset.labels_for("--kind confusion")
-    found = [(run, test(load_classifier(run), dataset).matrix) for run in runs]
-    if len(runs) == 1:
-        return confusion_panels([(dataset.name, matrix) for _, matrix in found if matrix is not None])
-    return confusion_panels([(printable(run), matrix) for run, matrix in found if matrix is not None])
+    spec = data_of_runs(runs, data)
+    found = []
+    networks = [load_classifier(run) for run in runs]
+    names = networks[0].output_names
+    for run, network in zip(runs, networks, strict=True):
+        if (network.schema or networks[0].schema) and network.output_names != names:
+            raise WeightsError(
+                f"{run}: has other classes than {runs[0]}; expected runs with the same classes"
+            )
+        # Tables are read for each: runs may use other columns.
+        dataset = test_data(spec, network.schema)
+        dataset.labels_for("--kind confusion")
+        title = dataset.name if len(runs) == 1 else printable(run)
+        found.append((title, test(network, dataset).matrix))
+    return confusion_panels([(title, matrix) for title, matrix in found if matrix is not None], names)
 
 
 def _target(runs: Sequence[Path], kind: str, out: Path | None) -> Path:
@@ -160,19 +174,10 @@ def _settings(run: Path) -> Settings | None:
 
 
 def _signals(runs: Sequence[Path], data: str | None) -> Figure:
-    training, _ = load_training(data_of_runs(runs, data))
-    labels = training.labels_for("--kind signals")
     networks = [load_classifier(run) for run in runs]
-    for run, network in zip(runs, networks, strict=True):
-        if (network.inputs, network.classes) < (training.images.shape[1], training.classes) or (
-            network.inputs != training.images.shape[1]
-        ):
-            raise WeightsError(
-                f"{run}: has {network.inputs} inputs and {network.classes} classes, but {training.name} has "
-                f"{training.images.shape[1]} pixels and {training.classes} classes; expected weights trained "
-                "on such data"
-            )
-    return signals_figure(_named(runs, networks), training.images, labels)
+    training = labelled_samples(networks, data_of_runs(runs, data), "--kind signals")
+    networks, training = as_trained(networks, training)
+    return signals_figure(_named(runs, networks), training.images, training.labels_for("--kind signals"))
 
 
 def _named(runs: Sequence[Path], networks: Sequence[Network]) -> Mapping[str, Network]:
@@ -183,7 +188,7 @@ def _named(runs: Sequence[Path], networks: Sequence[Network]) -> Mapping[str, Ne
     known = [entry for entry in settings if entry is not None]
     labels = labels_of(known) if len(known) == len(runs) else []
     if len(set(labels)) < len(runs):
-        labels = [str(run) for run in runs]
+        labels = [printable(run) for run in runs]
     named: dict[str, Network] = {}
     for label, network, entry in zip(labels, networks, settings, strict=True):
         if entry is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..terminal.names import short_names
 from ..terminal.numbers import percent
-from .style import GREY, new_figure, styled
+from .style import GREY, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,10 +21,13 @@ __all__ = ["confusion_figure", "confusion_panels"]
 
 MOST_COUNTED = 30  # classes; with more, numbers are not readable
 TICKS = 40
+LONGEST = 20  # characters of the name of a class
 
 
 @styled()
-def confusion_figure(matrix: NDArray[np.int64], name: str = "") -> Figure:
+def confusion_figure(
+    matrix: NDArray[np.int64], name: str = "", classes: Sequence[str] | None = None
+) -> Figure:
     """Draw a confusion matrix: mistakes in colour on a log scale, the diagonal in grey.
 
     Parameters
@@ -32,25 +36,34 @@ def confusion_figure(matrix: NDArray[np.int64], name: str = "") -> Figure:
         Confusion matrix; rows are the true classes.
     name
         Name of the data, for the title.
+    classes
+        Names of the C classes; numbers from 0 by default.
     """
-    return confusion_panels([(name, matrix)])
+    return confusion_panels([(name, matrix)], classes)
 
 
 @styled()
-def confusion_panels(named: Sequence[tuple[str, NDArray[np.int64]]]) -> Figure:
+def confusion_panels(
+    named: Sequence[tuple[str, NDArray[np.int64]]], classes: Sequence[str] | None = None
+) -> Figure:
     """Draw a panel for each confusion matrix, two in a row, on one scale of colours.
 
     Parameters
     ----------
     named
         Titles, and matrices as for `confusion_figure`; at least one.
+    classes
+        Names of the classes of all of them; numbers from 0 by default.
     """
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm
 
     most = max(int(_mistakes(matrix).max()) for _, matrix in named)
     norm = LogNorm(1, max(most, 10))  # single mistakes stay pale
-    size = min(max(5.0, 1.8 + 0.5 * max(len(matrix) for _, matrix in named)), 11.0)
+    most_classes = max(len(matrix) for _, matrix in named)
+    labels = short_names(classes or [str(number) for number in range(most_classes)], LONGEST)
+    room = 0.07 * max(map(len, labels))
+    size = min(max(5.0, 1.8 + room + 0.5 * most_classes), 11.0)
     columns = min(len(named), 2)
     rows = -(-len(named) // columns)
     figure = new_figure(size * columns + 1.0, size * rows)
@@ -59,11 +72,11 @@ def confusion_panels(named: Sequence[tuple[str, NDArray[np.int64]]]) -> Figure:
         axes.set_axis_off()
     for axes, (name, matrix) in zip(figure.axes, named, strict=False):
         picture = axes.imshow(np.ma.masked_equal(_mistakes(matrix), 0), cmap=colormaps["Oranges"], norm=norm)
-        _finish_panel(axes, matrix, norm)
+        _finish_panel(axes, matrix, norm, [plain(label) for label in labels])
         wrong, samples = int(_mistakes(matrix).sum()), int(matrix.sum())
         accuracy = percent(1 - wrong / max(samples, 1))
         title = f"{name}: accuracy {accuracy}, {wrong:,} of {samples:,} wrong"
-        axes.set_title(title.removeprefix(": "))
+        axes.set_title(plain(title.removeprefix(": ")))
     bar = figure.colorbar(picture, ax=figure.axes, shrink=0.8, label="mistakes (log scale)")
     bar.outline.set_edgecolor(GREY)  # type: ignore[operator, unused-ignore]
     return figure
@@ -73,7 +86,7 @@ def _mistakes(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
     return matrix - np.diag(matrix.diagonal())
 
 
-def _finish_panel(axes: Axes, matrix: NDArray[np.int64], norm: LogNorm) -> None:
+def _finish_panel(axes: Axes, matrix: NDArray[np.int64], norm: LogNorm, labels: Sequence[str]) -> None:
     """Add the diagonal, the counts and the axes to a panel with the mistakes."""
     from matplotlib import colormaps
 
@@ -99,8 +112,13 @@ def _finish_panel(axes: Axes, matrix: NDArray[np.int64], norm: LogNorm) -> None:
                     fontweight=weight,
                 )
     step = -(-classes // TICKS)
-    axes.set_xticks(range(0, classes, step))
-    axes.set_yticks(range(0, classes, step))
+    places = range(0, classes, step)
+    shown = [labels[place] for place in places]
+    turned: dict[str, Any] = (
+        {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, shown)) > 3 else {}
+    )
+    axes.set_xticks(places, shown, **turned)
+    axes.set_yticks(places, shown)
     axes.tick_params(length=0)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..callbacks import EpochRecord
+from ..data.source import printable
 from ..errors import ConfigError
 from ..recipe.settings import Settings
 from ..runs.folder import read_run_settings
 from ..runs.history import read_history
 from ..terminal.axis import LOG_FROM
 from .labels import labels_of
-from .style import COLOURS, GREY, MARKERS, new_figure, styled
+from .style import COLOURS, GREY, MARKERS, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,11 +83,13 @@ def history_figure(runs: Sequence[LoggedRun]) -> Figure:
     groups = _group(runs)
     validated = any(r.validation_loss == r.validation_loss for run in runs for r in run.history)
     legend_rows = -(-(len(groups) + 2) // 3)
-    figure = new_figure(10, 4.2 + 0.2 * legend_rows)
-    left, right = figure.subplots(1, 2, sharex=True)
+    # Quantities have no accuracy, and their loss is no cross-entropy.
+    scored = any(r.train_accuracy == r.train_accuracy for run in runs for r in run.history)
+    figure = new_figure(10 if scored else 6, 4.2 + 0.2 * legend_rows)
+    panels = list(figure.subplots(1, 1 + scored, sharex=True, squeeze=False).flat)
     for number, group in enumerate(groups):
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        for axes, name, scale in ((left, "loss", 1.0), (right, "accuracy", 100.0)):
+        for axes, name, scale in zip(panels, ("loss", "accuracy"), (1.0, 100.0), strict=False):
             look = {"color": colour, "linestyle": (0, (4, 2)), "linewidth": 1.0}
             if not validated:
                 look |= _marks(group, number, marker)
@@ -94,15 +97,16 @@ def history_figure(runs: Sequence[LoggedRun]) -> Figure:
             if validated:
                 look = {"color": colour, "linestyle": "-", **_marks(group, number, marker)}
                 _draw(axes, group.values(f"validation_{name}", scale), look, band=True)
-    left.set_ylabel("loss, nats per sample")
-    right.set_ylabel("accuracy, %")
-    _scale_loss(left, runs)
-    for axes in (left, right):
+    panels[0].set_ylabel("loss, nats per sample" if scored else "loss")
+    if scored:
+        panels[1].set_ylabel("accuracy, %")
+    _scale_loss(panels[0], runs)
+    for axes in panels:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = _legend(groups, validated=validated)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
-    figure.suptitle(runs[0].name if len(runs) == 1 else f"{len(runs)} runs")
+    figure.suptitle(plain(printable(runs[0].name)) if len(runs) == 1 else f"{len(runs)} runs")
     return figure
 
 
@@ -118,7 +122,7 @@ def _legend(groups: Sequence[_Group], *, validated: bool) -> list[Line2D]:
             color=COLOURS[number % len(COLOURS)],
             marker=MARKERS[number % len(MARKERS)],
             linestyle="-" if validated else dashed,
-            label=group.label,
+            label=plain(printable(group.label)),
         )
         for number, group in enumerate(groups)
         if len(groups) > 1 or group.label
@@ -177,4 +181,4 @@ def _scale_loss(axes: Axes, runs: Sequence[LoggedRun]) -> None:
     losses = losses[np.isfinite(losses)]
     if losses.size and losses.min() > 0 and losses.max() > LOG_FROM * losses.min():
         axes.set_yscale("log")
-        axes.set_ylabel("loss, nats per sample (log)")
+        axes.set_ylabel(f"{axes.get_ylabel()} (log)")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.parts import Images, Labels
+from ..terminal.names import short_names
 from ..terminal.numbers import percent
 from .image_grid import image_grid
-from .style import new_figure, styled
+from .style import new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["mistakes_figure"]
 
 COLUMNS = 8
+LONGEST = 10  # characters of the name of a class, above a small image
 
 
 @styled()
@@ -27,6 +30,8 @@ def mistakes_figure(
     labels: Labels,
     probabilities: NDArray[np.float64],
     count: int = 40,
+    *,
+    classes: Sequence[str] | None = None,
 ) -> Figure:
     """Draw misclassified samples with the true and the predicted class.
 
@@ -42,7 +47,13 @@ def mistakes_figure(
         Predicted probabilities.
     count
         Number of samples to show.
+    classes
+        Names of the C classes; numbers from 0 by default.
     """
+    names = [
+        plain(name)
+        for name in short_names(classes or [str(n) for n in range(probabilities.shape[1])], LONGEST)
+    ]
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
@@ -52,7 +63,8 @@ def mistakes_figure(
         figure.text(0.5, 0.5, f"no mistakes in {len(labels):,} samples", ha="center", va="center")
         return figure
     titles = [
-        f"is {labels[i]}: {_share(probabilities[i, labels[i]])}\nsaid {predicted[i]}: {_share(confidence[i])}"
+        f"is {names[labels[i]]}: {_share(probabilities[i, labels[i]])}\n"
+        f"said {names[predicted[i]]}: {_share(confidence[i])}"
         for i in order.tolist()
     ]
     chosen = images[order]

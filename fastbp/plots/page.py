@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..data.arrays import test_data
-from ..data.dataset import load_training
 from ..data.samples import Dataset
+from ..errors import FastbpError
 from ..evaluation.evaluate import Evaluation, test
 from ..network import Network
 from ..recipe.checks import format_hidden
 from ..recipe.initializers import initialize
 from ..recipe.settings import Settings
-from ..runs.folder import load_classifier, read_result
+from ..runs.folder import data_of_runs, load_classifier, read_result
+from ..terminal.names import short_names
 from ..terminal.numbers import format_loss, format_value, percent
 from .confusion import confusion_figure
 from .curves import CURVE_STYLE, Curve, curves_svg, series_of, swatch_svg
@@ -26,6 +27,7 @@ from .history import LoggedRun, read_run
 from .matrix import MATRIX_STYLE, MOST_CLASSES, matrix_svg
 from .mistakes import mistakes_figure
 from .reliability import reliability_figure
+from .samples import as_trained, is_of_table, labelled_samples
 from .signals import signals_figure
 from .style import render
 from .weights import weights_figure
@@ -52,6 +54,8 @@ img.wide { min-width: 44rem; max-width: none; width: 100%; }
 @media (prefers-color-scheme: dark) { img { filter: invert(.92) hue-rotate(180deg); } }
 """
 )
+MISTAKES = "The most confident mistakes, with the probabilities of the true and the predicted class."
+LONGEST = 40  # characters of the name of a class in a table
 WIDE = 6.0  # inches
 PNG_DPI = 110  # of figures with many images; the others are SVG
 
@@ -75,26 +79,20 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     folder = Path(folder)
     run = read_run(folder)
     network = load_classifier(folder)
-    spec = data or (run.settings or Settings()).data
-    testing = test_data(spec)
+    spec = data_of_runs([folder], data)
+    testing = test_data(spec, network.schema)
     evaluation = test(network, testing)
-    training, _ = load_training(spec)
-    entries = [
-        *_evaluation(evaluation, testing),
-        _Entry(
-            "First layer",
-            "Weights of its units: red is positive, blue is negative.",
-            weights_figure(network, testing.shape),
-            "png",
-        ),
-        *_signals(network, run.settings, training),
-    ]
+    entries = [*_evaluation(evaluation, testing)]
+    if not is_of_table(network):
+        entries += _images(evaluation, testing, network)
+    entries += _signals(network, run.settings, spec)
     title = f"Run {run.name}: {'-'.join(map(str, network.sizes))} network on {testing.name}"
     parts = [
         f"<h1>{escape(title)}</h1>",
         *_summary(evaluation, read_result(folder)),
         *_history(run),
         *_matrix(evaluation),
+        *(_mistakes(evaluation) if is_of_table(network) else ()),
         *map(_figure, entries),
         *_tables(run.settings, read_result(folder)),
     ]
@@ -153,13 +151,15 @@ def _matrix(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.matrix is None or evaluation.report is None:
         return
     if len(evaluation.matrix) <= MOST_CLASSES:
-        picture = matrix_svg(evaluation.matrix)
+        picture = matrix_svg(evaluation.matrix, evaluation.names)
         yield f"<h2>Confusion matrix</h2><p>Orange: mistakes. Grey: correct predictions.</p>{picture}"
     else:
         caption = "Rows are true classes, columns are predicted classes."
-        yield _figure(_Entry("Confusion matrix", caption, confusion_figure(evaluation.matrix), "svg"))
+        figure = confusion_figure(evaluation.matrix, classes=evaluation.names)
+        yield _figure(_Entry("Confusion matrix", caption, figure, "svg"))
+    names = short_names(evaluation.names, LONGEST)
     rows = [
-        (str(c.label), percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}")
+        (names[c.label], percent(c.precision), percent(c.recall), percent(c.f1), f"{c.support:,}")
         for c in evaluation.report.classes
     ]
     head = ("class", "precision", "recall", "F1", "samples")
@@ -176,19 +176,48 @@ def _evaluation(evaluation: Evaluation, testing: Dataset) -> Iterator[_Entry]:
         reliability_figure(evaluation.calibration),
         "svg",
     )
+
+
+def _images(evaluation: Evaluation, testing: Dataset, network: Network) -> Iterator[_Entry]:
+    """Yield what only images show."""
+    if testing.labels is not None:
+        figure = mistakes_figure(
+            testing.images,
+            testing.shape,
+            testing.labels,
+            evaluation.probabilities,
+            classes=evaluation.names,
+        )
+        yield _Entry("Mistakes", MISTAKES, figure, "png")
     yield _Entry(
-        "Mistakes",
-        "The most confident mistakes, with the probabilities of the true and the predicted class.",
-        mistakes_figure(testing.images, testing.shape, testing.labels, evaluation.probabilities),
+        "First layer",
+        "Weights of its units: red is positive, blue is negative.",
+        weights_figure(network, testing.shape),
         "png",
     )
 
 
-def _signals(network: Network, settings: Settings | None, training: Dataset) -> Iterator[_Entry]:
-    if training.labels is not None and training.classes <= network.classes:
-        networks = before_and_after(network, settings)
-        figure = signals_figure(networks, training.images, training.labels)
-        yield _Entry("Signals", "Size of activations and gradients in each layer.", figure, "svg")
+def _mistakes(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the most confident mistakes as a table of rows."""
+    names = short_names(evaluation.names, LONGEST)
+    rows = [
+        (f"{m.row:,}", names[m.label], names[m.predicted], percent(m.confidence), percent(m.probability))
+        for m in evaluation.mistakes()
+    ]
+    if rows:
+        head = ("row, from 0", "true", "predicted", "probability", "of the true class")
+        yield f'<h2>Mistakes</h2><p>{MISTAKES}</p><div class="scroll">{_table(rows, head)}</div>'
+
+
+def _signals(network: Network, settings: Settings | None, spec: str) -> Iterator[_Entry]:
+    try:
+        training = labelled_samples([network], spec, "signals")
+    except FastbpError:  # without labels, or of other classes
+        return
+    [shown], training = as_trained([network], training)
+    networks = before_and_after(shown, settings)
+    figure = signals_figure(networks, training.images, training.labels_for("signals"))
+    yield _Entry("Signals", "Size of activations and gradients in each layer.", figure, "svg")
 
 
 def before_and_after(network: Network, settings: Settings | None) -> dict[str, Network]:

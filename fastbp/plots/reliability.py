@@ -8,7 +8,7 @@ import numpy as np
 
 from ..evaluation.metrics import Calibration
 from ..terminal.numbers import percent
-from .style import COLOURS, GREY, new_figure, styled
+from .style import COLOURS, GREY, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def reliability_figure(calibration: Calibration, name: str = "") -> Figure:
     for axis in (above.xaxis, above.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     title = f"expected calibration error {percent(calibration.ece)}"
-    above.set_title(f"{name}: {title}".removeprefix(": "))
+    above.set_title(plain(f"{name}: {title}".removeprefix(": ")))
     below.bar(left, counts[filled], width, color=GREY, **look)
     below.set_yscale("log")
     below.set_ylim(0.7, max(int(counts.max()), 1) * 4)

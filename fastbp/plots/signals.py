@@ -15,7 +15,7 @@ from ..network import Network
 from ..reference.activations import ACTIVATIONS
 from ..reference.general_step import backward, forward
 from ..reference.step import gather, softmax_cross_entropy
-from .style import COLOURS, GREY, new_figure, styled
+from .style import COLOURS, GREY, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,7 +129,7 @@ def signals_figure(named_networks: Mapping[str, Network], images: Images, labels
     for number, (name, sides) in enumerate(measured.items()):
         for axes, layer_sizes in zip(grid[number], sides, strict=True):
             _draw(axes, layer_sizes, COLOURS[number % len(COLOURS)])
-        grid[number, 0].set_title(name, loc="left", fontweight="bold", fontsize=10)
+        grid[number, 0].set_title(plain(name), loc="left", fontweight="bold", fontsize=10)
     for column, title in enumerate(
         ("activations: absolute value", "gradients with respect to the weights: absolute value")
     ):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "FORMATS", "GREY", "MARKERS", "new_figure", "render", "styled"]
+__all__ = ["COLOURS", "FORMATS", "GREY", "MARKERS", "new_figure", "plain", "render", "styled"]
 
 # Okabe & Ito, "Color universal design" (2008), without yellow, too pale in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -66,6 +66,11 @@ def new_figure(width: float, height: float) -> Figure:
     from .figure import NotebookFigure
 
     return NotebookFigure(figsize=(width, height), layout="constrained")
+
+
+def plain(text: str) -> str:
+    """Return text that matplotlib draws as it is: dollars do not begin a formula."""
+    return text.replace("$", r"\$")
 
 
 @styled()

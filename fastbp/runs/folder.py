@@ -179,6 +179,10 @@ def load_digit_classifier(path: str | os.PathLike[str]) -> Network:
         Also if the network does not take images of 28x28 pixels.
     """
     network = load_classifier(path)
+    if network.schema is not None and network.schema.features:
+        raise WeightsError(
+            f"{printable(path)}: takes rows of a table; expected a network for digits of {SIDE}x{SIDE} pixels"
+        )
     if network.inputs != SIDE * SIDE:
         raise WeightsError(
             f"{printable(path)}: takes {network.inputs} inputs; expected a network for digits of "
