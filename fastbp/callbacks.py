@@ -86,6 +86,9 @@ class Callback:
     def on_compile_end(self, seconds: float) -> None:
         """Called when the kernels are ready; ``seconds`` is how long that took."""
 
+    def on_warning(self, warning: str) -> None:
+        """Called before training with a line about the data that looks like trouble."""
+
     def on_chunk(self, chunk: ChunkRecord) -> None:
         """Called after a few mini-batches."""
 

@@ -54,6 +54,9 @@ Log = Annotated[
         RUN,
     ),
 ]
+Strict = Annotated[
+    bool, _flag("--strict", "End with an error, exit code 2, if the data or the run look like trouble.", RUN)
+]
 Quiet = Annotated[bool, _flag("--quiet", "Print the last line only.", RUN)]
 Json = Annotated[bool, _flag("--json", "Print JSON instead of tables.")]
 Csv = Annotated[bool, _flag("--csv", "Print CSV instead of a table.")]

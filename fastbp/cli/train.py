@@ -11,7 +11,7 @@ import typer
 from ..recipe.settings import Settings
 from . import options
 from .application import app
-from .common import DIVERGED, INTERRUPTED, console, fail, reporting
+from .common import DIVERGED, INTERRUPTED, MISTAKE, console, fail, reporting
 from .setting_options import absolute_paths, values_of, with_settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def train(
     live: options.Live = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
+    strict: options.Strict = False,
 ) -> None:
     """Train a network and keep it in a run folder."""
     with reporting():
@@ -71,7 +72,7 @@ def train(
             result.write(folder)
         finally:
             folder.release()
-        _close_run(result, folder.path)
+        _close_run(result, folder.path, strict=strict)
 
 
 def _warn_of_threads(settings: Settings) -> None:
@@ -87,15 +88,19 @@ def _warn_of_threads(settings: Settings) -> None:
         )
 
 
-def _close_run(result: Result, folder: Path) -> None:
+def _close_run(result: Result, folder: Path, *, strict: bool) -> None:
     """Print the last line, and exit with the code of how the run ended."""
     from ..data.source import printable
     from ..terminal.tables import summary_line
 
     kept = f"kept in {printable(folder)}"
+    for warning in () if strict else result.warnings:
+        typer.echo(f"fastbp: warning: {warning}", err=True)
     if result.status == "diverged":
         fail(f"{result.training.message}; the weights from before that epoch are {kept}", DIVERGED)
     if result.status == "interrupted":
         typer.echo(f"{result.training.message}; what was learnt is {kept}")
         raise typer.Exit(INTERRUPTED)
     typer.echo(f"{summary_line(result)}; {kept}")
+    if strict and result.warnings:
+        fail(f"{len(result.warnings)} of --strict's checks failed: {'; '.join(result.warnings)}", MISTAKE)

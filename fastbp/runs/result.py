@@ -63,6 +63,8 @@ class Result:
         training time.
     threads
         Number of threads that the backend used.
+    warnings
+        What looks like trouble in the data or the run, a line for each finding.
     """
 
     network: Network
@@ -72,6 +74,7 @@ class Result:
     test_accuracy: float | None
     compile_seconds: float
     threads: int
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return one short line: status, sizes, epochs, time and accuracy."""
@@ -160,6 +163,7 @@ class Result:
             "stopped_by": stop.criterion if stop else None,
             "stopped_at_epoch": stop.epoch if stop else None,
             "stop_reason": stop.reason if stop else None,
+            "warnings": list(self.warnings),
             "best_epoch": self.training.best_epoch,
             "restored_epoch": self.training.restored_epoch,
             "samples_trained": self.training.samples,

@@ -85,6 +85,10 @@ class LineProgress(Callback):
         if seconds > COMPILING_AFTER:
             self._say(f"kernels ready after {seconds:.1f} s")
 
+    def on_warning(self, warning: str) -> None:
+        """Print trouble when it is noticed."""
+        self._say(f"warning: {warning}")
+
     def on_chunk(self, chunk: ChunkRecord) -> None:
         """Remember the number of samples per epoch, for the throughput."""
         self._samples = chunk.epoch_samples
@@ -175,6 +179,10 @@ class BarProgress(Callback):
         self._began = perf_counter()
         if self._epochs:
             self._print(self._row("epoch", "loss", "train", "valid", "samples/s", "seconds"), style="bold")
+
+    def on_warning(self, warning: str) -> None:
+        """Print trouble when it is noticed."""
+        self._console.print(f"warning: {warning}", markup=False, highlight=False)
 
     def on_chunk(self, chunk: ChunkRecord) -> None:
         """Move the bar."""

@@ -39,6 +39,7 @@ from .rate_test import RateTest, try_rates
 from .samples import Images, Samples
 from .screen import find_screen
 from .trainer import Trainer
+from .trouble import Evidence, trouble_of_data, trouble_of_run
 
 __all__ = [
     "TrainingDivergedError",
@@ -243,7 +244,12 @@ def _train(
     samples = _held_out(settings, training, prepared, weights)
     trainer = Trainer(network, samples, settings, backend, callbacks)
     compile_seconds = _warm_up(trainer, prepared.images)
+    evidence = Evidence(
+        samples=samples, settings=settings, network=network, is_standardized=training.kind == "table"
+    )
+    warnings = _told(trouble_of_data(evidence), callbacks)
     outcome = trainer.run()
+    warnings += trouble_of_run(replace(evidence, training=outcome))
     loss = accuracy = None
     if prepared.test_targets is not None and outcome.status != "interrupted":
         loss, accuracy = evaluate(backend, network, prepared.test_images, prepared.test_targets)
@@ -256,7 +262,16 @@ def _train(
         test_accuracy=None if network.output == "identity" else accuracy,
         compile_seconds=compile_seconds,
         threads=backend.threads,
+        warnings=warnings,
     )
+
+
+def _told(warnings: tuple[str, ...], callbacks: tuple[Callback, ...]) -> tuple[str, ...]:
+    """Tell the callbacks about trouble, and return it."""
+    for warning in warnings:
+        for callback in callbacks:
+            callback.on_warning(warning)
+    return warnings
 
 
 def find_rate(settings: Settings, training: Dataset, *, sample_weight: ArrayLike | None = None) -> RateTest:

@@ -1,0 +1,203 @@
+"""What a run's data, history and network show of trouble, one line each.
+
+A check is a function of `Evidence` that returns a line, what was found and what to do,
+or None. To add one, add it to `CHECKS_OF_DATA` or `CHECKS_OF_RUN`. Checks look at a
+thousand samples at most, so that their cost does not count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network import Network
+from ..recipe.settings import Settings
+from ..reference.activations import ACTIVATIONS
+from ..runs.result import Training
+from .samples import Samples
+
+__all__ = ["CHECKS_OF_DATA", "CHECKS_OF_RUN", "Evidence", "trouble_of_data", "trouble_of_run"]
+
+MOST_ROWS = 1000
+LARGE_INPUT = 10.0
+DEAD_SHARE = 0.5  # of a layer's units
+GAP, GAP_SAMPLES = 0.2, 30  # between accuracies; validation samples that such a gap needs
+LEAST_UPDATES = 100  # before a loss is judged
+FALLS = 0.9  # of the first epoch's loss: a last one below is falling
+NAMED = 5  # classes in a line
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """What checks look at: arrays as the training step takes them.
+
+    Attributes
+    ----------
+    samples : rows, inputs and targets
+    settings : those of the run
+    network : before or after training
+    training : course of the run; None before it
+    is_standardized : whether the inputs are columns of a table, standardised
+    """
+
+    samples: Samples
+    settings: Settings
+    network: Network
+    training: Training | None = None
+    is_standardized: bool = False
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """Classes of the rows to train on; None if targets are others."""
+        if self.network.output != "softmax":
+            return None
+        targets: NDArray[Any] = self.samples.targets
+        return targets[self.samples.rows]
+
+    @property
+    def counts(self) -> NDArray[np.int64] | None:
+        """Samples of each class to train on; None without classes."""
+        labels = self.labels
+        return None if labels is None else np.bincount(labels, minlength=self.network.classes)
+
+    def inputs(self) -> NDArray[np.float64]:
+        """Return inputs of up to a thousand training rows, scaled: (n, D)."""
+        rows = self.samples.rows[:MOST_ROWS]
+        return self.samples.images[rows].astype(np.float64) * self.network.input_scale
+
+    def layers(self) -> list[NDArray[Any]]:
+        """Return what each layer makes of `inputs`; the last one's are logits."""
+        found: list[NDArray[Any]] = []
+        value: NDArray[Any] = self.inputs()
+        activate = ACTIVATIONS[self.network.activation].value
+        last = len(self.network.weights) - 1
+        for layer, (weights, biases) in enumerate(
+            zip(self.network.weights, self.network.biases, strict=True)
+        ):
+            value = value @ weights.astype(np.float64) + biases
+            value = value if layer == last else activate(value)
+            found.append(value)
+        return found
+
+
+def large_inputs(evidence: Evidence) -> str | None:
+    """Inputs far from 0..1 that nothing scales."""
+    if evidence.is_standardized or evidence.samples.images.dtype == np.uint8:
+        return None
+    largest = float(np.abs(evidence.inputs()).max())
+    if largest <= LARGE_INPUT:
+        return None
+    return (
+        f"inputs reach {largest:.4g} and are not scaled: divide them so that they lie in 0..1, or "
+        "standardise them"
+    )
+
+
+def missing_classes(evidence: Evidence) -> str | None:
+    """Classes without a sample to train on, and labels that count from 1."""
+    counts = evidence.counts
+    if counts is None or (counts > 0).all():
+        return None
+    missing = np.flatnonzero(counts == 0).tolist()
+    if missing == [0] and len(counts) > 2:
+        return (
+            f"labels run from 1 to {len(counts) - 1}, and class 0 has no samples: subtract 1 from the labels "
+            "if they count from 1"
+        )
+    named = ", ".join(map(str, missing[:NAMED])) + (", ..." if len(missing) > NAMED else "")
+    return (
+        f"{len(missing)} of {len(counts)} classes have no samples to train on ({named}): they will never be "
+        "predicted; add samples, or leave these classes out"
+    )
+
+
+def nothing_learnt(evidence: Evidence) -> str | None:
+    """A training loss that never was below that of the class frequencies."""
+    counts, training, settings = evidence.counts, evidence.training, evidence.settings
+    weighted = evidence.samples.weights is not None or settings.class_weight != "none"
+    if counts is None or training is None or weighted or not training.history:
+        return None
+    if training.samples < LEAST_UPDATES * settings.batch_size:
+        return None
+    share = counts / counts.sum()
+    smooth = (1 - settings.label_smoothing) * share + settings.label_smoothing / len(share)
+    guessing = -float(sum(p * math.log(p) for p in smooth.tolist() if p > 0))
+    best = min(record.train_loss for record in training.history)
+    falls = training.history[-1].train_loss < FALLS * training.history[0].train_loss
+    if best < guessing or falls:  # a large one may only need more epochs
+        return None
+    return (
+        f"the training loss, {best:.4g} at best, never fell below {guessing:.4g}, that of guessing by the "
+        f"class frequencies: try a learning rate other than {settings.learning_rate:g}; fastbp find-rate "
+        "suggests one"
+    )
+
+
+def dead_units(evidence: Evidence) -> str | None:
+    """Units of a ReLU layer that are 0 for all samples that were looked at."""
+    if evidence.network.activation != "relu":
+        return None
+    for number, layer in enumerate(evidence.layers()[:-1], start=1):
+        dead = int((layer <= 0).all(axis=0).sum())
+        if dead > DEAD_SHARE * layer.shape[1]:
+            return (
+                f"{dead} of {layer.shape[1]} units of hidden layer {number} are 0 for every sample: try a "
+                "lower learning rate, or --activation leaky-relu"
+            )
+    return None
+
+
+def one_class(evidence: Evidence) -> str | None:
+    """A network that answers the same whatever it is shown."""
+    counts = evidence.counts
+    if counts is None or (counts > 0).sum() < 2 or not (evidence.training and evidence.training.history):
+        return None
+    predicted = evidence.layers()[-1].argmax(axis=1)
+    if len(predicted) < 2 or (predicted != predicted[0]).any():
+        return None
+    return (
+        f"the network predicts class {predicted[0]} for each of {len(predicted):,} training samples: try a "
+        "lower learning rate, or --class-weight balanced"
+    )
+
+
+def overfitting(evidence: Evidence) -> str | None:
+    """Training accuracy far above that of validation, at the epoch that is kept."""
+    training, held = evidence.training, len(evidence.samples.validation_rows)
+    if training is None or not training.history or held < GAP_SAMPLES:
+        return None
+    kept = training.history[(training.restored_epoch or len(training.history)) - 1]
+    if not kept.train_accuracy - kept.validation_accuracy > GAP:  # NaN for regression
+        return None
+    return (
+        f"overfitting: training accuracy {100 * kept.train_accuracy:.1f} %, validation accuracy "
+        f"{100 * kept.validation_accuracy:.1f} %; try more data, --dropout, --weight-decay or --augment, and "
+        "check the labels"
+    )
+
+
+CHECKS_OF_DATA: tuple[Callable[[Evidence], str | None], ...] = (large_inputs, missing_classes)
+"""Checks before training."""
+
+CHECKS_OF_RUN: tuple[Callable[[Evidence], str | None], ...] = (
+    nothing_learnt,
+    one_class,
+    dead_units,
+    overfitting,
+)
+"""Checks after training."""
+
+
+def trouble_of_data(evidence: Evidence) -> tuple[str, ...]:
+    """Return what is wrong with the data, a line for each finding."""
+    return tuple(line for check in CHECKS_OF_DATA if (line := check(evidence)) is not None)
+
+
+def trouble_of_run(evidence: Evidence) -> tuple[str, ...]:
+    """Return what went wrong in a run that has ended, a line for each finding."""
+    return tuple(line for check in CHECKS_OF_RUN if (line := check(evidence)) is not None)

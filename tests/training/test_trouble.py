@@ -1,0 +1,97 @@
+"""Warnings about data and runs: each is given where it is due, and none where all is well."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import clusters
+import fastbp
+from fastbp import cli
+from fastbp.training.trouble import CHECKS_OF_DATA, CHECKS_OF_RUN
+
+
+def warnings_of(images, labels, **settings):
+    given = {"hidden": 16, "batch_size": 8, "epochs": 5, "backend": "numpy", "learning_rate": 0.1}
+    return fastbp.train((images, labels), **{**given, **settings}).warnings
+
+
+def arrays(**more):
+    return clusters.arrays(400, dtype=np.float32, **more)
+
+
+def test_none_where_all_is_well():
+    assert warnings_of(*arrays()) == ()
+    assert warnings_of(*clusters.arrays(400)) == ()
+    assert warnings_of(*arrays(), epochs=0) == ()
+    values = fastbp.train(
+        (arrays()[0], arrays()[1] + 0.5), hidden=4, epochs=2, backend="numpy", task="regression"
+    )
+    assert values.warnings == ()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_none_on_digits(optimizer):
+    result = fastbp.train("mnist", hidden=32, epochs=1, optimizer=optimizer, threads=1)
+    assert result.warnings == ()
+
+
+def test_inputs_that_nobody_scaled():
+    """A table is standardised; images of floats are left as they are."""
+    rows, labels = arrays()
+    images = rows.reshape(400, 4, 5)
+    (warning,) = warnings_of(16 * images, labels, learning_rate=0.001)
+    assert warning.startswith("inputs reach 1")
+    assert warnings_of(9 * images, labels, learning_rate=0.01) == ()
+    assert warnings_of(16 * rows, labels, learning_rate=0.01) == ()
+
+
+def test_labels_that_count_from_1_and_missing_classes():
+    images, labels = arrays()
+    (warning,) = warnings_of(images, labels + 1)
+    assert warning.startswith("labels run from 1 to 4, and class 0 has no samples: subtract 1")
+    (warning,) = warnings_of(images, labels + (labels > 1))
+    assert warning.startswith("1 of 5 classes have no samples to train on (2)")
+
+
+def test_a_loss_that_never_falls():
+    """At a rate far too low; a loss that is high but falling is none of it."""
+    images, labels = clusters.arrays(400)
+    found = warnings_of(images, labels, learning_rate=1e-6)
+    assert [line for line in found if line.startswith("the training loss, ") and "other than 1e-06" in line]
+    assert not warnings_of(images, labels, learning_rate=1e-6, epochs=1, batch_size=64)  # too few updates
+
+
+def test_one_class_and_dead_units():
+    images, labels = arrays()
+    found = " ".join(warnings_of(images, labels, init="zeros", learning_rate=1e-3, epochs=1))
+    assert "the network predicts class" in found
+    assert "16 of 16 units of hidden layer 1 are 0 for every sample" in found
+
+
+def test_overfitting_to_random_labels():
+    images, labels = clusters.arrays(400)
+    random = np.random.default_rng(0).permutation(labels)
+    found = warnings_of(images, random, hidden=200, epochs=150, learning_rate=0.2, validation=0.2)
+    assert [line for line in found if line.startswith("overfitting: training accuracy ")]
+
+
+def test_every_check_has_a_test_here():
+    assert len(CHECKS_OF_DATA) + len(CHECKS_OF_RUN) == 6
+
+
+def test_warnings_are_printed_kept_and_errors_if_strict(tmp_path):
+    images, labels = clusters.arrays(200)
+    data = tmp_path / "from-1.npz"
+    np.savez(data, images=images, labels=labels + 1)
+    arguments = ["train", "--data", str(data), "--backend", "numpy", "--hidden", "8", "--epochs", "2"]
+    result = CliRunner().invoke(cli.app, [*arguments, "--out", str(tmp_path / "a")])
+    assert result.exit_code == 0
+    assert "\nwarning: labels run from 1 to 4" in result.stdout
+    assert "fastbp: warning: labels run from 1 to 4" in result.stderr
+    (kept,) = json.loads((tmp_path / "a" / "result.json").read_text())["warnings"]
+    assert kept.startswith("labels run from 1")
+    result = CliRunner().invoke(cli.app, [*arguments, "--strict", "--out", str(tmp_path / "b")])
+    assert result.exit_code == 2
+    assert "checks failed: labels run from 1" in result.stderr
