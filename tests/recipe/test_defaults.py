@@ -135,7 +135,7 @@ def test_auto_is_accepted_at_every_boundary(tmp_path):
     result = CliRunner().invoke(
         cli.app, ["train", *arguments, "--learning-rate", "0.25", "--out", str(tmp_path / "c")]
     )
-    assert "learning rate" not in result.output
+    assert "\nlearning rate" not in result.output
     assert read_settings(tmp_path / "c" / "config.toml")["learning_rate"] == 0.25
     trained = fastbp.train(data, learning_rate="auto", optimizer="adamw", epochs=0, backend="numpy")
     assert trained.settings.learning_rate == rate
