@@ -31,6 +31,7 @@ class Stream(IntEnum):
     DISTORT = 3
     MEASURE = 4  # epoch = what is measured
     DROPOUT = 5
+    IMPORTANCE = 6  # epoch = the column
 
 
 def check_seed(seed: int) -> int:

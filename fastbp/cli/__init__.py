@@ -24,7 +24,7 @@ __all__ = ["COMMANDS", "app", "main"]
 COMMANDS = {
     "train": ("train", "Train a network and keep it in a run folder."),
     "find-rate": ("find_rate", "Find a learning rate: train while it rises, and suggest one."),
-    "test": ("evaluate", "Test networks: accuracy, loss, calibration and confusion matrix."),
+    "test": ("evaluate", "Test networks: accuracy, loss, calibration, confusion matrix; R2 and RMSE."),
     "predict": (
         "predict",
         "Predict for each row of a table or array, or for images of digits.",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError
+from ..errors import ConfigError, WeightsError
 from . import options
 from .application import app
 from .common import console, print_json, reporting
 
 if TYPE_CHECKING:
     from ..data.samples import Dataset
-    from ..evaluation.evaluate import Evaluation
+    from ..evaluation.evaluate import AnyEvaluation
+    from ..evaluation.importance import Importance
+    from ..network import Network
     from ..schema import Schema
 
 __all__ = ["evaluate"]
@@ -33,6 +36,14 @@ Predictions = Annotated[
     ),
 ]
 
+Importances = Annotated[
+    bool,
+    typer.Option(
+        "--importance",
+        help="Also shuffle each column of a table in turn: how much worse are the predictions?",
+    ),
+]
+
 
 @app.command("test")
 def evaluate(
@@ -41,8 +52,9 @@ def evaluate(
     ensemble: Ensemble = False,
     as_json: options.Json = False,
     predictions: Predictions = None,
+    importance: Importances = False,
 ) -> None:
-    """Test networks: accuracy, loss, calibration and confusion matrix.
+    """Test networks: accuracy, loss, calibration, confusion matrix; R2 and RMSE.
 
     Several networks are compared, with a row for each.
     """
@@ -51,35 +63,52 @@ def evaluate(
         from ..evaluation.evaluate import test, test_ensemble
         from ..evaluation.prediction import load
         from ..files import replace_file
-        from ..terminal.tables import predictions_csv
+        from ..terminal.score_tables import evaluation_csv
 
-        if ensemble and len(weights) == 1:
-            raise ConfigError("--ensemble needs several networks; expected more than one WEIGHTS")
-        if predictions is not None and len(weights) > 1 and not ensemble:
-            raise ConfigError(
-                "--predictions writes those of one network; expected one WEIGHTS, or --ensemble"
-            )
+        _check_request(weights, ensemble=ensemble, writes=predictions is not None, importance=importance)
         networks = [load(path) for path in weights]
+        _check_alike(networks)
         testing = _read_data(weights, data, networks[0].schema)
+        # First, as it refuses images: a mistake should not wait for the rest.
+        columns = _importance(networks[0], testing) if importance else None
         evaluations = [test(network, testing) for network in networks]
         names = [printable(path) for path in weights]
         if ensemble:
             evaluations.append(test_ensemble(networks, testing))
             names.append("ensemble")
         if predictions is not None:
-            replace_file(predictions, predictions_csv(evaluations[-1]))
-        _print(dict(zip(_distinct(names), evaluations, strict=True)), as_json=as_json)
+            replace_file(predictions, evaluation_csv(evaluations[-1]))
+        _print(dict(zip(_distinct(names), evaluations, strict=True)), columns, as_json=as_json)
+
+
+def _check_request(weights: list[Path], *, ensemble: bool, writes: bool, importance: bool) -> None:
+    """Raise ConfigError for options that do not suit the number of networks."""
+    if ensemble and len(weights) == 1:
+        raise ConfigError("--ensemble needs several networks; expected more than one WEIGHTS")
+    if writes and len(weights) > 1 and not ensemble:
+        raise ConfigError("--predictions writes those of one network; expected one WEIGHTS, or --ensemble")
+    if importance and len(weights) > 1:
+        raise ConfigError("--importance is that of one network; expected one WEIGHTS")
+
+
+def _check_alike(networks: list[Network]) -> None:
+    """Raise WeightsError for networks that cannot be compared."""
+    outputs = sorted({network.output for network in networks})
+    if len(outputs) > 1:
+        raise WeightsError(
+            f"the networks have {' and '.join(outputs)} outputs; expected networks for the same task"
+        )
 
 
 def _read_data(weights: list[Path], data: str | None, schema: Schema | None) -> Dataset:
     """Return the test data; say on standard error if they are the training data."""
     from ..data.arrays import test_data
-    from ..data.dataset import has_test_part
-    from ..runs.folder import data_of_runs, has_own_test
+    from ..evaluation.default_data import default_data
 
-    source = data_of_runs(weights, data)
-    testing = test_data(source, schema)
-    if data is None and not has_own_test(weights) and not has_test_part(source):
+    if data is not None:
+        return test_data(data, schema)
+    testing, is_trained_on = default_data(weights)
+    if is_trained_on:
         typer.echo(
             f"fastbp: {testing.name} has no test part: testing on the training data; "
             "choose other data with --data",
@@ -88,18 +117,26 @@ def _read_data(weights: list[Path], data: str | None, schema: Schema | None) -> 
     return testing
 
 
-def _print(found: dict[str, Evaluation], *, as_json: bool) -> None:
-    from ..terminal.tables import print_evaluation, print_evaluations
+def _importance(network: Network, testing: Dataset) -> tuple[Importance, ...]:
+    from ..evaluation.importance import permutation_importance
 
-    evaluations = list(found.values())
-    if as_json and len(found) == 1:
-        print_json(evaluations[0].to_dict())
-    elif as_json:
-        print_json({name: evaluation.to_dict() for name, evaluation in found.items()})
-    elif len(found) == 1:
-        print_evaluation(console(), evaluations[0])
-    else:
-        print_evaluations(console(), found)
+    return permutation_importance(network, testing)
+
+
+def _print(found: dict[str, AnyEvaluation], columns: tuple[Importance, ...] | None, *, as_json: bool) -> None:
+    from ..terminal.score_tables import print_any, print_importance
+
+    if as_json:
+        values: dict[str, Any] = {name: evaluation.to_dict() for name, evaluation in found.items()}
+        if len(found) == 1:
+            [values] = values.values()
+        if columns is not None:
+            values["importance"] = [asdict(column) for column in columns]
+        print_json(values)
+        return
+    print_any(console(), found)
+    if columns is not None:
+        print_importance(console(), columns, next(iter(found.values())))
 
 
 def _distinct(names: list[str]) -> list[str]:

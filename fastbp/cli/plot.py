@@ -21,8 +21,8 @@ Kind = Annotated[
     typer.Option(
         "--kind",
         metavar="KIND",
-        help="Figure to draw: history, confusion, weights, mistakes, reliability or signals; or page, an "
-        "HTML page with all of them.",
+        help="Figure to draw: history, confusion, weights, mistakes, reliability, signals or residuals; or "
+        "page, an HTML page with all of them.",
     ),
 ]
 Out = Annotated[

@@ -137,10 +137,11 @@ def _predict_rows(network: Network, path: Path, out: Path | None, *, as_json: bo
     from ..data.tables.write import csv_parts, json_parts, write_parquet
     from ..evaluation.files import predict_file
     from ..files import writing
+    from ..terminal.names import csv_name
 
     frames = predict_file(network, path)
     if out is None:
-        for part in json_parts(frames) if as_json else csv_parts(frames):
+        for part in json_parts(frames) if as_json else csv_parts(frames, csv_name):
             sys.stdout.write(part)
         sys.stdout.flush()
         return
@@ -148,7 +149,7 @@ def _predict_rows(network: Network, path: Path, out: Path | None, *, as_json: bo
         if out.suffix.lower() == ".parquet":
             write_parquet(frames, file)
         else:
-            for part in csv_parts(frames):
+            for part in csv_parts(frames, csv_name):
                 file.write(part.encode())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from .. import lazy
 from ..data.arrays import DataSource, test_data
 from ..data.samples import Dataset
-from ..errors import WeightsError
+from ..errors import DataError, WeightsError
 from ..network import Network
 from ..runs.folder import check_classifies, load_classifier
+from .default_data import default_data
+from .labels import LabelsEvaluation, evaluate_labels
 from .metrics import (
     Calibration,
     ClassificationReport,
@@ -23,11 +25,13 @@ from .metrics import (
     classification_report,
     confusion_matrix,
     ensemble_log_loss,
+    roc_auc,
     top_accuracy,
 )
 from .prediction import forward, network_of
+from .regression import RegressionEvaluation, evaluate_regression
 
-__all__ = ["Evaluation", "Mistake", "test", "test_ensemble"]
+__all__ = ["AnyEvaluation", "Evaluation", "Mistake", "test", "test_ensemble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,11 @@ class Evaluation:
     matrix : (C, C) array or None
         Confusion matrix; rows are the true classes.
     report : ClassificationReport or None
-        Precision, recall and F1 of each class.
+        Precision, recall and F1 of each class, macro and weighted means, balanced
+        accuracy.
+    roc_auc : float or None
+        Area under the ROC curve; of more than two classes the mean of each against all
+        others. None also if all samples are of one class.
     """
 
     data: str
@@ -85,6 +93,7 @@ class Evaluation:
     calibration: Calibration | None
     matrix: NDArray[np.int64] | None
     report: ClassificationReport | None
+    roc_auc: float | None
 
     def __repr__(self) -> str:
         """Return one short line: data, samples, accuracy and loss."""
@@ -126,6 +135,7 @@ class Evaluation:
             "loss": self.loss if np.isfinite(self.loss) else None,
             **self.report.to_dict(),
             "top2_accuracy": self.top2,
+            "roc_auc": self.roc_auc,
             "expected_calibration_error": self.calibration.ece,
             "confusion_matrix": self.matrix.tolist(),
             "most_confident_mistakes": [
@@ -139,12 +149,16 @@ class Evaluation:
         }
 
 
+AnyEvaluation: TypeAlias = Evaluation | RegressionEvaluation | LabelsEvaluation
+"""What `test` returns, by the task; each has ``data``, ``names`` and ``to_dict``."""
+
+
 def test(
     network: Network | str | os.PathLike[str],
-    data: DataSource = "mnist",  # noqa: PT028
+    data: DataSource | None = None,  # noqa: PT028
     *,
     backend: str = "numpy",  # noqa: PT028
-) -> Evaluation:
+) -> Any:
     """Evaluate a network on the test part of a data set, or on all data without parts.
 
     Parameters
@@ -152,25 +166,41 @@ def test(
     network
         A network, a run folder or a safetensors file.
     data
-        Data set, as for `train`. Without labels there are only predictions.
+        Data set, as for `train`. Without targets there are only predictions. By
+        default, for a run: the data that it names to test on, the test part of its
+        data, or the rows of a table that were held out for validation. Otherwise
+        ``"mnist"``.
     backend
         ``"numpy"``, which starts immediately, or ``"numba"``.
 
     Returns
     -------
-    Evaluation
-        Predictions, loss, accuracy, calibration, confusion matrix and scores.
+    Evaluation, RegressionEvaluation or LabelsEvaluation
+        For classes: predictions, loss, accuracy, calibration, confusion matrix and
+        scores. For quantities: R2, RMSE and MAE. For labels: accuracy and loss.
 
     Raises
     ------
     WeightsError
         The file is not a network, or the network is for images of another size or for
-        fewer classes.
+        other targets.
     DataError
         The data are missing or damaged.
     """
-    loaded = _loaded(network)
-    return _evaluate([loaded], test_data(data, loaded.schema), backend)
+    known = network_of(network)
+    if data is not None:
+        dataset = test_data(data, known.schema)
+    elif isinstance(network, str | os.PathLike):
+        dataset, _ = default_data([network])
+    elif known.schema is not None:
+        raise DataError("no data are given; expected data to test on, as this network is not one for MNIST")
+    else:
+        dataset = test_data("mnist")
+    if known.output == "identity":
+        return evaluate_regression(known, dataset, backend)
+    if known.output == "logistic":
+        return evaluate_labels(known, dataset, backend)
+    return _evaluate([known], dataset, backend)
 
 
 def test_ensemble(
@@ -242,6 +272,7 @@ def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Ev
             calibration=None,
             matrix=None,
             report=None,
+            roc_auc=None,
         )
     classes = networks[0].classes
     if labels.max() >= classes:
@@ -260,4 +291,5 @@ def _evaluate(networks: Sequence[Network], dataset: Dataset, backend: str) -> Ev
         calibration=calibration(confidence, predicted == labels),
         matrix=matrix,
         report=report,
+        roc_auc=roc_auc(probabilities, labels),
     )

@@ -20,7 +20,9 @@ __all__ = [
     "confusion_matrix",
     "ensemble_log_loss",
     "log_loss_from_logits",
+    "logistic_log_losses",
     "most_confused",
+    "roc_auc",
     "top_accuracy",
 ]
 
@@ -46,6 +48,8 @@ class ClassificationReport:
     macro_precision: float
     macro_recall: float
     macro_f1: float
+    weighted_f1: float  # weighted by the samples of each class
+    balanced_accuracy: float  # mean recall of the classes that have samples
     samples: int
 
     def __repr__(self) -> str:
@@ -202,6 +206,8 @@ def classification_report(
         macro_precision=float(precision.mean()),
         macro_recall=float(recall.mean()),
         macro_f1=float(f1.mean()),
+        weighted_f1=float(f1 @ support) / max(samples, 1),
+        balanced_accuracy=float(recall[support > 0].mean()) if samples else 0.0,
         samples=samples,
     )
 
@@ -261,6 +267,67 @@ def ensemble_log_loss(logits: Sequence[ArrayLike], labels: ArrayLike) -> float:
         shifted = z - z.max(axis=1, keepdims=True)  # exponents <= 0: no overflow
         logs.append(shifted[np.arange(len(true)), true] - np.log(np.exp(shifted).sum(axis=1)))
     return float(-(np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))).mean())
+
+
+def logistic_log_losses(logits: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
+    """Compute the mean log loss of each label, in nats and float64.
+
+    Parameters
+    ----------
+    logits, values : (N, C) arrays
+        Logits, and 1 where a label applies, otherwise 0; N >= 1.
+
+    Returns
+    -------
+    (C,) array
+        Mean of ``log(1 + exp(-z))`` where the label applies, otherwise of ``log(1 +
+        exp(z))``. Nothing overflows.
+    """
+    z, applies = np.asarray(logits, np.float64), np.asarray(values, np.float64)
+    losses: NDArray[np.float64] = np.logaddexp(0, np.where(applies > 0.5, -z, z)).mean(axis=0)
+    return losses
+
+
+def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float | None:
+    """Compute the area under the ROC curve, 0 to 1; of several classes the mean.
+
+    The area is the probability that a sample of a class has a higher score of it than
+    one of another class; ties count half: Fawcett, "An introduction to ROC analysis"
+    (2006), section 7.
+
+    Parameters
+    ----------
+    scores : (N, C) array
+        Probabilities of the classes. Of two, the second one counts.
+    labels : (N,) array of integers
+        True classes, ``0 <= label < C``.
+
+    Returns
+    -------
+    float or None
+        Of more than two classes, the mean over those that have samples, each against
+        all others. None if all samples are of one class.
+
+    Raises
+    ------
+    DataError
+        There are no samples, the lengths differ, or a label is not a class.
+    """
+    given, true = _scores_and_labels(np.asarray(scores, dtype=np.float64), labels)
+    counts = np.bincount(true, minlength=given.shape[1])
+    if counts.max() == len(true):
+        return None
+    classes = [1] if given.shape[1] == 2 else np.flatnonzero(counts).tolist()
+    return float(np.mean([_area(given[:, each], true == each) for each in classes]))
+
+
+def _area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve from ranks: Mann and Whitney's U."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # from 1; ties have their mean
+    ones = np.count_nonzero(positive)
+    above = ranks[place[positive]].sum() - ones * (ones + 1) / 2
+    return float(above / (ones * (len(scores) - ones)))
 
 
 def _scores_and_labels(

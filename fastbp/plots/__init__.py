@@ -14,6 +14,7 @@ from .history import LoggedRun, history_figure, read_run
 from .mistakes import mistakes_figure
 from .page import page_html
 from .reliability import reliability_figure
+from .residuals import residuals_figure
 from .signals import signals_figure
 from .weights import weights_figure
 
@@ -31,6 +32,7 @@ __all__ = [
     "plot",
     "read_run",
     "reliability_figure",
+    "residuals_figure",
     "signals_figure",
     "weights_figure",
 ]

@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.arrays import test_data
+from ..data.samples import Dataset
 from ..data.source import printable
 from ..errors import ConfigError, FastbpError, WeightsError, did_you_mean
+from ..evaluation.default_data import default_data
 from ..evaluation.evaluate import test
+from ..evaluation.regression import evaluate_regression
 from ..files import replace_file
 from ..network import Network
 from ..recipe.settings import Settings
-from ..runs.folder import data_of_runs, load_classifier, read_run_settings
+from ..runs.folder import data_of_runs, load_classifier, load_network, read_run_settings
 from .confusion import confusion_panels
 from .history import history_figure, read_run
 from .labels import labels_of
 from .mistakes import mistakes_figure
 from .page import before_and_after, initial_network, page_html
 from .reliability import reliability_figure
+from .residuals import residuals_figure
 from .samples import as_trained, check_shows_images, labelled_samples
 from .signals import signals_figure
 from .style import FORMATS, render
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "draw", "figure_format", "plot"]
 
-KINDS = ("history", "confusion", "weights", "mistakes", "reliability", "signals", "page")
+KINDS = ("history", "confusion", "weights", "mistakes", "reliability", "signals", "residuals", "page")
 INSTEAD = {"weights": "--kind signals", "mistakes": "fastbp test, which lists them"}
 OF_MANY = ("history", "confusion", "signals")  # kinds that show several runs
 
@@ -113,10 +117,12 @@ def draw(runs: Sequence[Path], kind: str, data: str | None = None) -> Figure:
         return _signals(runs, data)
     if kind == "confusion":
         return _confusion(runs, data)
+    if kind == "residuals":
+        return _residuals(runs[0], data)
     network = load_classifier(runs[0])
     if kind in ("weights", "mistakes"):
         check_shows_images(network, kind, INSTEAD[kind])
-    dataset = test_data(data_of_runs(runs[:1], data), network.schema)
+    dataset = _testing(runs[:1], network, data)
     if kind == "weights":
         return weights_figure(network, dataset.shape)
     labels = dataset.labels_for(f"--kind {kind}")
@@ -128,9 +134,29 @@ def draw(runs: Sequence[Path], kind: str, data: str | None = None) -> Figure:
     )
 
 
+def _testing(runs: Sequence[Path], network: Network, data: str | None) -> Dataset:
+    """Return data to test on: of one run as ``fastbp test`` chooses them.
+
+    Several runs may have held out other rows, and are tested on all of them.
+    """
+    if data is None and len(runs) == 1:
+        return default_data(runs)[0]
+    return test_data(data_of_runs(runs, data), network.schema)
+
+
+def _residuals(run: Path, data: str | None) -> Figure:
+    """Draw what a network that predicts quantities gets wrong."""
+    network = load_network(run)
+    if network.output != "identity":
+        raise WeightsError(
+            f"{run}: has {network.output} outputs; expected a network that predicts quantities for --kind "
+            "residuals"
+        )
+    return residuals_figure(evaluate_regression(network, _testing([run], network, data), "numpy"))
+
+
 def _confusion(runs: Sequence[Path], data: str | None) -> Figure:
     """Draw the confusion matrix of each run on the same data."""
-    spec = data_of_runs(runs, data)
     found = []
     networks = [load_classifier(run) for run in runs]
     names = networks[0].output_names
@@ -140,7 +166,7 @@ def _confusion(runs: Sequence[Path], data: str | None) -> Figure:
                 f"{run}: has other classes than {runs[0]}; expected runs with the same classes"
             )
         # Tables are read for each: runs may use other columns.
-        dataset = test_data(spec, network.schema)
+        dataset = _testing(runs, network, data)
         dataset.labels_for("--kind confusion")
         title = dataset.name if len(runs) == 1 else printable(run)
         found.append((title, test(network, dataset).matrix))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..data.arrays import test_data
 from ..data.samples import Dataset
 from ..errors import FastbpError
+from ..evaluation.default_data import default_data
 from ..evaluation.evaluate import Evaluation, test
 from ..network import Network
 from ..recipe.checks import format_hidden
@@ -80,7 +81,7 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
     run = read_run(folder)
     network = load_classifier(folder)
     spec = data_of_runs([folder], data)
-    testing = test_data(spec, network.schema)
+    testing = default_data([folder])[0] if data is None else test_data(spec, network.schema)
     evaluation = test(network, testing)
     entries = [*_evaluation(evaluation, testing)]
     if not is_of_table(network):

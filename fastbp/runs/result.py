@@ -15,6 +15,7 @@ from ..recipe.stopping import Stop
 from .folder import RunFolder
 from .history import History
 from .machine import cpu_name, versions
+from .scores import RegressionScores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +59,9 @@ class Result:
     test_loss, test_accuracy
         Loss (nats per sample) and accuracy (0 to 1) on the test part of the data; None
         without a test part, or if the run was interrupted.
+    scores
+        R2, RMSE and MAE of predicted quantities, on the test part or, without one, on
+        the validation data; None for other tasks, or without either.
     compile_seconds
         Seconds to compile the kernels or load them from the cache; not part of the
         training time.
@@ -75,6 +79,7 @@ class Result:
     compile_seconds: float
     threads: int
     warnings: tuple[str, ...] = ()
+    scores: RegressionScores | None = None
 
     def __repr__(self) -> str:
         """Return one short line: status, sizes, epochs, time and accuracy."""
@@ -84,7 +89,14 @@ class Result:
             parts.append(f"validation_accuracy={last:.4f}")
         if self.test_accuracy is not None:
             parts.append(f"test_accuracy={self.test_accuracy:.4f}")
+        if self.scores is not None:
+            parts.append(f"{self.scored_part}_r2={self.scores.r2:.4f}")
         return f"Result({', '.join(parts)})"
+
+    @property
+    def scored_part(self) -> str:
+        """What ``scores`` are those of: ``"test"`` or ``"validation"``."""
+        return "validation" if self.test_loss is None else "test"
 
     @property
     def status(self) -> str:
@@ -170,6 +182,7 @@ class Result:
             **{name: final.get(name) for name in _FINAL},
             "test_loss": self.test_loss,
             "test_accuracy": self.test_accuracy,
+            **self._scores(),
             "compile_seconds": seconds[0],
             "training_seconds": seconds[1],
             "validation_seconds": seconds[2],
@@ -183,6 +196,13 @@ class Result:
         }
         # JSON has no NaN.
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in figures.items()}
+
+    def _scores(self) -> dict[str, float]:
+        """Return the means over the targets, for a network that predicts quantities."""
+        if self.scores is None:
+            return {}
+        found, part = self.scores, self.scored_part
+        return {f"{part}_r2": found.r2, f"{part}_rmse": found.rmse, f"{part}_mae": found.mae}
 
 
 def _in_seconds(training: Training) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..data.source import printable
 
-__all__ = ["duration", "format_loss", "format_value", "percent", "speed"]
+__all__ = ["duration", "figure", "format_loss", "format_value", "percent", "speed"]
 
 LARGE_LOSS = 1e4  # four decimals say nothing from here on
 
@@ -23,6 +23,11 @@ def format_loss(loss: float) -> str:
         return f"{loss:.4f}"
     digits, exponent = f"{loss:.1e}".split("e")
     return f"{digits}e{int(exponent)}"
+
+
+def figure(value: float) -> str:
+    """Write a quantity with four digits."""
+    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:.4g}"
 
 
 def speed(samples: int, seconds: float) -> str:

@@ -22,7 +22,7 @@ from ..runs.result import Result
 from .lines import print_line as _print
 from .lines import print_table as _print_table
 from .names import csv_name, listed_names, short_names
-from .numbers import format_loss, percent
+from .numbers import figure, format_loss, percent
 
 if TYPE_CHECKING:
     from ..robustness import Robustness
@@ -103,6 +103,9 @@ def summary_line(result: Result) -> str:
         figures = _accuracy_and_loss("validation", last.validation_accuracy, last.validation_loss)
     else:
         figures = _accuracy_and_loss("training", last.train_accuracy, last.train_loss)
+    if result.scores is not None:
+        found = result.scores
+        figures = f"{result.scored_part} R2 {found.r2:.4f}, RMSE {figure(found.rmse)}; {figures}"
     line = f"{figures}; trained in {result.training.training_seconds:.2f} s"
     stop = result.training.stop
     if stop is not None:
@@ -165,6 +168,12 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
             f"top-2 accuracy {percent(evaluation.top2)}, expected calibration error "
             f"{percent(evaluation.calibration.ece)} ({len(evaluation.calibration.counts)} bins)",
         )
+    area = "" if evaluation.roc_auc is None else f", area under the ROC curve {evaluation.roc_auc:.4f}"
+    _print(
+        console,
+        f"balanced accuracy {percent(report.balanced_accuracy)}, F1 macro {report.macro_f1:.4f}, weighted "
+        f"{report.weighted_f1:.4f}{area}",
+    )
     scores = [(names[c.label], c.precision, c.recall, c.f1, c.support) for c in report.classes]
     scores.append(("mean", report.macro_precision, report.macro_recall, report.macro_f1, report.samples))
     _print_table(

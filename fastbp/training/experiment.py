@@ -33,7 +33,8 @@ from ..recipe.keywords import SettingKeywords
 from ..recipe.sample_weights import checked
 from ..recipe.settings import Settings
 from ..runs.result import Result
-from .measure import evaluate
+from ..runs.scores import RegressionScores, regression_scores
+from .measure import evaluate, values_of
 from .prepare import Prepared
 from .rate_test import RateTest, try_rates
 from .samples import Images, Samples
@@ -253,6 +254,9 @@ def _train(
     loss = accuracy = None
     if prepared.test_targets is not None and outcome.status != "interrupted":
         loss, accuracy = evaluate(backend, network, prepared.test_images, prepared.test_targets)
+    scores = None
+    if network.output == "identity" and outcome.status == "completed":
+        scores = _scores(backend, network, prepared, samples)
     prepared.fold(network)
     return Result(
         network=network,
@@ -263,6 +267,23 @@ def _train(
         compile_seconds=compile_seconds,
         threads=backend.threads,
         warnings=warnings,
+        scores=scores,
+    )
+
+
+def _scores(
+    backend: Backend, network: Network, prepared: Prepared, samples: Samples
+) -> RegressionScores | None:
+    """Return the scores on the test data, or on the validation data without any."""
+    images, targets, rows = prepared.images, prepared.targets, samples.validation_rows
+    if prepared.test_targets is not None:
+        images, targets = prepared.test_images, prepared.test_targets
+        rows = np.arange(len(images), dtype=np.int64)
+    if len(rows) == 0:
+        return None
+    predicted = values_of(backend, network, images, rows)
+    return regression_scores(
+        prepared.raw_values(targets[rows]), prepared.raw_values(predicted), network.output_names
     )
 
 

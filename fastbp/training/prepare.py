@@ -63,6 +63,13 @@ class Prepared:
         if self._standard is not None:
             self._standard.fold(network)
 
+    def raw_values(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return standardised quantities in their own units."""
+        if self._standard is None:
+            return np.asarray(values, np.float64)
+        raw: NDArray[np.float64] = values * self._standard.value_deviation + self._standard.value_mean
+        return raw
+
     def _inputs(self, data: Dataset, consume: bool) -> Images:
         if self._standard is None or not self._has_units:
             return data.images

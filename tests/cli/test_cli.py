@@ -528,7 +528,7 @@ def test_full_disk_behind_the_output_is_told_in_one_line(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fastbp.terminal.tables.print_evaluation", full)
+    monkeypatch.setattr("fastbp.terminal.score_tables.print_evaluation", full)
     assert "cannot write the output (No space left on device)" in mistake("test", "run")
 
 

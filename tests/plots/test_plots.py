@@ -2,6 +2,7 @@
 
 import base64
 import html.parser
+import io
 import json
 import re
 import subprocess
@@ -17,8 +18,9 @@ import fastbp
 import naive
 from fastbp import cli
 from fastbp.callbacks import EpochRecord
-from fastbp.errors import ConfigError, WeightsError
+from fastbp.errors import ConfigError, FastbpError, WeightsError
 from fastbp.evaluation.metrics import calibration
+from fastbp.evaluation.regression import RegressionEvaluation
 from fastbp.network import Network
 from fastbp.plots import (
     KINDS,
@@ -30,6 +32,7 @@ from fastbp.plots import (
     page_html,
     plot,
     reliability_figure,
+    residuals_figure,
     signals_figure,
     weights_figure,
 )
@@ -39,6 +42,7 @@ from fastbp.plots.matrix import matrix_svg
 from fastbp.plots.signals import measure_signals
 from fastbp.recipe.settings import Settings
 from fastbp.runs.history import read_history
+from fastbp.runs.scores import regression_scores
 
 FAST = {"hidden": (9,), "epochs": 3, "batch_size": 8, "backend": "numpy"}
 
@@ -236,10 +240,55 @@ def test_signals_are_those_of_the_oracle():
     assert len(figure.axes) == 4
 
 
+# Predicted quantities
+
+
+def quantities(count=50):
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, [1, 100], (count, 2))
+    guess = values + rng.normal(0, [0.1, 30], (count, 2))
+    scores = regression_scores(values, guess, ("$a$", "b"))
+    return RegressionEvaluation(
+        data="rows", names=("$a$", "b"), predicted=guess, values=values, scores=scores
+    )
+
+
+def test_residuals_are_true_minus_predicted():
+    found = quantities()
+    figure = residuals_figure(found)
+    for number in range(2):
+        left, right = figure.axes[2 * number : 2 * number + 2]
+        true, guess = found.values[:, number], found.predicted[:, number]
+        points, rests = left.lines[1], right.lines[1]
+        np.testing.assert_array_equal(points.get_xdata(), true)
+        np.testing.assert_array_equal(points.get_ydata(), guess)
+        np.testing.assert_array_equal(rests.get_xdata(), guess)
+        np.testing.assert_array_equal(rests.get_ydata(), true - guess)
+    assert f"R2 {found.scores.targets[1].r2:.4f}" in texts(figure)
+    assert r"true \$a\$" in texts(figure)  # no formula
+    figure.savefig(io.BytesIO())
+
+
+def test_of_many_points_some_are_drawn():
+    count = len(residuals_figure(quantities(20_000)).axes[0].lines[1].get_xdata())
+    assert 2500 <= count <= 5000
+
+
+def test_residuals_of_a_run():
+    rng = np.random.default_rng(0)
+    X = rng.normal(0, 3, (60, 2))
+    fastbp.train((X, X @ [1.5, 2.5]), hidden=(8,), epochs=3, backend="numpy").save("values")
+    with pytest.raises(FastbpError, match=r"in memory"):
+        draw([Path("values")], "residuals")
+    make_run("run")
+    with pytest.raises(WeightsError, match="expected a network that predicts quantities"):
+        draw([Path("run")], "residuals")
+
+
 # Files
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "page"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("page", "residuals")])
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_every_kind_is_written_and_the_same_bytes_twice(here, kind, suffix):
     make_run("run")

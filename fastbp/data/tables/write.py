@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,10 +14,24 @@ if TYPE_CHECKING:
 __all__ = ["csv_parts", "json_parts", "write_parquet"]
 
 
-def csv_parts(frames: Iterable[pl.DataFrame]) -> Iterator[str]:
-    """Yield CSV with a header, of frames of one schema."""
+def csv_parts(frames: Iterable[pl.DataFrame], cell: Callable[[str], str] = str) -> Iterator[str]:
+    """Yield CSV with a header, of frames of one schema.
+
+    ``cell`` turns names of columns, and the few different words in them, into cells.
+    """
+    import polars as pl
+
     for index, frame in enumerate(frames):
-        yield frame.write_csv(include_header=index == 0)
+        if index == 0:
+            header = io.StringIO()
+            csv.writer(header, lineterminator="\n").writerow(map(cell, frame.columns))
+            yield header.getvalue()
+        words = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+        changed = []
+        for name in words:
+            different = frame[name].unique().to_list()
+            changed.append(pl.col(name).replace_strict(different, list(map(cell, different))))
+        yield frame.with_columns(changed).write_csv(include_header=False)
 
 
 def json_parts(frames: Iterable[pl.DataFrame]) -> Iterator[str]:
