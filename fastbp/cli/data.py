@@ -34,17 +34,37 @@ PartName = Annotated[
     str | None,
     typer.Option("--part", metavar="train|test", help="Use this part only.", show_default="all parts"),
 ]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="COLUMN", help="Target column of a table; may be given several times."),
+]
 Replace = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 
 @data.command("info")
-def info(source: Source, as_json: options.Json = False) -> None:
-    """Show the number of samples, pixels, type, range and samples per class."""
+def info(source: Source, target: Targets = None, as_json: options.Json = False) -> None:
+    """Show the number of samples, pixels, type, range and samples per class.
+
+    Of a table: its columns, what they become, missing values and classes.
+    """
     with reporting():
         from ..data.source import printable
+        from ..data.tables.load import holds_table
+        from ..data.tables.options import TableOptions
         from ..data.tools import summarize
-        from ..terminal.data_tables import print_summaries
+        from ..data.tools.columns import summarize_table
+        from ..terminal.data_tables import print_summaries, print_table_summary
 
+        targets = tuple(target or ())
+        if holds_table(source, TableOptions(target=targets)):
+            found = summarize_table(Path(source), targets)
+            if as_json:
+                print_json({"data": source, "table": found.to_dict()})
+            else:
+                print_table_summary(console(), printable(source), found)
+            return
+        if targets:
+            raise ConfigError(f"{printable(source)}: holds images; expected a table for --target")
         parts = summarize(source)
         if as_json:
             print_json({"data": source, "parts": {key: part.to_dict() for key, part in parts.items()}})

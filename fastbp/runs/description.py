@@ -77,6 +77,7 @@ class NetworkDescription:
                 "parameters_in_memory": network.parameters.nbytes,
                 "buffers_of_a_step": self.step_bytes,
             },
+            "schema": asdict(network.schema) if network.schema else None,
             "layers": [asdict(layer) for layer in self.layers],
             "settings": asdict(self.settings) if self.settings else None,
             "result": self.result or None,

@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 from ..data.source import printable
+from .names import short_name
 
 __all__ = ["duration", "figure", "format_loss", "format_value", "percent", "speed"]
 
+NAME = 60  # columns of each of several names
 LARGE_LOSS = 1e4  # four decimals say nothing from here on
 
 
@@ -50,9 +52,9 @@ def format_value(name: str, value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case dict():
-            return ", ".join(f"{key} {entry}" for key, entry in value.items())
+            return ", ".join(f"{short_name(str(key), NAME)} {entry}" for key, entry in value.items())
         case list() | tuple():
-            return ",".join(map(str, value)) or "none"
+            return ",".join(short_name(str(entry), NAME) for entry in value) or "none"
         case float() if name.endswith("_accuracy"):
             return percent(value)
         case float() if name.endswith("_loss"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -12,8 +13,9 @@ from ..runs.comparison import FIGURES, RunTable
 from ..runs.cost import forward_flop, training_flop
 from ..runs.description import NetworkDescription
 from ..runs.listing import RunList
+from ..schema import Feature, Schema
 from .lines import print_line, print_pairs, print_table
-from .names import short_name
+from .names import listed_names, short_name, short_names
 from .numbers import format_value
 
 __all__ = ["print_network", "print_run_list", "print_runs"]
@@ -30,6 +32,9 @@ UNIMPORTANT = (
 )
 # What a list of runs shows of their results: validation first, it is for choosing.
 LISTED = ("validation_accuracy", "test_accuracy", "validation_loss", "test_loss", "training_seconds")
+NAMES, NAME = 8, 24  # names in a line, and columns of each
+FEATURES = 12  # that are shown of many
+KINDS = {"number": "of numbers", "boolean": "of booleans", "words": "of words"}
 REPEATED = ("parameters", "backend", "seed")  # of ``result.json``: printed above
 
 
@@ -54,11 +59,45 @@ def print_network(console: Console, found: NetworkDescription) -> None:
     rows.append(("all", "", "", "", f"{network.parameter_count:,}", f"{forward_flop(network.sizes):,}"))
     print_table(console, ("layer", "inputs", "units", "activation", "parameters", "FLOP a sample"), rows)
     _print_costs(console, found)
+    if network.schema is not None:
+        _print_schema(console, network.schema)
     if found.settings is not None:
         print_pairs(console, "settings", _pairs(asdict(found.settings)))
     if found.result:
         result = {name: value for name, value in found.result.items() if name not in REPEATED}
         print_pairs(console, "result", _pairs(result))
+
+
+def _print_schema(console: Console, schema: Schema) -> None:
+    """Print targets, classes, the first features and what each is made of."""
+    outputs = listed_names(schema.outputs, NAMES)
+    if schema.task == "regression":
+        print_line(console, f"regression of {outputs}")
+    else:
+        is_single = schema.task == "classification"
+        of = f" of {listed_names(schema.targets, NAMES)}" if schema.targets and is_single else ""
+        print_line(console, f"{len(schema.outputs):,} {'classes' if is_single else 'labels'}{of}: {outputs}")
+    if schema.features:
+        kinds = Counter(feature.kind for feature in schema.features)
+        counts = ", ".join(f"{count:,} {KINDS[kind]}" for kind, count in kinds.items())
+        title = f"{len(schema.features):,} features, {len(schema.input_names):,} inputs: {counts}"
+        shown = schema.features[:FEATURES]
+        names = short_names([feature.name for feature in shown], NAME)
+        print_pairs(console, title, list(zip(names, map(_made_of, shown), strict=True)))
+        if len(schema.features) > FEATURES:
+            print_line(console, f"  and {len(schema.features) - FEATURES:,} more; --json shows all")
+    if schema.fingerprint:
+        print_line(console, f"fingerprint of the training data: {printable(schema.fingerprint)[:64]}")
+
+
+def _made_of(feature: Feature) -> str:
+    text = feature.kind
+    if feature.values:
+        text = f"{len(feature.values):,} inputs, 0 or 1: {listed_names(feature.values, NAMES)}"
+    if feature.fill is None:
+        return text
+    fill = short_name(feature.fill, NAME) if isinstance(feature.fill, str) else f"{feature.fill:.6g}"
+    return f"{text}; where a value is missing: {fill}"
 
 
 def _print_costs(console: Console, found: NetworkDescription) -> None:

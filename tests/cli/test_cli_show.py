@@ -71,6 +71,7 @@ def test_json_says_all_of_a_run(here):
         "parameters": 404,
         "flop": {"forward_of_a_sample": 768, "training_of_a_sample": 1664, "step": 13312},
         "bytes": {"parameters": 1616, "parameters_in_memory": 2432, "buffers_of_a_step": 2048},
+        "schema": None,
         "layers": [
             {"inputs": 20, "units": 16, "activation": "relu", "parameters": 336, "flop": 640},
             {"inputs": 16, "units": 4, "activation": "softmax", "parameters": 68, "flop": 128},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import io
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,6 +112,8 @@ def read_table(path: Path, *, whole: bool = False) -> Table:
             with open_source(path) as source:
                 data = io.BytesIO(bytes(source.read()))
         scan = next((name for magic, name in BINARY.items() if head.startswith(magic)), None)
+        if scan and not packed:
+            data = glob.escape(os.fspath(path))  # Polars takes * and [ for patterns
         frame = _in_slices(getattr(pl, scan)(data)) if scan else pl.read_ipc_stream(data).lazy()
         return Table(frame, origin, dict(frame.collect_schema()))
 
