@@ -67,7 +67,8 @@ def console() -> Console:
 
 def print_json(values: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print strict JSON: NaN and infinity are errors."""
-    typer.echo(json.dumps(values, indent=2, allow_nan=False))
+    text = json.dumps(values, indent=2, allow_nan=False)
+    typer.echo(text.replace("\x7f", "\\u007f"))  # JSON of ASCII has no other control character
 
 
 def check_one_format(*, as_json: bool, as_csv: bool) -> None:

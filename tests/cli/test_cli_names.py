@@ -88,7 +88,7 @@ def test_settings_keep_the_names(run):
 
 
 def test_test_and_its_predictions(run):
-    text = fastbp("test", run, "--predictions", "answers.csv").stdout
+    text = fastbp("test", run, "--data", FILE, "--predictions", "answers.csv").stdout
     assert SHOWN[0] in text
     assert SHOWN[1] in text
     found = json.loads(fastbp("test", run, "--json").stdout)
@@ -137,7 +137,7 @@ def test_data_info():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_plots(run, kind):
-    refused = kind in ("weights", "mistakes")
+    refused = kind in ("weights", "mistakes", "residuals")
     suffix = "html" if kind == "page" else "svg"
     fastbp("plot", run, "--kind", kind, "--out", f"{kind}.{suffix}", code=2 if refused else 0)
     if kind == "page":
@@ -193,3 +193,33 @@ def test_info_of_plain_tables(tmp_path, monkeypatch):
     assert len(lines) < 60
     assert "and 461 more columns; --json shows all" in lines
     assert "holds images" in fastbp("data", "info", "mnist", "--target", "y", code=2).stderr
+
+
+def test_predictions_of_a_table(run):
+    text = fastbp("predict", run, FILE).stdout
+    rows = list(csv.reader(text.splitlines()))
+    assert len(rows) == 1 + 20 * len(CLASSES)
+    assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+    found = json.loads(fastbp("predict", run, FILE, "--json").stdout)
+    assert len(found) == 20 * len(CLASSES)
+    assert {name.removeprefix("probability_") for name in found[0]} == {*CLASSES, "predicted"}
+
+
+def test_a_quantity_with_a_hostile_name(folder):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=200)
+    pl.DataFrame({HOSTILE[0]: x, TARGET: 1e4 + 3e3 * x}).write_parquet(folder / "$v$.parquet")
+    options = ["--epochs", 3, "--hidden", 5, "--backend", "numpy", "--out", "value"]
+    fastbp("train", "--data", "$v$.parquet", "--target", TARGET, *options)
+    assert "regression of =cmd|" in fastbp("show", "value").stdout
+    fastbp("test", "value")
+    for arguments in (["test", "value", "--json"], ["show", "value", "--json"]):
+        json.loads(fastbp(*arguments).stdout)
+    assert fastbp("predict", "value", "$v$.parquet").stdout.startswith("\"'=cmd|")
+    for kind in ("history", "residuals"):
+        fastbp("plot", "value", "--kind", kind, "--out", f"{kind}.svg")
+    for kind in ("confusion", "reliability", "signals"):
+        text = fastbp("plot", "value", "--kind", kind, code=2).stderr
+        assert "has identity outputs; expected a classifier" in text
+    for to in ("c", "numpy", "torch", "npz"):
+        fastbp("export", "value", "--to", to)

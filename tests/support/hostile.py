@@ -4,6 +4,7 @@ HOSTILE = (
     "\x1b[31mred\x1b[0m",
     "a\rb",
     "\x07",
+    "\x7f\x9b2J",
     "\u202egnp.exe",
     "new\nline",
     "nu\0l",

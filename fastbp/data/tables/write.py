@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["csv_parts", "json_parts", "write_parquet"]
+
+NOT_PRINTED = re.compile(r"[^\n -~]+")
 
 
 def csv_parts(frames: Iterable[pl.DataFrame], cell: Callable[[str], str] = str) -> Iterator[str]:
@@ -35,14 +38,23 @@ def csv_parts(frames: Iterable[pl.DataFrame], cell: Callable[[str], str] = str) 
 
 
 def json_parts(frames: Iterable[pl.DataFrame]) -> Iterator[str]:
-    """Yield a list of JSON objects, one a row and line."""
+    """Yield a list of JSON objects, one a row and line, of ASCII.
+
+    Other characters only occur in names and words, where JSON can escape them: some
+    would turn the direction of a terminal's text, or end a line.
+    """
     start = "[\n"
     for frame in frames:
         for row in frame.iter_slices(1 << 10):
             lines = row.write_ndjson().rstrip("\n").replace("\n", ",\n")
-            yield start + lines
+            yield start + NOT_PRINTED.sub(lambda found: _escaped(found[0]), lines)
             start = ",\n"
     yield "\n]\n" if start == ",\n" else "[]\n"
+
+
+def _escaped(text: str) -> str:
+    units = text.encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def write_parquet(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
