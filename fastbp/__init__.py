@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .errors import ConfigError, DataError, DivergenceError, FastbpError, WeightsError
     from .estimators import MLPClassifier, MLPRegressor
     from .evaluation.evaluate import Evaluation, test, test_ensemble
+    from .evaluation.labels import LabelsEvaluation
     from .evaluation.prediction import load, predict
+    from .evaluation.regression import RegressionEvaluation
     from .network import Network
     from .recipe.settings import Settings
     from .runs.history import History
@@ -40,9 +42,11 @@ __all__ = [
     "Evaluation",
     "FastbpError",
     "History",
+    "LabelsEvaluation",
     "MLPClassifier",
     "MLPRegressor",
     "Network",
+    "RegressionEvaluation",
     "Result",
     "Settings",
     "TrainingDivergedError",
@@ -64,9 +68,11 @@ _HOME = {
     **dict.fromkeys(("TrainingDivergedError", "TrainingInterruptedError", "train"), "training.experiment"),
     "Dataset": "data.samples",
     "History": "runs.history",
+    "LabelsEvaluation": "evaluation.labels",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Network": "network",
+    "RegressionEvaluation": "evaluation.regression",
     "Result": "runs.result",
     "Settings": "recipe.settings",
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import lazy
 from ..data.samples import Dataset
 from ..errors import WeightsError
 from ..network import Network
@@ -67,6 +68,10 @@ class LabelsEvaluation:
         if self.accuracy is not None:
             parts.append(f"accuracy={self.accuracy:.4f}, loss={self.loss:.4g}")
         return f"LabelsEvaluation({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        text: str = lazy.display().labels_html(self)
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import lazy
 from ..data.samples import Dataset
 from ..errors import WeightsError
 from ..network import Network
@@ -47,6 +48,10 @@ class RegressionEvaluation:
         if self.scores is not None:
             parts.append(f"r2={self.scores.r2:.4f}, rmse={self.scores.rmse:.4g}, mae={self.scores.mae:.4g}")
         return f"RegressionEvaluation({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        text: str = lazy.display().regression_html(self)
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -138,7 +138,7 @@ def importance_network():
     features = (Feature("a", "number"), Feature("b", "number"), Feature("c", "words", ("x", "y", "z")))
     schema = Schema(task="regression", outputs=("p",), features=features, targets=("p",))
     network = Network((5, 1), output="identity", schema=schema)
-    network.weights[0][:, 0] = [3, 0, 1, 0, -1]
+    network.weights[0][:, 0] = [1, 0, 2, 0, -2]
     return network
 
 
@@ -148,9 +148,9 @@ def test_importance_of_columns():
     values = inputs @ network.weights[0].astype(float)
     data = Dataset(inputs, None, (5,), 1, "data", values, network.schema, "table")
     found = permutation_importance(network, data, seed=1)
-    assert [one.name for one in found] == ["a", "c", "b"]  # the words of c together
+    assert [one.name for one in found] == ["c", "a", "b"]  # the words of c together
     # Independent columns: R2 falls by twice the column's share of the variance.
-    shares = [9 * inputs[:, 0].var(), (inputs[:, 2] - inputs[:, 4]).var(), 0]
+    shares = [4 * (inputs[:, 2] - inputs[:, 4]).var(), inputs[:, 0].var(), 0]
     np.testing.assert_allclose([one.mean for one in found], 2 * np.array(shares) / values.var(), atol=0.1)
     assert (found[2].mean, found[2].deviation) == (0, 0)
     assert found[0].deviation > 0
