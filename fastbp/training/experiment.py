@@ -125,6 +125,8 @@ def train(
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
     """
     result = _run_on(data, settings, callbacks, progress, sample_weight)
+    for warning in result.warnings:  # on standard error, unless the program configures logging
+        LOG.warning("%s", warning)
     if result.status == "diverged":
         raise TrainingDivergedError(result)
     if result.status == "interrupted":

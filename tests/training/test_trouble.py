@@ -95,3 +95,12 @@ def test_warnings_are_printed_kept_and_errors_if_strict(tmp_path):
     result = CliRunner().invoke(cli.app, [*arguments, "--strict", "--out", str(tmp_path / "b")])
     assert result.exit_code == 2
     assert "checks failed: labels run from 1" in result.stderr
+
+
+def test_python_says_them_too(caplog):
+    images, labels = clusters.arrays(200)
+    warnings = warnings_of(images, labels + 1)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == list(
+        warnings
+    )
+    assert len(warnings) == 1
