@@ -27,6 +27,7 @@ MOST_ROWS = 1000
 LARGE_INPUT = 10.0
 DEAD_SHARE = 0.5  # of a layer's units
 GAP, GAP_SAMPLES = 0.2, 30  # between accuracies; validation samples that such a gap needs
+CLEARLY = 0.99  # of a loss that chance may reach
 LEAST_UPDATES = 100  # before a loss is judged
 FALLS = 0.9  # of the first epoch's loss: a last one below is falling
 NAMED = 5  # classes in a line
@@ -132,10 +133,44 @@ def nothing_learnt(evidence: Evidence) -> str | None:
     if best < guessing or falls:  # a large one may only need more epochs
         return None
     return (
-        f"the training loss, {best:.4g} at best, never fell below {guessing:.4g}, that of guessing by the "
+        f"the training loss, {best:.4g} at best, never fell below {guessing:.4g}, that of guessing "
+        "by the "
         f"class frequencies: try a learning rate other than {settings.learning_rate:g}; fastbp find-rate "
         "suggests one"
     )
+
+
+def nothing_carries_over(evidence: Evidence) -> str | None:
+    """A validation loss that never was below that of an answer without any inputs."""
+    samples, training = evidence.samples, evidence.training
+    held = samples.validation_rows
+    if training is None or not training.history or len(held) < GAP_SAMPLES:
+        return None
+    if training.samples < LEAST_UPDATES * evidence.settings.batch_size:
+        return None
+    guessing = _loss_of_guessing(evidence)
+    best = min(record.validation_loss for record in training.history)
+    if guessing is None or best < CLEARLY * guessing:
+        return None
+    return (
+        f"the validation loss, {best:.4g} at best, never fell clearly below {guessing:.4g}, that of one "
+        "answer for all samples: the inputs may not tell the targets; check them, or try another "
+        "--learning-rate"
+    )
+
+
+def _loss_of_guessing(evidence: Evidence) -> float | None:
+    """Return the loss on the validation rows of the classes' shares, or of the mean."""
+    targets: NDArray[Any] = evidence.samples.targets
+    rows, held = evidence.samples.rows, evidence.samples.validation_rows
+    if evidence.network.output == "identity":
+        away = targets[held] - targets[rows].mean(axis=0)
+        return float((away * away).sum(axis=1).mean() / 2)
+    counts = evidence.counts
+    if counts is None:
+        return None
+    share = (counts + 1) / (counts.sum() + len(counts))  # a class without samples is not impossible
+    return float(-np.log(share[targets[held]]).mean())
 
 
 def dead_units(evidence: Evidence) -> str | None:
@@ -186,6 +221,7 @@ CHECKS_OF_DATA: tuple[Callable[[Evidence], str | None], ...] = (large_inputs, mi
 
 CHECKS_OF_RUN: tuple[Callable[[Evidence], str | None], ...] = (
     nothing_learnt,
+    nothing_carries_over,
     one_class,
     dead_units,
     overfitting,

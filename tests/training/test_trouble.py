@@ -78,7 +78,7 @@ def test_overfitting_to_random_labels():
 
 
 def test_every_check_has_a_test_here():
-    assert len(CHECKS_OF_DATA) + len(CHECKS_OF_RUN) == 6
+    assert len(CHECKS_OF_DATA) + len(CHECKS_OF_RUN) == 7
 
 
 def test_warnings_are_printed_kept_and_errors_if_strict(tmp_path):
@@ -95,6 +95,15 @@ def test_warnings_are_printed_kept_and_errors_if_strict(tmp_path):
     result = CliRunner().invoke(cli.app, [*arguments, "--strict", "--out", str(tmp_path / "b")])
     assert result.exit_code == 2
     assert "checks failed: labels run from 1" in result.stderr
+
+
+@pytest.mark.parametrize("targets", [np.arange(500) % 3, np.random.default_rng(1).normal(size=500)])
+def test_targets_that_inputs_do_not_tell(targets):
+    noise = np.random.default_rng(0).normal(size=(500, 5))
+    assert any("one answer for all" in line for line in fastbp.train((noise, targets)).warnings)
+    told = targets[:, None] + 0.1 * noise[:, :1]
+    learnt = fastbp.train((np.hstack([noise[:, 1:], told]), targets))
+    assert not any("one answer for all" in line for line in learnt.warnings)
 
 
 def test_python_says_them_too(caplog):
