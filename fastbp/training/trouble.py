@@ -24,6 +24,7 @@ from .samples import Samples
 __all__ = ["CHECKS_OF_DATA", "CHECKS_OF_RUN", "Evidence", "trouble_of_data", "trouble_of_run"]
 
 MOST_ROWS = 1000
+MOST_VALUES = 1 << 20  # of inputs, so that large images do not cost memory
 LARGE_INPUT = 10.0
 DEAD_SHARE = 0.5  # of a layer's units
 GAP, GAP_SAMPLES = 0.2, 30  # between accuracies; validation samples that such a gap needs
@@ -68,7 +69,8 @@ class Evidence:
 
     def inputs(self) -> NDArray[np.float64]:
         """Return inputs of up to a thousand training rows, scaled: (n, D)."""
-        rows = self.samples.rows[:MOST_ROWS]
+        most = max(1, min(MOST_ROWS, MOST_VALUES // self.samples.images.shape[1]))
+        rows = self.samples.rows[:most]
         return self.samples.images[rows].astype(np.float64) * self.network.input_scale
 
     def layers(self) -> list[NDArray[Any]]:
