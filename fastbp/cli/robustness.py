@@ -42,6 +42,7 @@ def robustness(
     with reporting():
         from ..data.arrays import test_data
         from ..data.source import printable
+        from ..errors import WeightsError
         from ..plots import figure_format
         from ..robustness import check_images, measure_robustness
         from ..runs.folder import data_of_runs, load_classifier
@@ -50,6 +51,9 @@ def robustness(
         if out is not None:
             figure_format(out, "a figure", FIGURE_FORMATS)
         networks = {printable(path): load_classifier(path) for path in weights}
+        for name, network in networks.items():
+            if network.schema is not None and network.schema.features:
+                raise WeightsError(f"{name}: takes rows of a table; expected a network for images to distort")
         testing = test_data(data_of_runs(weights, data))
         check_images(testing)
         screen = console()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from unicodedata import combining
 
 from rich.cells import cell_len
 
@@ -12,6 +13,7 @@ from ..data.source import printable
 __all__ = ["csv_name", "listed_names", "short_name", "short_names"]
 
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes a cell for that begins with it
+MARKS = 3  # on a letter; languages need two
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -28,7 +30,7 @@ def short_name(name: str, most: int) -> str:
     """
     if len(name) > 2 * most:  # no longer name is escaped in full
         name = f"{name[:most]}{ELLIPSIS}{name[-most:]}"
-    text = printable(name)
+    text = _without_piles(printable(name))
     if text != text.strip() or not text:
         text = f"'{text}'"
     keep = most
@@ -37,6 +39,20 @@ def short_name(name: str, most: int) -> str:
         head = keep // 2
         text = f"{text[: keep - head]}{ELLIPSIS}{text[len(text) - head :]}"
     return text
+
+
+def _without_piles(text: str) -> str:
+    """Return text without the marks above or below a letter that are one too many.
+
+    More than `MARKS` on each other reach into the lines above, in figures too.
+    """
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    for sign in text:
+        if not (combining(sign) and len(kept) >= MARKS and all(map(combining, kept[-MARKS:]))):
+            kept.append(sign)
+    return "".join(kept)
 
 
 def short_names(names: Sequence[str], most: int) -> list[str]:

@@ -158,6 +158,8 @@ def test_the_drawing_page_is_for_images(run):
     text = fastbp("draw", run, "--no-open", code=2).stderr
     assert "takes rows of a table; expected a network for digits" in text
     assert text.count("\n") == 1
+    text = fastbp("robustness", run, code=2).stderr
+    assert "takes rows of a table; expected a network for images to distort" in text
 
 
 def test_info_of_plain_tables(tmp_path, monkeypatch):

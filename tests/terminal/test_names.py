@@ -36,6 +36,7 @@ def test_short_name_keeps_what_it_can():
     assert short_name("versicolor", 6) == "ver…or"
     assert short_name("größe\n", 20) == "größe\\n"
     assert short_name("", 6) == "''"
+    assert short_name("a" + "\u0301" * 2 + "b" + "\u0323" * 9, 20) == "a" + "\u0301" * 2 + "b" + "\u0323" * 3
     assert short_names(["customer_gold", "customer_old"], 5) == ["c…d#0", "c…d#1"]
     assert listed_names(["a", "b", "c"], 2) == "a, b and 1 more"
 
