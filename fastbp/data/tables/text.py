@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ __all__ = ["HEAD", "MISSING_WORDS", "scan_text"]
 MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
 HEAD = 1 << 22  # bytes that types are inferred from
 PART = 1 << 22  # bytes that are parsed together
+BLANK_LINE = re.compile(rb"(?:^|\n)[ \t\r]*\n|\n[ \t\r]+$")
 LONGEST_ROW = 1 << 28  # bytes without a line end outside of quotes
 
 
@@ -150,7 +152,9 @@ def _parsed(
         ) from None
     if frame.width != len(dialect.names):
         _check_widths(path, line, text, dialect)
-    return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+    if BLANK_LINE.search(text) is None:  # then a row of missing values is one
+        return frame
+    return frame.filter(~pl.all_horizontal(pl.all().is_null()))
 
 
 def _check_widths(path: Path, line: int, text: bytes, dialect: Dialect) -> None:

@@ -276,6 +276,12 @@ def test_types_that_change_late_in_a_file(tmp_path, monkeypatch):
     np.testing.assert_array_equal(table.labels, [*[0, 1] * 20, 1, 0])
 
 
+def test_a_row_of_missing_values_is_a_row(tmp_path):
+    (tmp_path / "x.csv").write_text("f,y\n1,a\n,\n3,b\n")
+    with pytest.raises(DataError, match="row 2"):
+        load_training(tmp_path / "x.csv")
+
+
 def test_a_hostile_name_stays_on_one_line(tmp_path):
     name = "\x1b[31m<b>\n" + "x" * 500
     pl.DataFrame({name: [None, 1.0], "y": ["a", "b"]}).write_parquet(tmp_path / "x")
