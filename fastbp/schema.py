@@ -125,7 +125,8 @@ class Schema:
                 targets=_names(found.get("targets")),
                 fingerprint=_text(found.get("fingerprint")),
             )
-        except (ValueError, RecursionError) as error:
+            _check_roles(schema)
+        except (ValueError, OverflowError, RecursionError) as error:
             raise WeightsError(f"metadata schema: {error}; expected one that fastbp wrote") from None
         if len(schema.outputs) != outputs:
             raise WeightsError(
@@ -140,6 +141,16 @@ class Schema:
         return schema
 
 
+def _check_roles(schema: Schema) -> None:
+    """Raise ValueError unless each column has one role, and each output its target."""
+    names = [*(feature.name for feature in schema.features), *schema.targets]
+    if len(set(names)) != len(names):
+        raise ValueError("a column is given twice")
+    wanted = 1 if schema.task == "classification" else len(schema.outputs)
+    if schema.targets and len(schema.targets) != wanted:
+        raise ValueError(f"there are {len(schema.targets)} targets, expected {wanted}")
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
@@ -147,6 +158,7 @@ def _no_constant(name: str) -> None:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_NAME:
         raise ValueError("a name is missing, not text, or too long")
+    value.encode()  # half of a surrogate pair is no text; UnicodeEncodeError is a ValueError
     return value
 
 

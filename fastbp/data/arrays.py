@@ -20,6 +20,7 @@ from .dataset import load_test, load_training
 from .parts import Images, as_images
 from .samples import Dataset
 from .tables.load import dataset_of, encoded_by
+from .tables.names import listed
 from .tables.options import TableOptions
 from .tables.table import Table, is_frame, renamed_target, table_of, with_target
 from .targets import targets_as, targets_of
@@ -67,6 +68,8 @@ def training_data(
 
 def _in_memory(data: Any, options: TableOptions) -> tuple[Dataset, Dataset | None]:
     if (table := _as_table(data)) is not None:
+        if isinstance(data, tuple):
+            options = _with_last_target(options, table)
         return dataset_of(table, options, "data"), None
     if isinstance(data, Dataset | tuple):
         return _checked(data, options.task), None
@@ -90,6 +93,17 @@ def _as_table(data: Any) -> Table | None:
     if isinstance(data, tuple) and len(data) == 2 and is_frame(data[0]):
         return with_target(table_of(data[0]), data[1])
     return None
+
+
+def _with_last_target(options: TableOptions, table: Table) -> TableOptions:
+    """Return options with the target that was given beside a frame."""
+    last = table.columns[-1:]
+    if options.target not in ((), last):
+        raise DataError(
+            f"{table.origin}: found a target beside the frame, and target={listed(options.target)}; expected "
+            "one of both"
+        )
+    return replace(options, target=last)
 
 
 def _fitting(testing: Dataset, training: Dataset) -> Dataset:
@@ -184,7 +198,10 @@ def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
             f"{name} are a masked array with {masked:,} masked values; expected none: fill them, "
             "or drop their samples"
         )
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise DataError(f"{name} are lists of different lengths; expected equal lengths") from None
 
 
 def _dataset(

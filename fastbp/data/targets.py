@@ -14,6 +14,7 @@ from .tables.names import listed, shown
 
 __all__ = ["Targets", "targets_as", "targets_of"]
 
+LARGEST = 3e38  # quantity that float32 holds
 SHOWN = 40  # characters of a class in a message
 MOST_CLASSES_OF_INTEGERS = 100  # if there are fewer than ROWS_PER_CLASS samples of each
 MOST_CLASSES_OF_FLOATS = 20
@@ -55,11 +56,16 @@ def targets_of(found: NDArray[Any], task: str = "auto") -> Targets:
     if found.ndim == 2 and found.shape[1] > 1:
         return _several(found, task)
     found = found.reshape(len(found))
+    if found.dtype.kind == "O":
+        found = _as_numbers(found)
     if found.dtype.kind in "OUST":
-        return _named(_words(found))
-    if found.dtype.kind == "b":
+        words = _words(found)
+        if task == "regression":
+            raise DataError(f"labels have {shown(words[0])}; expected numbers for regression")
+        return _named(words)
+    if found.dtype.kind == "b" and task != "regression":
         return _named(np.array(["true" if value else "false" for value in found.tolist()]))
-    if found.dtype.kind not in "iuf":
+    if found.dtype.kind not in "biuf":
         raise DataError(f"labels are {found.dtype}; expected whole numbers, words, or floats for regression")
     whole = found.dtype.kind in "iu" or bool((np.isfinite(found) & (np.floor(found) == found)).all())
     if task == "regression" or (task == "auto" and not (whole and _look_like_classes(found))):
@@ -67,7 +73,7 @@ def targets_of(found: NDArray[Any], task: str = "auto") -> Targets:
     if whole and found.min() < 0:
         numbers, codes = np.unique(found, return_inverse=True)
         return Targets(
-            codes.astype(np.int64), None, "classification", tuple(f"{n:g}" for n in numbers.tolist())
+            codes.astype(np.int64), None, "classification", tuple(map(_number_text, numbers.tolist()))
         )
     labels = as_labels(found, "labels", lambda i: f"sample {i}")
     count = max(2, int(labels.max()) + 1)
@@ -113,15 +119,44 @@ def _are_names(outputs: tuple[str, ...]) -> bool:
 def _as_text(found: NDArray[Any]) -> NDArray[Any]:
     if found.dtype.kind == "b":
         return np.array(["true" if value else "false" for value in found.tolist()])
-    return np.array([f"{value:g}" for value in found.tolist()])
+    return np.array([_number_text(value) for value in found.tolist()])
+
+
+def _number_text(value: float) -> str:
+    """Return a number as text with all its digits, whole ones without a point."""
+    return str(int(value)) if np.isfinite(value) and value == int(value) else str(value)
+
+
+def _as_numbers(found: NDArray[Any]) -> NDArray[Any]:
+    """Return objects that are all numbers as an array of numbers; others as they are.
+
+    NumPy makes objects of a column that was read together with words, and 1 and 1.0
+    are one class.
+    """
+    values = found.tolist()
+    if not all(
+        isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in values
+    ):
+        return found
+    numbers = np.array(values)
+    return numbers if numbers.dtype.kind in "iuf" else found
 
 
 def _words(found: NDArray[Any]) -> NDArray[Any]:
     """Return words as text; DataError if one is missing."""
+    words = []
     for i, value in enumerate(found.tolist()):
-        if value is None or value != value or value == "":
+        # Not `value != value`: the missing value of pandas has no truth value.
+        is_nan = isinstance(value, float | np.floating) and bool(np.isnan(value))
+        if value is None or is_nan or type(value).__name__ in ("NAType", "NaTType") or value in ("", b""):
             raise DataError(f"labels: sample {i}: found no value, expected a class")
-    return np.array([value.decode() if isinstance(value, bytes) else str(value) for value in found.tolist()])
+        try:
+            words.append(value.decode() if isinstance(value, bytes) else str(value))
+        except UnicodeDecodeError:
+            raise DataError(
+                f"labels: sample {i}: found {shown(value)}, which is not UTF-8; expected text"
+            ) from None
+    return np.array(words)
 
 
 def _named(words: NDArray[Any]) -> Targets:
@@ -147,9 +182,10 @@ def _quantities(found: NDArray[Any]) -> NDArray[np.float64]:
         values = np.ascontiguousarray(found, np.float64)
     except (TypeError, ValueError):
         raise DataError("targets of several columns hold words; expected numbers") from None
-    bad = np.argwhere(~np.isfinite(values))
+    bad = np.argwhere(~(np.abs(values) <= LARGEST))
     if len(bad):
         raise DataError(
-            f"labels: sample {bad[0][0]}: found {values[tuple(bad[0])]}, expected a finite number"
+            f"labels: sample {bad[0][0]}: found {values[tuple(bad[0])]}, expected a finite number within "
+            "the range of float32"
         )
     return values

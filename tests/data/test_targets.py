@@ -74,3 +74,44 @@ def test_quantities_of_images_are_learnt_in_their_units():
     result = fastbp.train((images, brightness), epochs=60, seed=1)
     predicted = fastbp.predict(result.network, images)[:, 0]
     assert 1 - ((predicted - brightness) ** 2).mean() / brightness.var() > 0.9
+
+
+def test_all_digits_of_numbers_are_in_the_names_of_classes():
+    found = targets_of(np.array([-1234567, -1234568, -1234567, 12345678]))
+    assert found.outputs == ("-1234568", "-1234567", "12345678")
+    schema = Schema(task="classification", outputs=("1234567", "1234568"))
+    assert targets_as(np.array([1234568, 1234567]), schema).labels.tolist() == [1, 0]
+
+
+def test_objects_that_are_numbers_are_numbers():
+    assert targets_of(np.array([1, 1.0, 0, 2], object)).labels.tolist() == [1, 1, 0, 2]
+    assert targets_of(np.array([0.5, 1.0, 0.25], object)).task == "regression"
+    assert targets_of(np.array([True, 0, False, 1], object)).outputs == ("0", "1", "False", "True")
+
+
+class NAType:
+    """The missing value of pandas: neither true nor false."""
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+    def __eq__(self, other):
+        return self
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize(
+    ("given", "task", "says"),
+    [
+        (np.array(["a", "b"]), "regression", "labels have 'a'; expected numbers for regression"),
+        (np.array([b"\xff", b"a"]), "auto", "sample 0: found .* not UTF-8"),
+        (np.array(["a", NAType()], object), "auto", "sample 1: found no value"),
+        (np.array(["a", np.nan], object), "auto", "sample 1: found no value"),
+        (np.array([0.5, 1e39]), "auto", r"sample 1: found 1e\+39, .*range of float32"),
+        (np.array([[0.5, 1.5], [-1e200, 0.5]]), "auto", r"sample 1: found -1e\+200"),
+    ],
+)
+def test_what_cannot_be_learnt_is_refused(given, task, says):
+    with pytest.raises(DataError, match=says):
+        targets_of(given, task)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ...errors import DataError, did_you_mean
 from ...schema import Feature, Schema, Task
 from ..source import printable
-from ..targets import MOST_CLASSES_OF_INTEGERS, ROWS_PER_CLASS
+from ..targets import LARGEST, MOST_CLASSES_OF_INTEGERS, ROWS_PER_CLASS
+from .dialect import is_number
 from .facts import ColumnFacts, Facts, measure, words_of
 from .names import SHOWN, listed, shown
 from .options import TARGET_NAMES, TableOptions
@@ -24,7 +25,6 @@ __all__ = ["Inferred", "infer"]
 MOST_WORDS = 100  # different words of a column that become inputs
 MOST_CLASSES = 65535
 FEW_CLASSES = 20  # that may be more than half of the rows without a word
-LARGEST = 3e38  # that float32 holds
 MOSTLY = 0.9  # of the rows that have values of their own, for a closer look at IDs
 
 
@@ -127,7 +127,7 @@ def _infer_whole_rows(table: Table, options: TableOptions) -> Inferred:
     notes = [*first.notes, *found.notes]
     if rows > found.rows:
         notes.append(f"{rows - found.rows:,} of {rows:,} rows have a missing value, so they are left out")
-    return replace(found, notes=tuple(notes))
+    return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
 def _without_missing(table: Table, names: Iterable[str], options: TableOptions) -> Table:
@@ -147,7 +147,8 @@ def _numbers_as_such(table: Table, facts: Facts) -> Table:
         if found is None or not is_text(table.types[name]) or found.not_numbers != found.missing:
             continue
         if found.missing < facts.rows:
-            types[name] = pl.Int64() if found.whole else pl.Float64()
+            fits = max(abs(found.least), abs(found.most)) < 2**63
+            types[name] = pl.Int64() if found.whole and fits else pl.Float64()
             casts.append(as_number(table, name).cast(types[name]).alias(name))
             facts.of[name] = replace(found, words=None)  # they were those of the text
     return Table(table.frame.with_columns(casts), table.origin, types) if casts else table
@@ -301,7 +302,7 @@ def _feature(
     if name in options.one_hot or (not numeric and name not in options.numeric):
         return _word_feature(table, name, options, facts, notes)
     if found.not_numbers > found.missing:
-        word = next(word for word in words_of(table, name, facts) if not _is_float(word))
+        word = next(word for word in words_of(table, name, facts) if not is_number(word))
         raise DataError(
             f"{table.origin}: column {shown(name)}: found {shown(word)}, expected numbers, as --numeric "
             f"{label} says"
@@ -346,14 +347,6 @@ def _word_feature(
     if fill is None:
         _refuse_missing(table, name, as_words(table, name), found.missing, is_target=False)
     return Feature(name, "words", tuple(words), fill)
-
-
-def _is_float(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_id(table: Table, name: str, found: ColumnFacts, rows: int, notes: list[str]) -> bool:

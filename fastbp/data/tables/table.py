@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ...errors import DataError
 from ...schema import Schema
 from ..source import check_regular, open_source, printable, reading
 from .dialect import LONGEST_LINE, Dialect, dialect_of
+from .names import listed, shown
 from .text import scan_text
 
 if TYPE_CHECKING:
@@ -164,27 +166,57 @@ def table_of(data: Any, origin: str = "data") -> Table:
             if isinstance(data, pl.LazyFrame | pl.DataFrame):
                 frame = data.lazy()
             elif is_frame(data):
+                _check_names(data.columns, origin)
                 frame = pl.DataFrame({str(name): _of_pandas(data[name]) for name in data.columns}).lazy()
             else:
-                frame = pl.DataFrame({str(name): data[name] for name in data}, strict=False).lazy()
+                _check_names(data, origin)
+                columns = {str(name): _listed_objects(data[name]) for name in data}
+                frame = pl.DataFrame(columns, strict=False).lazy()
         except (TypeError, ValueError) as error:
             raise DataError(f"{origin}: not a table ({printable(error)[:200]})") from None
         return Table(frame, origin, dict(frame.collect_schema()))
 
 
+def _check_names(names: Iterable[Any], origin: str) -> None:
+    """Raise DataError if two columns have one name as text, such as 1 and "1"."""
+    for name, count in Counter(map(str, names)).items():
+        if count > 1:
+            raise DataError(f"{origin}: found the column name {shown(name)} twice; expected each once")
+
+
+def _listed_objects(values: Any) -> Any:
+    """Return an array of objects as a list: Polars would take them for objects only."""
+    return values.tolist() if isinstance(values, np.ndarray) and values.dtype == object else values
+
+
 def with_target(table: Table, target: Any) -> Table:
-    """Return a table with a target, given as a column or array, beside its columns.
+    """Return a table with a target, given as a column or array, as its last column.
 
     The column is called as it calls itself, otherwise ``target``.
+
+    Raises
+    ------
+    DataError
+        The target is not one value a row, or the table has a column of its name.
     """
     import polars as pl
 
+    if is_frame(target):
+        target = _only_column(table_of(target, "the target"))
     name = str(getattr(target, "name", None) or "target")
     if name in table.types:
-        name = "target"
+        raise DataError(
+            f"{table.origin}: has a column {shown(name)}, which is the name of the target too; expected "
+            "features only: leave it out or rename it"
+        )
     with polars_errors(table.origin):
         values = _of_pandas(target) if hasattr(target, "to_numpy") and hasattr(target, "isna") else target
-        column = pl.Series(name, values)
+        try:
+            column = pl.Series(name, _listed_objects(values), strict=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{table.origin}: the target is not a column ({printable(error)[:200]})"
+            ) from None
         frame = table.frame.collect()
         if column.len() != frame.height:
             raise DataError(
@@ -194,8 +226,19 @@ def with_target(table: Table, target: Any) -> Table:
         return table_of(frame.with_columns(column), table.origin)
 
 
+def _only_column(table: Table) -> pl.Series:
+    if len(table.columns) != 1:
+        raise DataError(f"{table.origin}: has columns {listed(table.columns)}; expected one column")
+    return table.frame.collect().to_series()
+
+
 def renamed_target(table: Table, schema: Schema) -> Table:
     """Return a table whose last column, the target, is called as in the schema."""
+    if len(schema.targets) != 1:
+        raise DataError(
+            f"{table.origin}: found one target beside the table; expected {len(schema.targets)}, as columns "
+            f"of it: {listed(schema.targets)}"
+        )
     last, [name] = table.columns[-1], schema.targets
     if last == name:
         return table
@@ -209,7 +252,7 @@ def _of_pandas(column: Any) -> Any:
     values = column.to_numpy()
     if values.dtype != object:
         return values
-    missing = column.isna().to_numpy()
+    missing = np.asarray(column.isna())
     kinds = {type(value) for value in values[~missing]}
     if kinds <= {bool, np.bool_}:
         return pl.Series([None if gone else bool(value) for value, gone in zip(values, missing, strict=True)])

@@ -46,6 +46,8 @@ def as_words(table: Table, name: str) -> pl.Expr:
     import polars as pl
 
     column, dtype = pl.col(name), table.types[name]
+    if dtype == pl.Duration:
+        column = column.to_physical()  # Polars has no text for it
     if dtype.is_float():
         whole = column.fill_nan(None)
         rounded = whole.cast(pl.Int64, strict=False)
