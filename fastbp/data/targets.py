@@ -151,11 +151,13 @@ def _words(found: NDArray[Any]) -> NDArray[Any]:
         if value is None or is_nan or type(value).__name__ in ("NAType", "NaTType") or value in ("", b""):
             raise DataError(f"labels: sample {i}: found no value, expected a class")
         try:
-            words.append(value.decode() if isinstance(value, bytes) else str(value))
-        except UnicodeDecodeError:
+            text = value.decode() if isinstance(value, bytes) else str(value)
+            text.encode()  # half of a surrogate pair cannot be written to a file
+        except UnicodeError:
             raise DataError(
                 f"labels: sample {i}: found {shown(value)}, which is not UTF-8; expected text"
             ) from None
+        words.append(text)
     return np.array(words)
 
 

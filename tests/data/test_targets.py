@@ -106,6 +106,7 @@ class NAType:
     [
         (np.array(["a", "b"]), "regression", "labels have 'a'; expected numbers for regression"),
         (np.array([b"\xff", b"a"]), "auto", "sample 0: found .* not UTF-8"),
+        (np.array(["\ud800", "a"]), "auto", "sample 0: found .* not UTF-8"),
         (np.array(["a", NAType()], object), "auto", "sample 1: found no value"),
         (np.array(["a", np.nan], object), "auto", "sample 1: found no value"),
         (np.array([0.5, 1e39]), "auto", r"sample 1: found 1e\+39, .*range of float32"),
