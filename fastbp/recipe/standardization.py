@@ -20,6 +20,7 @@ from ..schema import Schema
 __all__ = ["Standardization"]
 
 ROWS_AT_ONCE = 1 << 14
+LEAST_DEVIATION = 1e-30  # weights divided by less may exceed what float32 holds
 LARGEST_OFFSET = 1e4  # of a mean in deviations: float32 keeps few digits of the rest
 
 
@@ -40,7 +41,7 @@ class Standardization:
     Attributes
     ----------
     mean, deviation : (D,) arrays of float64
-        The deviation of an input that does not vary is 1.
+        The deviation of an input that does not vary, or by less than 1e-30, is 1.
     value_mean, value_deviation : (C,) arrays of float64
         0 and 1 without quantities.
     """
@@ -112,5 +113,5 @@ def _moments(
     deviation = np.sqrt(squares / len(rows))
     # What rounding leaves of a constant is not a deviation.
     deviation[deviation <= 1e-7 * np.abs(mean)] = 1
-    deviation[deviation == 0] = 1
+    deviation[deviation < LEAST_DEVIATION] = 1
     return mean, deviation

@@ -166,7 +166,10 @@ def test_a_schema_survives_its_file(tmp_path):
         (lambda s: replace(s, outputs=("a", "b", "c")), "names 3 outputs; expected 2"),
         (lambda s: replace(s, outputs=("a", "a")), "given twice"),
         (lambda s: replace(s, features=s.features[:1]), "1 inputs; expected 3"),
-        (lambda s: replace(s, task="regression"), "is for regression; expected one for softmax"),
+        (
+            lambda s: replace(s, task="regression", targets=s.outputs),
+            "is for regression; expected one for softmax",
+        ),
         (lambda s: replace(s, task="x"), "'x' for one of"),
         (lambda s: replace(s, features=(Feature("f", "number", fill="u"), s.features[1])), "fill"),
         (lambda s: replace(s, features=(Feature("f", "image"), s.features[1])), "'image' for one of"),

@@ -25,6 +25,7 @@ __all__ = ["Inferred", "infer"]
 MOST_WORDS = 100  # different words of a column that become inputs
 MOST_CLASSES = 65535
 FEW_CLASSES = 20  # that may be more than half of the rows without a word
+FEW_DIGITS = 1e-5  # of the largest value: float32 has some 170 values within, or fewer
 MOSTLY = 0.9  # of the rows that have values of their own, for a closer look at IDs
 
 
@@ -314,6 +315,12 @@ def _feature(
         if is_whole(dtype) and _is_id(table, name, found, rows, notes):
             return None
     _check_finite(table, name, found)
+    largest = max(abs(found.least), abs(found.most))
+    if 0 < found.most - found.least < FEW_DIGITS * largest:
+        notes.append(
+            f"column {shown(name)} goes from {found.least:.12g} to {found.most:.12g}, which float32 hardly "
+            f"tells apart; subtract {found.least:.12g} from it beforehand"
+        )
     fill = found.mean if options.missing == "mean" else None
     if fill is None:
         _refuse_missing(table, name, as_number(table, name), found.not_numbers, is_target=False)

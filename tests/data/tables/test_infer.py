@@ -294,3 +294,9 @@ def test_a_hostile_name_stays_on_one_line(tmp_path):
 def test_read_table_is_lazy(tmp_path):
     pl.DataFrame({"f": FLOATS}).write_parquet(tmp_path / "x")
     assert isinstance(read_table(tmp_path / "x").frame, pl.LazyFrame)
+
+
+@pytest.mark.parametrize(("offset", "is_noted"), [(0, False), (2000, False), (1e9, True), (-1e9, True)])
+def test_a_column_that_float32_hardly_tells_apart_is_noted(offset, is_noted):
+    notes = inferred({"f": [offset + value for value in FLOATS], "y": CLASSES}).notes
+    assert [("hardly tells apart" in note) for note in notes] == [True] * is_noted
