@@ -142,13 +142,12 @@ class Schema:
 
 
 def _check_roles(schema: Schema) -> None:
-    """Raise ValueError unless each column has one role, and each output its target."""
+    """Raise ValueError unless each column has one role, and classes one target."""
     names = [*(feature.name for feature in schema.features), *schema.targets]
     if len(set(names)) != len(names):
         raise ValueError("a column is given twice")
-    wanted = 1 if schema.task == "classification" else len(schema.outputs)
-    if schema.targets and len(schema.targets) != wanted:
-        raise ValueError(f"there are {len(schema.targets)} targets, expected {wanted}")
+    if schema.task == "classification" and len(schema.targets) > 1:
+        raise ValueError(f"there are {len(schema.targets)} targets, expected one for classification")
 
 
 def _no_constant(name: str) -> None:

@@ -54,7 +54,7 @@ def test_a_wrong_value_anywhere_is_refused_or_a_schema(value):
     [
         (("features", 0, "name"), "c", "a column is given twice"),
         (("targets",), ["f"], "a column is given twice"),
-        (("targets",), ["t", "u"], "there are 2 targets, expected 1"),
+        (("targets",), ["t", "u"], "there are 2 targets, expected one"),
         (("outputs", 0), "\ud800", "surrogates not allowed"),
         (("features", 0, "fill"), 10**400, "too large"),
     ],
@@ -62,10 +62,3 @@ def test_a_wrong_value_anywhere_is_refused_or_a_schema(value):
 def test_the_message(place, value, says):
     with pytest.raises(FastbpError, match=f"metadata schema: .*{says}"):
         read(changed(place, value))
-
-
-def test_labels_have_a_target_each():
-    labels = Schema(task="labels", outputs=("p", "q"), features=FEATURES, targets=("p", "q"))
-    assert read(json.loads(labels.to_json())) == labels
-    with pytest.raises(FastbpError, match="there are 1 targets, expected 2"):
-        read({**json.loads(labels.to_json()), "targets": ["p"]})

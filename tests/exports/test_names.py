@@ -22,7 +22,8 @@ TASKS = pytest.mark.parametrize("task", list(OUTPUTS))
 def hostile(task="classification"):
     """A network all of whose inputs and outputs have a name that would like to be code."""
     features = tuple(Feature(name, "number") for name in HOSTILE)
-    schema = Schema(task=task, outputs=HOSTILE, features=features, targets=HOSTILE[:1])
+    targets = ("t",) if task == "classification" else tuple(f"t{number}" for number in range(len(HOSTILE)))
+    schema = Schema(task=task, outputs=HOSTILE, features=features, targets=targets)
     made = Network((len(HOSTILE), len(HOSTILE)), output=OUTPUTS[task], schema=schema)
     np.fill_diagonal(made.weights[0], 1)
     return made

@@ -93,7 +93,7 @@ def _check_known(table: Table, names: Iterable[str], option: str) -> None:
 def _targets(table: Table, options: TableOptions) -> tuple[str, ...]:
     if options.target:
         _check_known(table, options.target, "target")
-        return options.target
+        return tuple(dict.fromkeys(options.target))
     found = [name for name in table.columns if name.casefold() in TARGET_NAMES]
     if len(found) == 1:
         return (found[0],)

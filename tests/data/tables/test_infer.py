@@ -300,3 +300,8 @@ def test_read_table_is_lazy(tmp_path):
 def test_a_column_that_float32_hardly_tells_apart_is_noted(offset, is_noted):
     notes = inferred({"f": [offset + value for value in FLOATS], "y": CLASSES}).notes
     assert [("hardly tells apart" in note) for note in notes] == [True] * is_noted
+
+
+def test_a_target_that_is_named_twice_is_one():
+    found = inferred({"f": FLOATS, "v": FLOATS}, target=("v", "v")).schema
+    assert (found.targets, found.outputs) == (("v",), ("v",))
