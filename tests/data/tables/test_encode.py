@@ -101,3 +101,11 @@ def test_a_test_file_without_the_target_is_refused(tmp_path):
     pl.DataFrame(TRAINING).drop("y").write_csv(tmp_path / "test.csv")
     with pytest.raises(DataError, match="has no column y"):
         load_training(tmp_path / "train.csv", test=tmp_path / "test.csv")
+
+
+def test_rows_are_counted_over_all_parts(monkeypatch):
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 7)
+    columns = {name: values * 5 for name, values in TRAINING.items()}
+    columns["f"] = [*columns["f"][:16], 1e39, *columns["f"][17:]]
+    with pytest.raises(DataError, match=r"column 'f', row 17: found 1e\+39"):
+        encode(table_of(columns), schema())
