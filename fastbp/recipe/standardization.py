@@ -21,7 +21,6 @@ __all__ = ["Standardization"]
 
 ROWS_AT_ONCE = 1 << 14
 LEAST_DEVIATION = 1e-30  # weights divided by less may exceed what float32 holds
-LARGEST_OFFSET = 1e4  # of a mean in deviations: float32 keeps few digits of the rest
 
 
 class Standardization:
@@ -84,12 +83,6 @@ class Standardization:
         last, bias = network.weights[-1], network.biases[-1]
         last[:] = last * self.value_deviation
         bias[:] = bias * self.value_deviation + self.value_mean
-
-    def offset_inputs(self) -> NDArray[np.int64]:
-        """Return inputs whose mean is so many deviations from 0 that float32 loses
-        digits.
-        """
-        return np.flatnonzero(np.abs(self.mean) > LARGEST_OFFSET * self.deviation)
 
 
 def _parts(rows: int) -> Iterator[slice]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import DataError
 from ..source import printable
+from .dialect import is_number
 from .names import shown
 from .table import Table, polars_errors
 from .values import as_number, as_words, is_text
@@ -135,7 +136,4 @@ def words_of(table: Table, name: str, facts: Facts) -> dict[str, int]:
 
 def _order(word: str) -> tuple[int, float, str]:
     """Sort whole numbers by size, before words."""
-    try:
-        return (0, float(word), word)
-    except ValueError:
-        return (1, 0.0, word)
+    return (0, float(word), word) if is_number(word) and math.isfinite(float(word)) else (1, 0.0, word)

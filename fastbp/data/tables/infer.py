@@ -70,7 +70,9 @@ def infer(table: Table, options: TableOptions) -> Inferred:
     rows = facts.rows
     if rows == 0:
         raise DataError(f"{table.origin}: found no rows with all values, expected at least two")
-    table = _numbers_as_such(table, facts)
+    # Classes keep their text: 01 is not 1.
+    classes = () if options.task == "regression" else targets
+    table = _numbers_as_such(table, facts, classes)
     notes: list[str] = []
     task, outputs = _task(table, targets, options, facts, notes)
     found = [_feature(table, name, options, facts, notes) for name in features]
@@ -138,8 +140,11 @@ def _without_missing(table: Table, names: Iterable[str], options: TableOptions) 
     return Table(table.frame.filter(~pl.any_horizontal(gone)), table.origin, table.types)
 
 
-def _numbers_as_such(table: Table, facts: Facts) -> Table:
-    """Return the table with columns of numbers written as text turned into numbers."""
+def _numbers_as_such(table: Table, facts: Facts, classes: tuple[str, ...]) -> Table:
+    """Return the table with columns of numbers written as text turned into numbers.
+
+    Whole numbers in the columns ``classes`` stay text.
+    """
     import polars as pl
 
     types, casts = dict(table.types), []
@@ -147,8 +152,8 @@ def _numbers_as_such(table: Table, facts: Facts) -> Table:
         found = facts.of.get(name)
         if found is None or not is_text(table.types[name]) or found.not_numbers != found.missing:
             continue
-        if found.missing < facts.rows:
-            fits = max(abs(found.least), abs(found.most)) < 2**63
+        fits = max(abs(found.least), abs(found.most)) < 2**63
+        if found.missing < facts.rows and not (found.whole and fits and name in classes):
             types[name] = pl.Int64() if found.whole and fits else pl.Float64()
             casts.append(as_number(table, name).cast(types[name]).alias(name))
             facts.of[name] = replace(found, words=None)  # they were those of the text

@@ -97,9 +97,8 @@ def _texts(path: Path, dialect: Dialect, size: int) -> Iterator[tuple[int, bytes
     with open_source(path) as source:
         first = dialect.skip + dialect.has_header
         mark = bytes(source.read(3))
-        rest = b"" if mark == b"\xef\xbb\xbf" else mark
-        while data := bytes(source.read(size)):
-            data = rest + data
+        data = (b"" if mark == b"\xef\xbb\xbf" else mark) + bytes(source.read(size))
+        while data:
             while first and (end := data.find(b"\n") + 1):
                 data, first = data[end:], first - 1
             end = 0 if first else _row_end(data)
@@ -111,6 +110,8 @@ def _texts(path: Path, dialect: Dialect, size: int) -> Iterator[tuple[int, bytes
                 raise DataError(
                     f"{printable(path)}: line {line}: found no end of a row, expected closed quotes"
                 )
+            more = bytes(source.read(size))
+            data = rest + more if more else b""
     if rest.strip() and not first:
         yield line, rest
 

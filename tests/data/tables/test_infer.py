@@ -276,6 +276,23 @@ def test_types_that_change_late_in_a_file(tmp_path, monkeypatch):
     np.testing.assert_array_equal(table.labels, [*[0, 1] * 20, 1, 0])
 
 
+@pytest.mark.parametrize("text", ["a,y\n1,x\n2,z", "a\n5", "a"])
+def test_short_files(tmp_path, text):
+    (tmp_path / "x.csv").write_text(text)
+    if text.count(",") < 3:
+        with pytest.raises(DataError):
+            load_training(tmp_path / "x.csv")
+    else:
+        assert load_training(tmp_path / "x.csv")[0].images.tolist() == [[1], [2]]
+    if "\n" in text:
+        assert read_table(tmp_path / "x.csv").frame.collect().height == text.count("\n")
+
+
+def test_classes_keep_their_text():
+    found = inferred({"f": FLOATS, "y": ["01", "1", "01", "1", "1", "01"]})
+    assert found.schema.outputs == ("01", "1")
+
+
 def test_a_row_of_missing_values_is_a_row(tmp_path):
     (tmp_path / "x.csv").write_text("f,y\n1,a\n,\n3,b\n")
     with pytest.raises(DataError, match="row 2"):
