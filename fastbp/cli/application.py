@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from ..errors import did_you_mean
 from .common import INTERRUPTED, MISTAKE
 
 __all__ = ["app"]
@@ -43,11 +45,24 @@ def _tell(error: Any) -> None:
         # Empty with rich, which has printed the help by now.
         typer.echo(error.format_message(), nl=False)
         return
-    message = " ".join(error.format_message().split())
     command = context.command_path if context else "fastbp"
-    typer.echo(
-        f"fastbp: error: {message[:1].lower()}{message[1:].rstrip('.')}; see {command} --help", err=True
-    )
+    typer.echo(f"fastbp: error: {_message(error, context)}; see {command} --help", err=True)
+
+
+def _message(error: Any, context: Any) -> str:
+    """Return what was wrong in the words that fastbp's own errors have."""
+    message = " ".join(error.format_message().split())
+    option = getattr(error, "option_name", None)
+    if option and message.startswith("No such option"):
+        known = {name.lstrip("-"): name for parameter in context.command.params for name in parameter.opts}
+        hint = did_you_mean(option.lstrip("-"), known).replace("mean ", "mean --")
+        return f"no option {option}{hint}"
+    if found := re.match(r"No such command '(.*?)'\.", message):
+        return f"no command {found[1]!r}{did_you_mean(found[1], context.command.commands)}"
+    if found := re.match(r"Invalid value for '(--[\w-]+)': Input should be a valid (\w+)", message):
+        kind = {"integer": "a whole number"}.get(found[2], f"a {found[2]}")
+        return f"{found[1]} is not {kind}"
+    return f"{message[:1].lower()}{message[1:].rstrip('.')}"
 
 
 app = typer.Typer(

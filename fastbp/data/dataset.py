@@ -23,6 +23,7 @@ __all__ = ["Dataset", "has_test_part", "load_parts", "load_test", "load_training
 
 FORMATS = "IDX, CSV, npz, npy, Parquet or Arrow"
 PLAIN = TableOptions()
+IMAGE_MAGICS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"RIFF")
 
 
 def load_training(
@@ -195,6 +196,8 @@ def _find_file(path: Path) -> dict[str, Part]:
     with open_source(path) as source:
         head = bytes(source.read(512))
     name = printable(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES and not head.startswith(IMAGE_MAGICS):
+        raise DataError(f"{name}: is named like an image, but holds none; expected {FORMATS}")
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise DataError(
             f"{name}: found a single image, expected a folder of PNG images, LABEL/*.png, or {FORMATS}; "

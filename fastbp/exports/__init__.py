@@ -27,6 +27,9 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
     }
 )
 
+ALIASES = {"pytorch": "torch", "np": "numpy"}
+"""Other names of formats."""
+
 
 def export(
     weights: str | os.PathLike[str], to: str, out: str | os.PathLike[str] | None = None
@@ -54,6 +57,7 @@ def export(
     """
     from ..runs.folder import WEIGHTS, load_network
 
+    to = ALIASES.get(to, to)
     if to not in FORMATS:
         raise ConfigError(f"--to is {to!r}; expected one of: {', '.join(FORMATS)}{did_you_mean(to, FORMATS)}")
     source, form = Path(weights), FORMATS[to]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, Protocol
 
 from ..errors import ConfigError, did_you_mean
@@ -155,6 +155,8 @@ class Choice:
     """One of the names of a registry, which is read whenever a value is checked."""
 
     names: Iterable[str]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other names of entries; the entry's own is kept."""
 
     @property
     def expected(self) -> str:
@@ -163,9 +165,10 @@ class Choice:
 
     def __call__(self, name: str, value: Any) -> str:
         """See `Check`."""
-        if not isinstance(value, str) or value not in self.names:
+        known = self.aliases.get(value, value) if isinstance(value, str) else None
+        if known is None or known not in self.names:
             _refuse(name, value, self.expected + did_you_mean(value, self.names))
-        return value
+        return known
 
 
 @dataclass(frozen=True)

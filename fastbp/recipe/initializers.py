@@ -20,7 +20,7 @@ from ..errors import ConfigError
 from ..network import Network
 from ..random import Stream, generator
 
-__all__ = ["SCHEMES", "initialize"]
+__all__ = ["ALIASES", "SCHEMES", "initialize"]
 
 
 class Layer(NamedTuple):
@@ -171,6 +171,9 @@ SCHEMES: dict[str, Callable[[np.random.Generator, Layer], NDArray[np.float64]]] 
     "report-he-network": report_he_network,
     "report-xavier-network": report_xavier_network,
 }
+
+ALIASES = {"kaiming": "he", "glorot": "xavier", "glorot-uniform": "xavier-uniform"}
+"""Other names of schemes."""
 
 
 def initialize(network: Network, scheme: str = "he", seed: int = 0) -> None:

@@ -18,7 +18,16 @@ from ..reference import optimizers as formulas
 from . import specs
 from .specs import Parameter
 
-__all__ = ["OPTIMIZERS", "Coefficients", "Optimizer", "Rates", "Rule", "automatic_rate", "canonical"]
+__all__ = [
+    "ALIASES",
+    "OPTIMIZERS",
+    "Coefficients",
+    "Optimizer",
+    "Rates",
+    "Rule",
+    "automatic_rate",
+    "canonical",
+]
 
 Numbers: TypeAlias = float | NDArray[np.float64]
 
@@ -187,10 +196,13 @@ OPTIMIZERS: dict[str, Rule] = {
 }
 """Every update rule: the one place where rules are declared."""
 
+ALIASES = {"adam": "adamw"}
+"""Other names of rules. Adam is AdamW without weight decay, which is 0 by default."""
+
 
 def canonical(spec: Any) -> str:
     """Return a rule's text as it is kept; ConfigError unless it is one."""
-    return specs.canonical("optimizer", spec, OPTIMIZERS)
+    return specs.canonical("optimizer", spec, OPTIMIZERS, ALIASES)
 
 
 def automatic_rate(spec: Any, kind: Literal["images", "table"], batch_size: int) -> float:
@@ -206,7 +218,7 @@ def automatic_rate(spec: Any, kind: Literal["images", "table"], batch_size: int)
     ------
     ConfigError : the text is not that of a rule, or the rule has no such rate
     """
-    name, numbers = specs.parse("optimizer", spec, OPTIMIZERS)
+    name, numbers = specs.parse("optimizer", spec, OPTIMIZERS, ALIASES)
     rates = OPTIMIZERS[name].rates
     if rates is None:
         raise ConfigError(
@@ -258,7 +270,7 @@ class Optimizer:
         max_norm: float = 0.0,
         average: float = 0.0,
     ) -> None:
-        self.name, self.values = specs.parse("optimizer", rule, OPTIMIZERS)
+        self.name, self.values = specs.parse("optimizer", rule, OPTIMIZERS, ALIASES)
         self.rule = OPTIMIZERS[self.name]
         self.l2, self.weight_decay, self.average = l2, weight_decay, average
         self.clip_value, self.clip_norm = clip_value or math.inf, clip_norm or math.inf

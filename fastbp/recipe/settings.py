@@ -25,6 +25,7 @@ from ..data.tables.options import MISSING, TASKS, TableOptions
 from ..errors import ConfigError, did_you_mean
 from ..files import read_text
 from ..reference.activations import ACTIVATIONS
+from ..reference.activations import ALIASES as ACTIVATION_ALIASES
 from . import optimizers, sample_weights, schedules, stopping
 from .checks import (
     Amount,
@@ -42,6 +43,7 @@ from .checks import (
     Whole,
 )
 from .distortions import PRESETS
+from .initializers import ALIASES as SCHEME_ALIASES
 from .initializers import SCHEMES
 from .setting import DATA, LEARNING, MACHINE, NETWORK, TRAINING, Setting, setting
 from .specs import forms
@@ -149,15 +151,15 @@ class Settings:
     )
     activation: str = setting(
         "relu",
-        check=Choice(ACTIVATIONS),
-        help="Activation function of the hidden layers.",
+        check=Choice(ACTIVATIONS, ACTIVATION_ALIASES),
+        help="Activation function of the hidden layers. sigmoid is another name of logistic.",
         group=NETWORK,
         metavar=_names(ACTIVATIONS),
     )
     init: str = setting(
         "he",
-        check=Choice(SCHEMES),
-        help="Weight initialisation.",
+        check=Choice(SCHEMES, SCHEME_ALIASES),
+        help="Weight initialisation. kaiming and glorot are other names of he and xavier.",
         group=NETWORK,
         metavar=_names(SCHEMES),
         keyed_at_default=True,
@@ -241,7 +243,7 @@ class Settings:
     optimizer: str = setting(
         "sgd",
         check=Parsed(optimizers.canonical, lambda: forms(optimizers.OPTIMIZERS)),
-        help="Update rule.",
+        help="Update rule. adam is adamw with --weight-decay 0, the default.",
         group=LEARNING,
         metavar=lambda: "|".join(forms(optimizers.OPTIMIZERS)),
     )
@@ -326,7 +328,7 @@ class Settings:
     )
     backend: str = setting(
         "numba",
-        check=Choice(BACKENDS),
+        check=Choice(BACKENDS, {"np": "numpy"}),
         help="Compiled kernels (numba), or the reference path in plain NumPy.",
         group=MACHINE,
         metavar=_names(BACKENDS),

@@ -63,13 +63,16 @@ def forms(table: Mapping[str, Entry]) -> list[str]:
     return [_form(name, entry.parameters) for name, entry in table.items()]
 
 
-def parse(setting: str, spec: Any, table: Mapping[str, Entry]) -> tuple[str, list[float]]:
+def parse(
+    setting: str, spec: Any, table: Mapping[str, Entry], aliases: Mapping[str, str] | None = None
+) -> tuple[str, list[float]]:
     """Read a text; return the name, and a value for each of its parameters.
 
     Parameters
     ----------
     setting : name of the setting, for messages
     table : the registry
+    aliases : other names of entries; the entry's own is returned
 
     Raises
     ------
@@ -77,7 +80,7 @@ def parse(setting: str, spec: Any, table: Mapping[str, Entry]) -> tuple[str, lis
         range
     """
     name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
-    name = name.strip()
+    name = (aliases or {}).get(name.strip(), name.strip())
     if name not in table:
         raise ConfigError(
             f"{setting} is {spec!r}; expected one of: {', '.join(forms(table))}{did_you_mean(name, table)}"
@@ -100,7 +103,14 @@ def parse(setting: str, spec: Any, table: Mapping[str, Entry]) -> tuple[str, lis
     return name, values
 
 
-def canonical(setting: str, spec: Any, table: Mapping[str, Entry], *, complete: bool = False) -> str:
+def canonical(
+    setting: str,
+    spec: Any,
+    table: Mapping[str, Entry],
+    aliases: Mapping[str, str] | None = None,
+    *,
+    complete: bool = False,
+) -> str:
     """Return a text as it is kept: without spaces, and without defaults at its end
     unless ``complete``.
 
@@ -108,7 +118,7 @@ def canonical(setting: str, spec: Any, table: Mapping[str, Entry], *, complete: 
     ------
     ConfigError : as `parse`
     """
-    name, values = parse(setting, spec, table)
+    name, values = parse(setting, spec, table, aliases)
     parameters = table[name].parameters
     while not complete and values and values[-1] == parameters[len(values) - 1].default:
         values.pop()

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ACTIVATIONS", "Activation", "Operation"]
+__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "Operation"]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -210,3 +210,6 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
 }
 """Every activation function: the one place where they are declared."""
+
+ALIASES = {"sigmoid": "logistic", "swish": "silu", "linear": "identity", "leaky_relu": "leaky-relu"}
+"""Other names of activation functions."""
