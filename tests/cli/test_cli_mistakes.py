@@ -21,7 +21,7 @@ def mistake(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "suggested"),
     [
-        (["export", "a.safetensors", "--to", "pytorch"], "torch"),
+        (["export", "a.safetensors", "--to", "torchh"], "torch"),
         (["plot", "run", "--kind", "confusions"], "confusion"),
         (["study", "initialisation"], "initialization"),
         (["data", "download", "fashion_mnist"], "fashion-mnist"),

@@ -70,7 +70,7 @@ def test_train_answers_an_unknown_keyword_with_the_nearest():
 @pytest.mark.parametrize(
     ("name", "given", "meant"),
     [
-        ("optimizer", "adam", "adamw"),
+        ("optimizer", "adamx", "adamw"),
         ("activation", "relo", "relu"),
         ("schedule", "cosinus", "cosine"),
         ("stop", "pacience:3", "patience"),

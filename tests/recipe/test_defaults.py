@@ -90,8 +90,8 @@ def test_the_weight_decay_of_the_recipe_goes_with_its_rule_only():
 
 
 def test_mistakes_are_told_as_those_of_settings():
-    with pytest.raises(ConfigError, match=r"^optimizer is 'adam'; .*did you mean adamw\?$"):
-        settings_for("table", {"optimizer": "adam"})
+    with pytest.raises(ConfigError, match=r"^optimizer is 'adamx'; .*did you mean adamw\?$"):
+        settings_for("table", {"optimizer": "adamx"})
     with pytest.raises(ConfigError, match=r"^epoch is not a setting; did you mean epochs\?$"):
         settings_for("images", {"epoch": 3})
 

@@ -123,7 +123,13 @@ def test_a_pipe_among_the_images_does_not_block(tmp_path, rng):
     assert "0/a.png: is not a regular file" in message(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"just text", b"\x89PNG\r\n\x1a\n"])
-def test_a_single_image_is_no_data_set(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"just text", "is named like an image, but holds none"),
+        (b"\x89PNG\r\n\x1a\n", "found a single image"),
+    ],
+)
+def test_a_single_image_is_no_data_set(tmp_path, content, says):
     (tmp_path / "fake.png").write_bytes(content)
-    assert "fake.png: found a single image, expected a folder" in message(tmp_path / "fake.png")
+    assert f"fake.png: {says}" in message(tmp_path / "fake.png")
