@@ -13,7 +13,7 @@ from fastbp import cli
         ("train --batchsize 8", "no option --batchsize; did you mean --batch-size?; see "),
         ("train --qqqq 1", "no option --qqqq; see "),
         ("trian", "no command 'trian'; did you mean train?; see "),
-        ("data conver", "no command 'conver'; did you mean convert?; see "),
+        ("data inf", "no command 'inf'; did you mean info?; see "),
         ("data qqqq", "no command 'qqqq'; see "),
         ("train --epochs abc", "--epochs is not a whole number; see "),
         ("train --weight-decay abc", "--weight-decay is not a number; see "),
