@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from ..schema import Schema
 from .columns import arrays_of, has_table, parts_of
 from .dataset import load_test, load_training
 from .parts import Images, as_images
-from .samples import Dataset
+from .samples import Dataset, kind_of
 from .tables.load import dataset_of, encoded_by
 from .tables.names import listed
 from .tables.options import TableOptions
@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 PLAIN = TableOptions()
-LEAST_PIXELS = 64  # of rows of floats in 0..1 that are taken for images
 BYTE_SCALE = 1 / 255  # takes pixels of 0..255 to 0..1; floats are left as they are
 
 DataSource: TypeAlias = str | os.PathLike[str] | Dataset | tuple[ArrayLike, ArrayLike] | Mapping[str, Any]
@@ -210,7 +209,7 @@ def _dataset(
     images = image_rows(float_rows(given))
     # A channel of one is no dimension of a picture.
     shape = tuple(size for size in given.shape[1:] if size > 1) or (1,)
-    kind = _kind(images, shape)
+    kind = kind_of(images, shape)
     if found is None:
         return Dataset(images, None, shape, 2, "arrays", kind=kind)
     if found.ndim not in (1, 2) or found.shape[0] != len(images) or found.size == 0:
@@ -243,14 +242,6 @@ def float_rows(given: NDArray[Any]) -> NDArray[Any]:
     if given.dtype.kind != "b" and given.min() >= 0 and given.max() <= 255:
         return given
     return given.astype(np.float32)
-
-
-def _kind(images: Images, shape: tuple[int, ...]) -> Literal["images", "table"]:
-    """Return ``"images"`` for bytes, pictures, and long rows of floats in 0..1."""
-    if len(shape) > 1 or images.dtype == np.uint8:
-        return "images"
-    is_scaled = images.shape[1] >= LEAST_PIXELS and images.min() >= 0 and images.max() <= 1
-    return "images" if is_scaled else "table"
 
 
 def image_rows(given: ArrayLike, origin: str = "images") -> Images:

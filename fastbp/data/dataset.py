@@ -13,8 +13,9 @@ from ..errors import DataError
 from ..schema import Schema
 from . import builtin
 from .formats import csv, idx, npy, npz, parquet, png
+from .mapped import MAPPED_FROM
 from .parts import Labels, Part
-from .samples import Dataset
+from .samples import Dataset, kind_of
 from .source import GZIP_MAGIC, IDX_NAME, IMAGE_SUFFIXES, TEXT_CONTROLS, open_source, printable, reading
 from .tables.load import holds_table, load_table, load_with
 from .tables.options import TableOptions
@@ -231,7 +232,9 @@ def _build(name: str, part: Part, labels: Labels | None, classes: int) -> Datase
             f"{part.labels_origin}: found {len(labels)} labels, expected {len(images)}, "
             f"one for each image of {part.origin}"
         )
-    return Dataset(images, labels, shape, 0 if labels is None else classes, name)
+    # A table is standardised in memory, where data that stay on the disk may not fit.
+    kind = "images" if images.nbytes >= MAPPED_FROM else kind_of(images, shape)
+    return Dataset(images, labels, shape, 0 if labels is None else classes, name, kind=kind)
 
 
 def _count_classes(labels: Iterable[Labels]) -> int:

@@ -13,7 +13,9 @@ from ..errors import DataError
 from ..schema import Schema, Task
 from .parts import Images, Labels
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "kind_of"]
+
+LEAST_PIXELS = 64  # of rows of floats in 0..1 that are taken for images
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,3 +120,11 @@ class Dataset:
         if self.labels is None:
             raise DataError(f"{self.name}: has no labels; expected labelled data for {purpose}")
         return self.labels
+
+
+def kind_of(images: Images, shape: tuple[int, ...]) -> Literal["images", "table"]:
+    """Return ``"images"`` for bytes, pictures, and long rows of floats in 0..1."""
+    if len(shape) > 1 or images.dtype == np.uint8:
+        return "images"
+    is_scaled = images.shape[1] >= LEAST_PIXELS and images.min() >= 0 and images.max() <= 1
+    return "images" if is_scaled else "table"

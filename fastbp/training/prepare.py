@@ -73,6 +73,7 @@ class Prepared:
     def _inputs(self, data: Dataset, consume: bool) -> Images:
         if self._standard is None or not self._has_units:
             return data.images
+        consume = consume and data.images.flags.writeable
         out: NDArray[Any] = data.images if consume else np.empty(data.images.shape, self._dtype)
         self._standard.apply(data.images, out)
         return out

@@ -143,6 +143,7 @@ def _parsed(
             separator=dialect.separator,
             decimal_comma=dialect.decimal_comma,
             null_values=list(MISSING_WORDS),
+            try_parse_dates=True,
             **options,
         )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:

@@ -293,6 +293,16 @@ def test_classes_keep_their_text():
     assert found.schema.outputs == ("01", "1")
 
 
+def test_dates_in_text_are_numbers_of_days(tmp_path):
+    days = ["2024-01-01", "2024-01-03", "1969-12-31", "1970-01-01"]
+    (tmp_path / "x.csv").write_text(
+        "\n".join(["d,y", *(f"{day},{'ab'[i % 2]}" for i, day in enumerate(days))])
+    )
+    table, _ = load_training(tmp_path / "x.csv")
+    assert [feature.kind for feature in table.schema.features] == ["number"]
+    np.testing.assert_array_equal(table.images[:, 0], [19723, 19725, -1, 0])
+
+
 def test_a_row_of_missing_values_is_a_row(tmp_path):
     (tmp_path / "x.csv").write_text("f,y\n1,a\n,\n3,b\n")
     with pytest.raises(DataError, match="row 2"):
