@@ -18,7 +18,7 @@ __all__ = ["Dataset", "kind_of"]
 LEAST_PIXELS = 64  # of rows of floats in 0..1 that are taken for images
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Samples, images or rows of a table, and their targets, if there are any.
 
@@ -86,6 +86,15 @@ class Dataset:
             raise DataError(
                 f"{self.name}: found labels {labels.min()}..{labels.max()}, expected 0..{self.classes - 1}"
             )
+
+    def __repr__(self) -> str:
+        """Return one short line: name, samples, shape, type and targets."""
+        shape = "x".join(map(str, self.shape))
+        parts = [self.name, f"{len(self.images):,} samples of {shape} {self.images.dtype}", self.kind]
+        if self.targets is not None:
+            what = "classes" if self.values is None else "values"
+            parts.append(f"{self.classes} {what}")
+        return f"Dataset({', '.join(parts)})"
 
     def _check_values(self) -> None:
         values = self.values

@@ -67,6 +67,13 @@ def test_names_of_the_network_decide_when_it_is_tested():
         targets_as(np.zeros(3), values)
 
 
+def test_a_data_set_shows_itself_in_a_line():
+    images = fastbp.Dataset(np.zeros((4, 6), np.uint8), np.arange(4) % 2, (2, 3), 2, "x")
+    assert repr(images) == "Dataset(x, 4 samples of 2x3 uint8, images, 2 classes)"
+    values = fastbp.Dataset(np.zeros((4, 6), np.uint8), None, (6,), 1, "x", values=np.zeros((4, 1)))
+    assert repr(values) == "Dataset(x, 4 samples of 6 uint8, images, 1 values)"
+
+
 def test_quantities_of_images_are_learnt_in_their_units():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (400, 5, 5), dtype=np.uint8)
