@@ -8,8 +8,14 @@ import pytest
 
 import fastbp
 from fastbp import DataError, WeightsError
+from fastbp.data.fingerprint import fingerprint
+from fastbp.data.tables.load import dataset_of
+from fastbp.data.tables.options import TableOptions
+from fastbp.data.tables.table import table_of
+from fastbp.random import split
 from fastbp.recipe.standardization import Standardization
 from fastbp.schema import Feature, Schema
+from fastbp.training.prepare import Prepared
 
 QUICK = {"hidden": (16,), "epochs": 20, "batch_size": 16, "learning_rate": 0.1, "seed": 1}
 
@@ -202,3 +208,28 @@ def test_equal_data_have_equal_fingerprints():
     )
     assert first.fingerprint == again.fingerprint != other.fingerprint
     assert len(first.fingerprint) == 32
+
+
+def test_training_sees_mean_zero_and_deviation_one_of_its_own_rows():
+    """Words stay 0 or 1, and the rows held out have no part in the mean."""
+    data = dataset_of(table_of(table().drop("y")), TableOptions(target=("price",)), "x")
+    settings = fastbp.Settings(validation=0.4, seed=3)
+    rows, held = split(3, len(data.images), 0.4)
+    prepared = Prepared(data, None, settings, consume=False)
+    numbers, words = prepared.images[:, :3], prepared.images[:, 3:]
+    np.testing.assert_allclose(numbers[rows].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(numbers[rows].std(axis=0), 1, atol=1e-5)
+    assert np.abs(numbers[held].mean(axis=0)).max() > 1e-3
+    assert set(np.unique(words)) == {0, 1}
+    np.testing.assert_allclose(prepared.targets[rows].mean(), 0, atol=1e-5)
+
+
+def test_the_type_and_the_shape_of_data_are_part_of_their_fingerprint():
+    ones = np.ones((4, 6), np.float32)
+    labels = np.arange(4) % 2
+    sets = [
+        fastbp.Dataset(ones, labels, (6,), 2, "x"),
+        fastbp.Dataset(ones.view(np.float64), labels, (3,), 2, "x"),
+        fastbp.Dataset(ones.reshape(2, 12), labels[:2], (12,), 2, "x"),
+    ]
+    assert len({fingerprint(data) for data in sets}) == 3
