@@ -291,7 +291,7 @@ def test_too_large_batches_are_said_to_be():
         MLPRegressor((5,), batch_size=1000, max_iter=1).fit(X, y)
 
 
-def test_a_regressor_s_network_is_saved_loaded_and_no_classifier(tmp_path):
+def test_a_regressor_s_network_is_saved_loaded_and_tested(tmp_path):
     X, y = regression(3)
     model = pickle.loads(pickle.dumps(MLPRegressor((5,), max_iter=5, random_state=0).fit(X, y)))
     model.network_.save(tmp_path / "net.safetensors")
@@ -299,8 +299,9 @@ def test_a_regressor_s_network_is_saved_loaded_and_no_classifier(tmp_path):
     assert network.output == "identity"
     np.testing.assert_allclose(fastbp.predict(network, X), model.predict(X), rtol=1e-9, atol=1e-12)
     for given in (network, tmp_path / "net.safetensors"):
-        with pytest.raises(fastbp.WeightsError, match="has identity outputs; expected a classifier"):
+        with pytest.raises(fastbp.WeightsError, match="has 1 targets, but the network predicts 3"):
             fastbp.test(given, (X, np.zeros(len(X), int)))
+        assert fastbp.test(given, (X, y)).scores.r2 == pytest.approx(model.score(X, y), rel=1e-6)
 
 
 def test_weights_are_routed_through_a_search():
