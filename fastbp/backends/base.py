@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -18,7 +19,7 @@ from .batches import Batches, Figures
 if TYPE_CHECKING:
     from .predictor import Predictor
 
-__all__ = ["Backend", "make_backend", "predictor_of"]
+__all__ = ["Backend", "importing_kernels", "make_backend", "predictor_of"]
 
 
 class Backend(Protocol):
@@ -86,6 +87,24 @@ class Backend(Protocol):
         ...
 
 
+@contextmanager
+def importing_kernels() -> Iterator[None]:
+    """Import what needs the compiled kernels, in words of fastbp if they refuse.
+
+    Raises
+    ------
+    ConfigError : the environment asks for vectors that do not exist, or for compiled
+        code from a folder that other users can change
+    """
+    try:
+        yield
+        from fastbp_kernels import check_cache
+
+        check_cache()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
 def make_backend(name: str, threads: int | Literal["auto"] = "auto") -> Backend:
     """Return the backend of this name; only its own modules are imported.
 
@@ -96,18 +115,16 @@ def make_backend(name: str, threads: int | Literal["auto"] = "auto") -> Backend:
 
     Raises
     ------
-    ConfigError : there is no such backend, or the environment asks for vectors that do
-        not exist
+    ConfigError : there is no such backend, or the kernels cannot be imported; see
+        `importing_kernels`
     """
     if name == "numpy":
         from .numpy_backend import NumpyBackend
 
         return NumpyBackend(1 if threads == "auto" else threads)
     if name == "numba":
-        try:
+        with importing_kernels():
             from .numba_backend import NumbaBackend
-        except ValueError as error:  # the environment asks for vectors that do not exist
-            raise ConfigError(str(error)) from None
         return NumbaBackend(threads)
     raise ConfigError(f"backend is {name!r}; expected one of: numba, numpy")
 
@@ -118,7 +135,8 @@ def predictor_of(network: Network) -> Predictor:
     Raises
     ------
     WeightsError : the network's parameters were replaced
-    ConfigError : its activation function has no compiled kernel
+    ConfigError : its activation function has no compiled kernel, or kernels cannot be
+        imported
     """
     return _compiled_path()(network)
 
@@ -126,6 +144,6 @@ def predictor_of(network: Network) -> Predictor:
 @cache
 def _compiled_path() -> Callable[[Network], Predictor]:
     """Import the compiled path when it is first used: it takes half a second."""
-    from .predictor import predictor_of
-
+    with importing_kernels():
+        from .predictor import predictor_of
     return predictor_of

@@ -49,6 +49,7 @@ COMMANDS = {
     "export": ("export", "Export a network to ONNX, NumPy, PyTorch or C."),
     "verify": ("verify", "Check that the compiled kernels and the NumPy reference train alike."),
     "data": ("data", "Inspect, convert, split and download data sets."),
+    "cache": ("cache", "Show or clear the compiled kernels that are kept on the disk."),
 }
 """Module of each command, and the first sentence of its help, in the order shown."""
 

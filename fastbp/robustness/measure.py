@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..backends.numba_backend import NumbaBackend
+from ..backends.base import make_backend
 from ..data.samples import Dataset
 from ..digits.preprocess import normalize
 from ..errors import DataError
@@ -164,7 +164,7 @@ class _Judge:
 
     def __init__(self, networks: Mapping[str, Network], labels: NDArray[np.int64] | None) -> None:
         assert labels is not None
-        self._networks, self._labels, self._backend = networks, labels, NumbaBackend()
+        self._networks, self._labels, self._backend = networks, labels, make_backend("numba")
 
     def __enter__(self) -> _Judge:
         return self

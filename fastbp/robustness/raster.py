@@ -7,10 +7,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp_kernels import make_distorter, resample_rows, stamp_discs
-
+from ..backends.base import importing_kernels
 from ..backends.proofs import images_of, read_only, state_of
 from ..errors import DataError
+
+with importing_kernels():
+    from fastbp_kernels import make_distorter, resample_rows, stamp_discs
 
 __all__ = ["draw_discs", "resample"]
 

@@ -13,7 +13,7 @@ from .batch_norm import Normalizer, make_normalizer
 from .dropout import Dropout, make_dropout
 from .epoch import Options, run_batches
 from .findings import ABOVE_ONE, ABOVE_ZERO, NOT_FINITE
-from .jit import cache_folder, compiled_count
+from .jit import cache_folder, check_cache, compiled_count
 from .layout import Model
 from .loss import Answers, Objective, make_objective
 from .optimizers import Updater, make_updater, no_updater, scratch_size
@@ -44,6 +44,7 @@ __all__ = [
     "Worker",
     "Workspace",
     "cache_folder",
+    "check_cache",
     "compiled_count",
     "distort_rows",
     "make_batch_buffers",

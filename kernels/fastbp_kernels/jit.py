@@ -4,18 +4,18 @@ This module replaces ``cache=True`` because Numba's own disk cache checks only t
 that holds the function, so it misses an edit in a file that the function calls; a
 truncated entry raises an error at every start; and the location of the cache is one
 setting for the whole process. Here every entry is one file, written atomically, in a
-folder named by a hash of everything that the machine code depends on. An entry that
-cannot be read is compiled again.
+folder named by a hash of everything that the machine code depends on (cache.py). An
+entry that cannot be read is compiled again.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import os
+import logging
 import pickle
 import platform
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,10 +29,12 @@ from numba import types
 from numba.core import compiler, runtime
 from numba.core.caching import NullCache
 
+from . import cache
 from .linking import Entry, Part
+from .ownership import own_folder
 from .target import target_name
 
-__all__ = ["cache_folder", "compiled_count", "intrinsic", "njit"]
+__all__ = ["cache_folder", "check_cache", "compiled_count", "intrinsic", "njit"]
 
 _DIGEST = hashlib.sha256().digest_size
 _compiled = 0
@@ -41,17 +43,6 @@ _compiled = 0
 def compiled_count() -> int:
     """Return the number of functions that this process had to compile."""
     return _compiled
-
-
-def _user_cache() -> Path:
-    """Return the folder of this platform for caches."""
-    if chosen := os.environ.get("FASTBP_CACHE_DIR"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~\\AppData\\Local")).expanduser() / "fastbp" / "Cache"
-    if sys.platform == "darwin":
-        return Path("~/Library/Caches/fastbp").expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fastbp"
 
 
 def _fingerprint() -> str:
@@ -76,12 +67,29 @@ def _fingerprint() -> str:
 _FINGERPRINT = _fingerprint()
 
 
-def cache_folder() -> Path:
+_VERSION = f"kernels-{_FINGERPRINT}"
+
+
+def cache_folder() -> Path | None:
     """Return the cache folder of compiled kernels for these sources, versions and CPU.
 
-    The environment variable ``FASTBP_CACHE_DIR`` moves it. It is safe to delete.
+    The environment variable ``FASTBP_CACHE_DIR`` moves it. It is safe to delete. None
+    if the user has no home to keep it in.
     """
-    return _user_cache() / f"kernels-{_FINGERPRINT}"
+    folder = cache.user_folder()
+    return None if folder is None else folder / _VERSION
+
+
+def check_cache() -> None:
+    """Raise CacheError if others could change the cache; loading a kernel would too.
+
+    So a program can tell it before it has begun.
+    """
+    folder = cache.user_folder()
+    if folder is not None:
+        with suppress(OSError):  # there is none yet
+            own_folder(folder)
+            own_folder(folder, _VERSION)
 
 
 class _KernelCache(NullCache):
@@ -92,16 +100,16 @@ class _KernelCache(NullCache):
 
     @property
     def cache_path(self) -> str:
-        return str(cache_folder())
+        return str(cache_folder() or "")
 
-    def _file(self, signature: Any) -> Path:
-        return cache_folder() / f"{self._name}-{hashlib.sha256(str(signature).encode()).hexdigest()[:16]}.bin"
+    def _entry(self, signature: Any) -> str:
+        return f"{self._name}-{hashlib.sha256(str(signature).encode()).hexdigest()[:16]}"
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         global _compiled
-        # A missing, truncated, damaged or unreadable entry is compiled again.
+        content = self._read(signature)
+        # A damaged entry is compiled again.
         with suppress(Exception):
-            content = self._file(signature).read_bytes()
             digest, payload = content[:_DIGEST], content[_DIGEST:]
             if hashlib.sha256(payload).digest() == digest:
                 # Only Numba's runtime, which machine code calls: not what compiling
@@ -113,21 +121,39 @@ class _KernelCache(NullCache):
         _compiled += 1
         return None
 
+    def _read(self, signature: Any) -> bytes:
+        """Return the content of an entry, empty if there is none that may be read.
+
+        Raises
+        ------
+        CacheError
+            Others could have written to the folder.
+        """
+        folder = cache.user_folder()
+        if folder is not None:
+            with suppress(OSError):
+                return cache.read_entry(folder, _VERSION, self._entry(signature)) or b""
+        return b""
+
     def save_overload(self, signature: Any, result: Any) -> None:
+        folder = cache.user_folder()
+        if folder is None:
+            _tell_of_no_home()
+            return
+        payload = pickle.dumps(result._reduce(), protocol=pickle.HIGHEST_PROTOCOL)
         # If the folder is full or read-only, the next process compiles again; this one
         # continues.
         with suppress(OSError):
-            target = self._file(signature)
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            payload = pickle.dumps(result._reduce(), protocol=pickle.HIGHEST_PROTOCOL)
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".tmp")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(payload).digest() + payload)
-                os.replace(temporary, target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            content = hashlib.sha256(payload).digest() + payload
+            cache.write_entry(folder, _VERSION, self._entry(signature), content)
+
+
+@functools.cache
+def _tell_of_no_home() -> None:
+    logging.getLogger("fastbp").warning(
+        "compiled kernels are not kept, because you have no home folder; set FASTBP_CACHE_DIR to a folder of "
+        "your own, and they need not be compiled by each process"
+    )
 
 
 Function = Callable[..., Any]

@@ -1,5 +1,7 @@
 import pytest
 
+import small_kernels
+
 
 @pytest.fixture(scope="session", autouse=True)
 def target_processes(request):
@@ -13,3 +15,10 @@ def target_processes(request):
     for process in processes.values():
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Folder of the package ``small``, and of its cache."""
+    small_kernels.write(tmp_path)
+    return tmp_path

@@ -1,13 +1,7 @@
-"""The cache of compiled kernels: stale, damaged, raced, unwritable; and nobody else's cache is touched.
-
-A small package with the same jit.py, linking.py and target.py stands in for the kernels, which take seconds
-to compile.
-"""
+"""The cache of compiled kernels: stale, damaged, unwritable; and other packages' caches are left alone."""
 
 import hashlib
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,64 +12,8 @@ import fastbp_kernels
 from fastbp.backends.batches import Batches
 from fastbp.backends.numba_backend import NumbaBackend
 from fastbp_kernels import cache_folder
+from small_kernels import EDITED, INNER, call, files
 from steps import F32_U8, bits, draw_images, draw_network, output, python
-
-ENTRY = """
-from .inner import factor
-from .jit import cache_folder, compiled_count, njit
-
-@njit(kept=True)
-def scaled(x):
-    return factor(x) + 1
-"""
-INNER = """
-from .jit import njit
-
-@njit
-def factor(x):
-    return x * 3
-"""
-EDITED = INNER.replace("* 3", "* 4")
-CALL = "from small.entry import *; print(scaled(2.0), compiled_count())"
-
-
-@pytest.fixture
-def small(tmp_path):
-    """Folder of a package ``small`` whose kept function calls another file's function."""
-    package = tmp_path / "small"
-    package.mkdir()
-    for name in ("jit.py", "linking.py", "target.py"):
-        shutil.copy(Path(fastbp_kernels.__file__).with_name(name), package)
-    (package / "__init__.py").write_text("")
-    (package / "entry.py").write_text(ENTRY)
-    (package / "inner.py").write_text(INNER)
-    return tmp_path
-
-
-def start(folder, code, **environment):
-    # Without bytecode files: Python does not see an edit within the second and of the same length.
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "FASTBP_CACHE_DIR": str(folder / "cache"),
-        **environment,
-    }
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def call(folder, code=CALL, **environment):
-    return output(start(folder, code, **environment))
-
-
-def files(folder):
-    return sorted(path for path in (folder / "cache").rglob("*") if path.is_file())
 
 
 def test_a_second_process_compiles_nothing(small):
@@ -146,25 +84,6 @@ def test_damaged_entries_are_compiled_again_and_whole_again(small):
         # Replaced, not written into: another process may be reading.
         assert (small / entry.name).read_bytes() == content
     assert call(small, code) == f"{right} 0"
-
-
-def test_four_processes_at_once_are_all_right(small):
-    # All wait, with everything imported, for one file to appear.
-    code = f"""
-import pathlib, time
-from small.entry import scaled
-print("ready", flush=True)
-while not pathlib.Path({str(small / "go")!r}).exists():
-    time.sleep(0.001)
-print(scaled(2.0))
-"""
-    processes = [start(small, code) for _ in range(4)]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    (small / "go").touch()
-    assert [output(process) for process in processes] == ["7.0"] * 4
-    assert len(files(small)) == 1, "one entry, and nothing temporary"
-    assert call(small) == "7.0 0"
 
 
 def test_a_folder_that_cannot_be_written_costs_only_the_compilation(small):
