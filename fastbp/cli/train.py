@@ -76,14 +76,14 @@ def train(
 
 
 def _warn_of_threads(settings: Settings) -> None:
-    """Warn of more threads than cores: a run may take hundreds of times as long."""
+    """Warn of more threads than cores: a run may take twice as long."""
     from ..backends.pace import available_cores
 
     cores = available_cores()
     if settings.backend == "numba" and settings.threads != "auto" and settings.threads > cores:
         typer.echo(
-            f"fastbp: {settings.threads} threads on {cores} cores wait for each other: expected --threads "
-            f"{cores} or fewer, or auto",
+            f"fastbp: {settings.threads} threads on {cores} cores are slower than {cores}: expected "
+            f"--threads {cores} or fewer, or auto",
             err=True,
         )
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from .annotations import ImagePointer, Real
 from .augment import Distorter, distort
+from .barrier import barrier
 from .batch import (
     Batch,
     Batches,
@@ -66,7 +67,6 @@ from .optimizers import (
     without_kinds,
 )
 from .simd import offset, pointer, pointers, real, width
-from .team import barrier
 from .tiles import ROWS
 from .workspace import BatchBuffers, Worker
 

@@ -21,6 +21,7 @@ from .activations import RELU, activate
 from .addresses import at_address, has_type_of, places_at, retyped
 from .annotations import FloatArray, FloatPointer, ImageArray, ImagePointer, IntPointer, Real
 from .answers import write_answers
+from .barrier import next_turn, wait_for, wake
 from .batch import TAIL, Batch, Look, gather, list_for_forward, locate_copy
 from .dense import MOST_LISTED, Lists, forward, forward_list
 from .findings import ABOVE_ONE, ABOVE_ZERO, NOT_FINITE, findings
@@ -28,7 +29,6 @@ from .jit import njit
 from .layout import FAN_IN, FAN_OUT, ROW, Layer, Matrix, Model, layer_of, parts, parts_of
 from .simd import offset, pointer, real, width
 from .single import list_row, multiply_row
-from .team import next_turn, wait_for
 from .tiles import AHEAD, ROWS
 from .workspace import _aligned
 
@@ -313,7 +313,8 @@ def _take_turns(task: Task, rows: int, plan: IntPointer, space: Space, shared: I
     while turn < number_of_turns:
         found |= _predict_turn(task, turn * rows, rows, plan, space)
         _note(found, shared)
-        next_turn(offset(shared, DONE))
+        if next_turn(offset(shared, DONE)) + 1 == number_of_turns:
+            wake(offset(shared, DONE))
         turn = next_turn(shared)
     if plan[WAITS] != 0:
         wait_for(offset(shared, DONE), number_of_turns)

@@ -1,117 +1,21 @@
-"""A team of threads that train together, and a barrier that spins before it yields.
+"""A team of threads that train together.
 
-A team is plain Python threads, each inside one compiled call. It does not use Numba's
-threading layers, whose pools abort on concurrent calls and break after a fork.
+A team is plain Python threads, each inside one compiled call, which meet at barriers
+(barrier.py). It does not use Numba's threading layers, whose pools abort on concurrent
+calls and break after a fork.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
-import llvmlite.binding as llvm
-from llvmlite import ir
-from numba import types
-
-from .annotations import IntPointer, NumbaType, Value
-from .jit import intrinsic, njit
-
-__all__ = ["BARRIER_SIZE", "Team", "barrier", "next_turn", "wait_for"]
-
-I64 = ir.IntType(64)
-BARRIER_SIZE = 32
-"""int64 elements of a barrier; keeps its counter alone in its cache lines."""
-SPINS = 2000
-"""Polls before a waiting thread yields its core.
-
-About 20 microseconds, longer than the usual difference between threads.
-"""
-
-
-@intrinsic
-def _arrive(typing: Any, counter: NumbaType) -> Any:
-    """Add one to ``counter[0]``; return the old value. Orders memory."""
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
-        return builder.atomic_rmw("add", args[0], ir.Constant(I64, 1), "seq_cst")
-
-    return types.int64(counter), emit
-
-
-@intrinsic
-def _observe(typing: Any, counter: NumbaType) -> Any:
-    """Read ``counter[0]``; writes by threads before they arrived are then visible."""
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
-        return builder.load_atomic(args[0], "acquire", 8)
-
-    return types.int64(counter), emit
-
-
-@intrinsic
-def _pause(typing: Any) -> Any:
-    """Tell the core that this is a spin loop."""
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
-        if llvm.get_process_triple().startswith(("x86_64", "i686")):
-            name = "llvm.x86.sse2.pause"
-            function = builder.module.globals.get(name) or ir.Function(
-                builder.module, ir.FunctionType(ir.VoidType(), []), name
-            )
-            builder.call(function, [])
-        return context.get_dummy_value()
-
-    return types.void(), emit
-
-
-@intrinsic
-def _yield(typing: Any) -> Any:
-    """Yield the core to another thread."""
-
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Value:
-        name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
-        function = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(ir.IntType(32), []), name
-        )
-        builder.call(function, [])
-        return context.get_dummy_value()
-
-    return types.void(), emit
-
-
-@njit
-def wait_for(counter: IntPointer, goal: int) -> None:
-    """Wait until the counter has reached ``goal``."""
-    spins = 0
-    while _observe(counter) < goal:
-        spins += 1
-        if spins < SPINS:
-            _pause()
-        else:
-            _yield()
-
-
-@njit
-def next_turn(counter: IntPointer) -> int:
-    """Add one to a counter that threads share; return its value before."""
-    turn: int = _arrive(counter)
-    return turn
-
-
-@njit
-def barrier(counter: IntPointer, threads: int) -> None:
-    """Wait until all ``threads`` threads are here.
-
-    ``counter`` points to an int64 that starts at 0 and only grows.
-    """
-    if threads > 1:
-        wait_for(counter, (_arrive(counter) // threads + 1) * threads)
+__all__ = ["Team"]
 
 
 @contextmanager

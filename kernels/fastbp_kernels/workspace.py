@@ -9,13 +9,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from .activations import RELU
 from .annotations import FloatArray
+from .barrier import BARRIER_SIZE
 from .batch import TAIL, Look
 from .dense import MOST_LISTED, PANEL_SAMPLES, Lists
 from .hidden import LISTED_VECTORS, HiddenLists
 from .layout import FAN_IN, FAN_OUT, ROW, parts
 from .optimizers import COEFFICIENTS
 from .target import BITS
-from .team import BARRIER_SIZE
 from .tiles import AHEAD, ROWS, VECTORS
 
 __all__ = ["BatchBuffers", "Worker", "Workspace", "make_batch_buffers", "make_workspace"]
