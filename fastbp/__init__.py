@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .runs.history import History
     from .runs.result import Result
     from .training.experiment import TrainingDivergedError, TrainingInterruptedError, train
+    from .training.resume import resume
 
     __version__: str
 
@@ -55,6 +56,7 @@ __all__ = [
     "__version__",
     "load",
     "predict",
+    "resume",
     "test",
     "test_ensemble",
     "train",
@@ -75,6 +77,7 @@ _HOME = {
     "RegressionEvaluation": "evaluation.regression",
     "Result": "runs.result",
     "Settings": "recipe.settings",
+    "resume": "training.resume",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .errors import ConfigError
@@ -87,7 +87,15 @@ class Callback:
         """Called when the kernels are ready; ``seconds`` is how long that took."""
 
     def on_warning(self, warning: str) -> None:
-        """Called before training with a line about the data that looks like trouble."""
+        """Called with a line about what looks like trouble, before or while it
+        trains.
+        """
+
+    def on_resume(self, history: Sequence[EpochRecord]) -> None:
+        """Called before a run goes on, with the epochs that it has already completed.
+
+        ``on_epoch_end`` is then called for later ones only.
+        """
 
     def on_chunk(self, chunk: ChunkRecord) -> None:
         """Called after a few mini-batches."""

@@ -6,13 +6,16 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import ConfigError, FastbpError
 
-__all__ = ["locked", "read_text", "replace_file", "writing"]
+__all__ = ["TEMPORARY", "locked", "read_text", "replace_file", "writing"]
+
+TEMPORARY = ".fastbp-*.tmp"
+"""Names of files that are being written; a killed process leaves them."""
 
 
 def read_text(path: Path) -> str:
@@ -84,15 +87,26 @@ def _replace(path: Path, payload: bytes) -> None:
 
 @contextmanager
 def _renamed(path: Path) -> Iterator[BinaryIO]:
-    temporary = path.with_name(f".fastbp-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
         with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name survive a power cut, where the system can."""
+    with suppress(OSError):  # Windows opens no folders; some file systems sync none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ class Backend(Protocol):
 
     name: str
     threads: int
+    arithmetic: str  # what the last bits of results depend on, beside versions
 
     def warm_up(
         self,

@@ -49,6 +49,7 @@ class NumbaBackend:
     """
 
     name = "numba"
+    arithmetic = f"vectors of {BITS} bits"
 
     def __init__(self, threads: int | Literal["auto"] = "auto") -> None:
         self.threads = 1 if threads == "auto" else threads

@@ -45,6 +45,7 @@ class NumpyBackend:
 
     def __init__(self, threads: int = 1) -> None:
         self.name = "numpy"
+        self.arithmetic = "NumPy"
         self.threads = threads
         self._libraries = ThreadpoolController()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -19,16 +21,20 @@ if TYPE_CHECKING:
 __all__ = [
     "DIVERGED",
     "EXCEEDED",
+    "FROM_SIGNAL",
     "INTERRUPTED",
     "MISTAKE",
     "check_one_format",
     "console",
+    "ended_by_signals",
     "fail",
     "print_json",
     "reporting",
 ]
 
-EXCEEDED, MISTAKE, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+FROM_SIGNAL = 128
+"""What a shell adds to the number of the signal that ended a command."""
+EXCEEDED, MISTAKE, DIVERGED, INTERRUPTED = 1, 2, 3, FROM_SIGNAL + signal.SIGINT
 
 
 @contextmanager
@@ -44,9 +50,30 @@ def reporting() -> Iterator[None]:
         if error.errno == errno.EPIPE:  # the reader closed the pipe: Typer ends quietly
             raise
         fail(f"cannot write the output ({error.strerror or error})", MISTAKE)
-    except KeyboardInterrupt:
-        typer.echo("fastbp: interrupted", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args and isinstance(error.args[0], signal.Signals) else signal.SIGINT
+        word = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+        typer.echo(f"fastbp: {word}", err=True)
+        raise typer.Exit(FROM_SIGNAL + number) from None
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let a request to end, or a closed terminal, clean up as Ctrl-C does."""
+    previous = {}
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number))
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            previous[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -43,6 +43,25 @@ Out = Annotated[
     ),
 ]
 Force = Annotated[bool, _flag("--force", "Replace a run that is in --out.", RUN)]
+Resume = Annotated[
+    Path | None,
+    _option(
+        "--resume",
+        "RUN",
+        "Go on with a run that was interrupted or killed, or give it more --epochs. It keeps its settings.",
+        RUN,
+    ),
+]
+Checkpoint = Annotated[
+    str,
+    _option(
+        "--checkpoint",
+        "SECONDS|auto|none",
+        "Time between two checkpoints, from which --resume goes on. auto is 10 s, or more if writing one "
+        "takes longer than 0.1 s.",
+        RUN,
+    ),
+]
 Live = Annotated[bool, _flag("--live", "Draw the curves of loss and accuracy in the terminal.", RUN)]
 Log = Annotated[
     list[str] | None,

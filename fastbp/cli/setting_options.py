@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -16,7 +15,7 @@ from ..recipe.checks import format_hidden
 from ..recipe.setting import GROUPS
 from ..recipe.settings import Settings, declarations, read_settings
 
-__all__ = ["absolute_paths", "option_of", "settings_of", "values_of", "with_settings"]
+__all__ = ["option_of", "settings_of", "values_of", "with_settings"]
 
 _PLAIN = (int, float, bool)
 """Types of settings that the command line reads by itself; text is left to the
@@ -114,16 +113,3 @@ def values_of(given: Mapping[str, Any], config: Path | None = None) -> dict[str,
     """Return what was given, else what the config file has; nothing by default."""
     values = {name: () if value is None else value for name, value in given.items()}
     return {**(read_settings(config) if config else {}), **values}
-
-
-def absolute_paths(settings: Settings) -> Settings:
-    """Return settings with absolute paths, to repeat the run from another folder."""
-    from ..data.builtin import NAMES
-
-    if settings.data not in NAMES:
-        settings = replace(settings, data=os.path.abspath(settings.data))
-    if settings.test and settings.test not in NAMES:
-        settings = replace(settings, test=os.path.abspath(settings.test))
-    if settings.augment.endswith(".toml"):
-        settings = replace(settings, augment=os.path.abspath(settings.augment))
-    return settings

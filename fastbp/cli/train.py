@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..errors import ConfigError
 from ..recipe.settings import Settings
 from . import options
 from .application import app
-from .common import DIVERGED, INTERRUPTED, MISTAKE, console, fail, reporting
-from .setting_options import absolute_paths, values_of, with_settings
+from .common import DIVERGED, FROM_SIGNAL, MISTAKE, console, ended_by_signals, fail, reporting
+from .setting_options import values_of, with_settings
 
 if TYPE_CHECKING:
+    from ..data.samples import Dataset
+    from ..runs.folder import RunFolder
     from ..runs.result import Result
+    from ..training.checkpoints import Checkpoints
 
 __all__ = ["train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """A run to train: new, or one that goes on."""
+
+    settings: Settings
+    training: Dataset
+    testing: Dataset | None
+    chosen: str | None  # what was chosen for the user, a line
+    folder: RunFolder
+    checkpoints: Checkpoints
 
 
 @app.command()
@@ -28,51 +45,104 @@ def train(
     config: options.Config = None,
     out: options.Out = None,
     force: options.Force = False,
+    resume: options.Resume = None,
+    checkpoint: options.Checkpoint = "auto",
     live: options.Live = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
 ) -> None:
     """Train a network and keep it in a run folder."""
-    with reporting():
-        from ..data.dataset import load_training
+    with reporting(), ended_by_signals():
         from ..logs import find_log, open_logs
-        from ..recipe.defaults import explain, settings_for
-        from ..recipe.distortions import read_variants
-        from ..runs.folder import RunFolder
         from ..terminal.progress import show_progress
         from ..terminal.tables import describe_training
-        from ..training.experiment import find_rate, run
+        from ..training.checkpoints import checked_seconds
+        from ..training.experiment import run
 
-        values = values_of(given, config)
-        settings = settings_for("images", values)
-        # A slip in the name of a distortion should not wait for the data.
-        read_variants(settings.augment)
+        checked_seconds(checkpoint)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
-        _warn_of_threads(settings)
-        training, testing = load_training(settings.data, settings.table, settings.test or None)
-        # Only now: errors name a path as it was given, and the data decide defaults.
-        settings = absolute_paths(settings_for(training.recipe, values))
-        chosen = explain(training.recipe, values)
-        if values.get("learning_rate") == "find":
-            settings = replace(settings, learning_rate=find_rate(settings, training).suggestion)
-            chosen = f"learning rate {settings.learning_rate:g}, found by a range test (fastbp find-rate)"
-        folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
-        try:
+        if resume is None:
+            plan = _new_run(values_of(given, config), out, force=force, checkpoint=checkpoint)
+        else:
+            if out is not None or force or config is not None:
+                raise ConfigError(
+                    "--resume goes on in the run's own folder; expected no --out, --force or --config"
+                )
+            plan = _begun_run(resume, values_of(given), checkpoint)
+        with plan.folder:
             screen = console()
             if not quiet:
-                describe_training(screen, settings, training, testing, chosen)
+                describe_training(screen, plan.settings, plan.training, plan.testing, plan.chosen)
             with (
-                open_logs(kinds, folder.path, settings) as logs,
-                show_progress(screen, settings.epochs, quiet=quiet, live=live) as progress,
+                open_logs(kinds, plan.folder.work, plan.settings) as logs,
+                show_progress(screen, plan.settings.epochs, quiet=quiet, live=live) as progress,
             ):
-                result = run(settings, training, testing, [progress, *logs], consume=True)
+                result = run(
+                    plan.settings,
+                    plan.training,
+                    plan.testing,
+                    [progress, *logs],
+                    consume=True,
+                    checkpoints=plan.checkpoints,
+                )
                 for entry in logs:
                     entry.finish(result)
-            result.write(folder)
-        finally:
-            folder.release()
-        _close_run(result, folder.path, strict=strict)
+            result.write(plan.folder)
+        _close_run(result, plan.folder.path, strict=strict)
+
+
+def _new_run(values: dict[str, Any], out: Path | None, *, force: bool, checkpoint: str) -> _Planned:
+    """Plan a new run: check its settings, load its data, hold its folder."""
+    from ..data.dataset import load_training
+    from ..recipe.defaults import explain, settings_for
+    from ..recipe.distortions import read_variants
+    from ..recipe.paths import absolute_paths
+    from ..runs.folder import RunFolder
+    from ..training.checkpoints import Checkpoints
+    from ..training.experiment import find_rate
+
+    settings = settings_for("images", values)
+    # A slip in the name of a distortion should not wait for the data.
+    read_variants(settings.augment)
+    _warn_of_threads(settings)
+    training, testing = load_training(settings.data, settings.table, settings.test or None)
+    # Only now: errors name a path as it was given, and the data decide defaults.
+    settings = absolute_paths(settings_for(training.recipe, values))
+    chosen = explain(training.recipe, values)
+    if values.get("learning_rate") == "find":
+        settings = replace(settings, learning_rate=find_rate(settings, training).suggestion)
+        chosen = f"learning rate {settings.learning_rate:g}, found by a range test (fastbp find-rate)"
+    folder = RunFolder(out, force=force) if out else RunFolder.fresh(settings)
+    return _Planned(
+        settings=settings,
+        training=training,
+        testing=testing,
+        chosen=chosen,
+        folder=folder,
+        checkpoints=Checkpoints(folder, settings, checkpoint),
+    )
+
+
+def _begun_run(path: Path, given: dict[str, Any], checkpoint: str) -> _Planned:
+    """Plan to go on with a run: hold its folder, load its data."""
+    from ..training.resume import BegunRun, loaded
+
+    begun = BegunRun(path, given)
+    try:
+        training, testing = loaded(begun.settings)
+    except BaseException:
+        begun.folder.release()
+        raise
+    _warn_of_threads(begun.settings)
+    return _Planned(
+        settings=begun.settings,
+        training=training,
+        testing=testing,
+        chosen=begun.place,
+        folder=begun.folder,
+        checkpoints=begun.checkpoints(checkpoint),
+    )
 
 
 def _warn_of_threads(settings: Settings) -> None:
@@ -99,8 +169,9 @@ def _close_run(result: Result, folder: Path, *, strict: bool) -> None:
     if result.status == "diverged":
         fail(f"{result.training.message}; the weights from before that epoch are {kept}", DIVERGED)
     if result.status == "interrupted":
-        typer.echo(f"{result.training.message}; what was learnt is {kept}")
-        raise typer.Exit(INTERRUPTED)
+        again = f"fastbp train --resume {printable(folder)} goes on with it"
+        typer.echo(f"{result.training.message}; what was learnt is {kept}; {again}")
+        raise typer.Exit(FROM_SIGNAL + (result.training.signal or signal.SIGINT))
     typer.echo(f"{summary_line(result)}; {kept}")
     if strict and result.warnings:
         fail(f"{len(result.warnings)} of --strict's checks failed: {'; '.join(result.warnings)}", MISTAKE)

@@ -35,6 +35,7 @@ class SettingKeywords(TypedDict, total=False):
     warmup: float
     stop: str | Sequence[str]
     restore_best: bool
+    on_divergence: str
     augment: str
     seed: int
     optimizer: str

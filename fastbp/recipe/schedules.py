@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import specs
 from .specs import Parameter
 
-__all__ = ["SCHEDULES", "Schedule", "canonical", "learning_rates"]
+__all__ = ["SCHEDULES", "Schedule", "canonical", "learning_rates", "needs_end"]
 
 ONE_CYCLE_RISE = 0.3  # part of the run in which the rate rises
 ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 250_000  # shares of the highest rate
@@ -29,6 +29,7 @@ class Schedule:
     shares: Callable[..., Shares]  # of t (n,) float64, total, and a value for each parameter
     parameters: tuple[Parameter, ...] = ()
     follows_loss: bool = False  # whether `fastbp.recipe.plateau` also lowers the rate after epochs
+    needs_end: bool = True  # whether shares depend on the total: more epochs would have changed earlier ones
 
 
 def _constant(t: Shares, _total: int) -> Shares:
@@ -76,11 +77,11 @@ def _one_cycle(t: Shares, total: int) -> Shares:
 
 
 SCHEDULES: dict[str, Schedule] = {
-    "constant": Schedule(_constant),
+    "constant": Schedule(_constant, needs_end=False),
     "linear": Schedule(_linear),
     "step": Schedule(_step, (Parameter("FACTOR", 0.1, most=1), Parameter("COUNT", 2, whole=True))),
     "exponential": Schedule(_exponential, (Parameter("END", 0.01, most=1),)),
-    "inverse": Schedule(_inverse, (Parameter("POWER", 0.5),)),
+    "inverse": Schedule(_inverse, (Parameter("POWER", 0.5),), needs_end=False),
     "cosine": Schedule(_cosine),
     "one-cycle": Schedule(_one_cycle),
     "plateau": Schedule(
@@ -92,6 +93,7 @@ SCHEDULES: dict[str, Schedule] = {
             Parameter("LEAST", 1e-6),
         ),
         follows_loss=True,
+        needs_end=False,
     ),
 }
 """Every learning-rate schedule: the one place where they are declared."""
@@ -100,6 +102,11 @@ SCHEDULES: dict[str, Schedule] = {
 def canonical(spec: Any) -> str:
     """Return a schedule's text as it is kept; ConfigError unless it is one."""
     return specs.canonical("schedule", spec, SCHEDULES)
+
+
+def needs_end(spec: str) -> bool:
+    """Say whether a schedule's rates depend on how many updates the run will have."""
+    return SCHEDULES[specs.parse("schedule", spec, SCHEDULES)[0]].needs_end
 
 
 def learning_rates(

@@ -26,7 +26,7 @@ from ..errors import ConfigError, did_you_mean
 from ..files import read_text
 from ..reference.activations import ACTIVATIONS
 from ..reference.activations import ALIASES as ACTIVATION_ALIASES
-from . import optimizers, sample_weights, schedules, stopping
+from . import divergence, optimizers, sample_weights, schedules, stopping
 from .checks import (
     Amount,
     Choice,
@@ -223,6 +223,14 @@ class Settings:
         help="Keep the weights of the epoch with the lowest validation loss instead of the last ones.",
         group=TRAINING,
         keyed_at_default=True,
+    )
+    on_divergence: str = setting(
+        "stop",
+        check=Parsed(divergence.canonical, lambda: forms(divergence.RESPONSES)),
+        help="What to do when the loss is no longer finite: stop, with the weights from before the epoch, or "
+        "go back to them and go on with FACTOR (0.5) times the learning rate, up to TRIES (3) times.",
+        group=TRAINING,
+        metavar=lambda: "|".join(forms(divergence.RESPONSES)),
     )
     augment: str = setting(
         "none",

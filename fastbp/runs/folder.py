@@ -1,12 +1,13 @@
 """The run folder: ``weights.safetensors``, ``history.csv``, ``config.toml`` and
-``result.json``.
+``result.json``, and ``checkpoint.safetensors`` for a run that can go on.
 
 Each file is written under a temporary name and then renamed. ``result.json`` comes
-last: a folder that has it is complete. Renaming a whole folder instead would take one
-step, but ``--force`` would then delete the old folder with everything else in it, such
-as figures and notes; like this, only the four files are replaced. The folder is created
+last: a folder that has it is complete. A run that replaces another is kept in a folder
+of its own in this one until it is whole, and then moved file by file; a move that was
+interrupted is finished by whoever opens the folder next. Renaming the whole folder
+would take away everything else in it, such as figures and notes. The folder is created
 before training: a wrong path costs no training, and two runs that start together cannot
-choose the same new name.
+choose the same new name. One process at a time may hold it.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..callbacks import EpochRecord
 from ..data.source import printable
 from ..digits.preprocess import SIDE
-from ..errors import ConfigError, WeightsError
-from ..files import read_text, replace_file
+from ..errors import ConfigError, FastbpError, WeightsError
+from ..files import TEMPORARY, locked, read_text, replace_file
 from ..network import Network
 from ..recipe.checks import format_hidden
 from ..recipe.settings import Settings, read_settings
-from .history import HISTORY, history_csv
+from .checkpoint import CHECKPOINT
+from .history import HISTORY, append_history, history_csv
 
 __all__ = [
     "RunFolder",
@@ -44,39 +47,83 @@ __all__ = [
 
 WEIGHTS, CONFIG, RESULT = "weights.safetensors", "config.toml", "result.json"
 FILES = (WEIGHTS, HISTORY, CONFIG, RESULT)
+STAGING = ".fastbp-new"  # holds a run that replaces the one in the folder, until it is whole
 
 
 class RunFolder:
-    """A folder for the files of a run.
+    """A folder for the files of a run, held until `release`.
 
     Parameters
     ----------
     path
         The folder; it is created if it does not exist.
     force
-        Replace the files of a run that the folder holds.
+        Replace the run that the folder holds, once the new one is whole.
+    resume
+        Go on with the run that the folder holds.
+
+    Attributes
+    ----------
+    work
+        Where the files of the run in training are; ``path`` itself, unless it replaces
+        another run.
 
     Raises
     ------
     ConfigError
-        The folder holds a run and ``force`` is not set, or it cannot be created or
+        The folder holds a run, and neither ``force`` nor ``resume`` is set; it holds
+        none, and ``resume`` is; another process holds it; or it cannot be created or
         written to.
     """
 
-    def __init__(self, path: Path, *, force: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, force: bool = False, resume: bool = False) -> None:
+        self.path = self.work = path
+        self._made = False
+        self._lock = ExitStack()
+        if resume and not path.is_dir():
+            found = "not a folder" if path.exists() else "not found"
+            raise ConfigError(f"{printable(path)}: {found}; expected the folder of a run to go on with")
         with _folder_errors(path):
-            present = [name for name in FILES if (path / name).exists()]
-            if present and not force:
-                raise ConfigError(
-                    f"{path}: already holds a run ({present[0]}); choose another folder, or replace the run "
-                    "with --force (force=True in Python)"
-                )
             self._made = _make(path)
             if not path.is_dir():
                 raise ConfigError(f"{path}: not a folder; choose another path")
             if not os.access(path, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        try:
+            self._lock.enter_context(locked(path))
+            with _folder_errors(path):
+                self._open(force=force, resume=resume)
+        except BaseException:
+            self.release()
+            raise
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _open(self, *, force: bool, resume: bool) -> None:
+        """Tidy up after whoever held the folder before, and choose where to work."""
+        for folder in (self.path, self.path / STAGING):
+            for stray in folder.glob(TEMPORARY):
+                stray.unlink(missing_ok=True)
+        _finish_move(self.path)
+        present = [name for name in (*FILES, CHECKPOINT) if (self.path / name).exists()]
+        staging = self.path / STAGING
+        if resume:
+            if not present and not staging.is_dir():
+                raise ConfigError(f"{printable(self.path)}: holds no run; expected one to go on with")
+            if (staging / CHECKPOINT).exists():
+                self.work = staging
+            return
+        if present and not force:
+            raise ConfigError(_refusal(self.path, present))
+        if staging.exists():
+            shutil.rmtree(staging)
+        if present:
+            staging.mkdir()
+            self.work = staging
 
     @classmethod
     def fresh(cls, settings: Settings, parent: Path = Path("runs")) -> RunFolder:
@@ -92,31 +139,118 @@ class RunFolder:
         folder._made = True
         return folder
 
+    @property
+    def checkpoint(self) -> Path:
+        """Path of the checkpoint of the run in training."""
+        return self.work / CHECKPOINT
+
+    def begin(self, settings: Settings, history: Sequence[EpochRecord]) -> None:
+        """Write the settings, and the history so far; FastbpError if that fails."""
+        replace_file(self.work / CONFIG, settings.to_toml())
+        replace_file(self.work / HISTORY, history_csv(history))
+
+    def append_history(self, records: Iterable[EpochRecord]) -> None:
+        """Add epochs to the history; FastbpError if that fails."""
+        append_history(self.work, records)
+
     def write(
         self,
         network: Network,
         history: Sequence[EpochRecord],
         settings: Settings,
         summary: Mapping[str, Any],
+        *,
+        keeps_checkpoint: bool = False,
     ) -> None:
         """Write the four files; FastbpError if one cannot be written.
 
-        ``summary`` is the contents of ``result.json``.
+        An older run in the folder stays until all of them are written.
+
+        Parameters
+        ----------
+        network, history, settings
+            What was trained, and how.
+        summary
+            The contents of ``result.json``.
+        keeps_checkpoint
+            Whether the run can go on from its checkpoint.
         """
-        # Otherwise a crash between the files would leave an old result with new
-        # weights.
-        with suppress(OSError):
-            (self.path / RESULT).unlink(missing_ok=True)
-        network.save(self.path / WEIGHTS)
-        replace_file(self.path / HISTORY, history_csv(history))
-        replace_file(self.path / CONFIG, settings.to_toml())
-        replace_file(self.path / RESULT, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+        staging, target = self.path / STAGING, self.work
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)  # it may have been deleted meanwhile
+            if (self.path / RESULT).exists():
+                target = staging
+            target.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FastbpError(f"{target}: cannot be created ({error.strerror or error})") from error
+        network.save(target / WEIGHTS)
+        replace_file(target / HISTORY, history_csv(history))
+        replace_file(target / CONFIG, settings.to_toml())
+        with _file_errors(self.path):
+            if not keeps_checkpoint:
+                self.checkpoint.unlink(missing_ok=True)
+            elif target != self.work and self.checkpoint.exists():
+                os.replace(self.checkpoint, target / CHECKPOINT)
+        replace_file(target / RESULT, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+        with _file_errors(self.path):
+            _finish_move(self.path)
+        self.work = self.path
 
     def release(self) -> None:
-        """Remove the folder if it was created for a run that wrote nothing."""
-        if self._made:
-            with suppress(OSError):  # not empty
+        """Let others use the folder; remove it if it was created for a run that wrote
+        nothing.
+        """
+        staging = self.path / STAGING
+        with suppress(OSError):  # not empty
+            if not any((staging / name).exists() for name in (CHECKPOINT, RESULT)):
+                shutil.rmtree(staging, ignore_errors=True)
+            if self._made:
                 self.path.rmdir()
+        self._lock.close()
+
+
+def _refusal(path: Path, present: Sequence[str]) -> str:
+    """Say that a folder holds a run, and what can be done."""
+    if CHECKPOINT in present and RESULT not in present:
+        return (
+            f"{path}: holds a run that has not ended; go on with it: fastbp train --resume "
+            f"{printable(path)}, or replace it with --force (force=True in Python)"
+        )
+    return (
+        f"{path}: already holds a run ({present[0]}); choose another folder, or replace the run with --force "
+        "(force=True in Python)"
+    )
+
+
+def _finish_move(path: Path) -> None:
+    """Move a run that is whole to where the one that it replaces is.
+
+    The caller holds the folder.
+    """
+    staging = path / STAGING
+    if not (staging / RESULT).exists():
+        return
+    if not (staging / CHECKPOINT).exists():
+        (path / CHECKPOINT).unlink(missing_ok=True)
+    names = [entry.name for entry in staging.iterdir() if entry.name != RESULT]
+    for name in (*names, RESULT):  # as long as the result is there, the move is not finished
+        os.replace(staging / name, path / name)
+    staging.rmdir()
+
+
+def _settle(path: Path) -> None:
+    """Finish a move that was interrupted, unless somebody is about it."""
+    if (path / STAGING / RESULT).exists():
+        with suppress(ConfigError, OSError), locked(path):
+            _finish_move(path)
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FastbpError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 @contextmanager
@@ -149,7 +283,13 @@ def load_network(path: str | os.PathLike[str]) -> Network:
         The file is missing, damaged or not a network.
     """
     path = Path(path)
+    _settle(path)
     if path.is_dir() and not (path / WEIGHTS).exists():
+        if (path / CHECKPOINT).exists():
+            raise WeightsError(
+                f"{path}: holds a run that has not ended and has no {WEIGHTS} yet; fastbp train --resume "
+                f"{printable(path)} goes on with it"
+            )
         raise WeightsError(f"{path}: has no {WEIGHTS}; expected a run folder or a safetensors file")
     return Network.load(path / WEIGHTS if path.is_dir() else path)
 
@@ -222,6 +362,7 @@ def has_own_test(paths: Sequence[str | os.PathLike[str]]) -> bool:
 
 def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the settings of a run; empty without ``config.toml``."""
+    _settle(Path(path))
     config = Path(path) / CONFIG
     return read_settings(config) if config.is_file() else {}
 
@@ -229,6 +370,7 @@ def read_run_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
 def read_result(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Read ``result.json``; empty without the file, ConfigError if it is damaged."""
     path = Path(folder) / RESULT
+    _settle(Path(folder))
     try:
         found = json.loads(read_text(path), parse_constant=_no_constant)
     except (FileNotFoundError, NotADirectoryError):

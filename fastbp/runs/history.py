@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
-__all__ = ["HISTORY", "History", "history_csv", "read_history"]
+__all__ = ["HISTORY", "History", "append_history", "history_csv", "read_history"]
 
 HISTORY = "history.csv"
 
@@ -96,10 +97,34 @@ class History(tuple[EpochRecord, ...]):
 
 def history_csv(history: Sequence[EpochRecord]) -> str:
     """Return the history as CSV in full precision; NaN becomes an empty field."""
+    return ",".join(field.name for field in fields(EpochRecord)) + "\n" + _lines(history)
+
+
+def append_history(folder: Path, records: Iterable[EpochRecord]) -> None:
+    """Add lines to the history of a run in training.
+
+    Raises
+    ------
+    FastbpError
+        They cannot be written; what was there is unchanged.
+    """
+    path = folder / HISTORY
+    payload = _lines(records).encode()
+    try:
+        # Unbuffered: lines are there at once, also if the process is killed.
+        with open(path, "r+b", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            if file.write(payload) != len(payload):  # the disk is full
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        raise FastbpError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _lines(records: Iterable[EpochRecord]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(field.name for field in fields(EpochRecord))
-    for record in history:
+    for record in records:
         # NaN becomes an empty field.
         table.writerow("" if value != value else value for value in astuple(record))
     return text.getvalue()

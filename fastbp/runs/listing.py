@@ -14,6 +14,7 @@ from typing import Any
 from ..data.source import printable
 from ..errors import ConfigError, FastbpError, did_you_mean
 from ..recipe.settings import Settings
+from .checkpoint import CHECKPOINT
 from .comparison import FIGURES, differing_settings, read_figures, to_csv
 from .folder import FILES, RESULT, read_run_settings
 
@@ -213,7 +214,7 @@ def _read(folder: Path) -> ListedRun:
     try:
         missing = [name for name in FILES if not (folder / name).is_file()]
         is_incomplete = RESULT in missing
-        problem = _describe_missing(missing)
+        problem = _describe_missing(folder, missing)
         values = read_run_settings(folder)
         settings = Settings.from_mapping(values) if values else None
         figures |= read_figures(folder)
@@ -234,7 +235,9 @@ def _read(folder: Path) -> ListedRun:
     )
 
 
-def _describe_missing(names: Sequence[str]) -> str:
+def _describe_missing(folder: Path, names: Sequence[str]) -> str:
+    if RESULT in names and (folder / CHECKPOINT).exists():
+        return "still training, or killed: fastbp train --resume goes on with it"
     if RESULT in names:
         found = "empty folder" if len(names) == len(FILES) else f"no {RESULT}"
         return f"{found}: still training, or killed"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import lazy
 from ..network import Network
+from ..recipe.schedules import needs_end
 from ..recipe.settings import Settings
 from ..recipe.stopping import Stop
 from .folder import RunFolder
@@ -20,7 +21,7 @@ from .scores import RegressionScores
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Result", "Status", "Training"]
+__all__ = ["Result", "Status", "Training", "can_go_on"]
 
 Status = Literal["completed", "interrupted", "diverged"]
 
@@ -38,6 +39,8 @@ class Training:
     stop: Stop | None  # the criterion that stopped the run early
     best_epoch: int | None  # epoch with the lowest validation loss
     restored_epoch: int | None  # epoch of the weights; None: weights of the last update
+    signal: int | None = None  # number of the signal that ended it
+    setbacks: tuple[str, ...] = ()  # a line for each time that it diverged and went back
 
     def __repr__(self) -> str:
         """Return one short line: status, epochs and time."""
@@ -160,7 +163,13 @@ class Result:
 
     def write(self, folder: RunFolder) -> None:
         """Write the files of the run into a folder made for it."""
-        folder.write(self.network, self.history, self.settings, self.summary())
+        folder.write(
+            self.network,
+            self.history,
+            self.settings,
+            self.summary(),
+            keeps_checkpoint=can_go_on(self.settings, self.status, self.training.stop),
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return the contents of ``result.json``: plain values, None if missing."""
@@ -203,6 +212,15 @@ class Result:
             return {}
         found, part = self.scores, self.scored_part
         return {f"{part}_r2": found.r2, f"{part}_rmse": found.rmse, f"{part}_mae": found.mae}
+
+
+def can_go_on(settings: Settings, status: str, stop: Stop | None) -> bool:
+    """Return whether a run that has ended can go on from its last checkpoint.
+
+    A completed one can be given more epochs, if its learning rates do not depend on how
+    many there are.
+    """
+    return status != "completed" or (stop is None and not needs_end(settings.schedule))
 
 
 def _in_seconds(training: Training) -> str:

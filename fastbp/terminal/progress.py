@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -154,6 +154,7 @@ class BarProgress(Callback):
         self._epochs = epochs
         self._samples = 0
         self._validation: str | None = None
+        self._before = 0  # epochs of a run that goes on
         self._began = perf_counter()
         self._task: TaskID | None = None
         width = console.width
@@ -184,6 +185,10 @@ class BarProgress(Callback):
         """Print trouble when it is noticed."""
         self._console.print(f"warning: {warning}", markup=False, highlight=False)
 
+    def on_resume(self, history: Sequence[EpochRecord]) -> None:
+        """Leave out of the time left what was done before."""
+        self._before = len(history)
+
     def on_chunk(self, chunk: ChunkRecord) -> None:
         """Move the bar."""
         self._samples = chunk.epoch_samples
@@ -196,7 +201,8 @@ class BarProgress(Callback):
             figures.append(f"valid {self._validation}")
         if self._console.width >= MIDDLE:
             figures.append(f"{speed(chunk.samples, chunk.seconds)}/s")
-        figures.append(f"{duration((perf_counter() - self._began) * (total - done) / done)} left")
+        new = done - self._before * chunk.epoch_samples
+        figures.append(f"{duration((perf_counter() - self._began) * (total - done) / new)} left")
         if self._task is not None:
             self.live.update(
                 self._task,

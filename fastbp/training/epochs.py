@@ -77,12 +77,11 @@ class Epochs:
             round(self._settings.warmup * self.steps),
         )
 
-    def chunks(self, most: int, pace: StepPace) -> Iterator[slice]:
-        """Yield an epoch's steps in slices of at most ``most`` steps.
+    def chunks(self, step: int, most: int, pace: StepPace) -> Iterator[slice]:
+        """Yield an epoch's steps from ``step`` on, in slices of at most ``most`` steps.
 
         ``pace`` limits each slice too, with its value when the slice is drawn.
         """
-        step = 0
         while step < self.steps:
             stop = min(step + min(pace.steps, most), self.steps)
             yield slice(step, stop)

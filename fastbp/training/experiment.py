@@ -10,9 +10,10 @@ import inspect
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Unpack
 
 import numpy as np
@@ -22,7 +23,7 @@ from .. import lazy
 from ..backends.base import Backend, make_backend
 from ..callbacks import Callback, checked_callbacks
 from ..data.arrays import BYTE_SCALE, DataSource, spec_of, training_data
-from ..data.fingerprint import fingerprint
+from ..data.fingerprint import fingerprint, quick_fingerprint
 from ..data.samples import Dataset
 from ..errors import ConfigError, DataError, DivergenceError
 from ..network import Network
@@ -30,10 +31,14 @@ from ..recipe.defaults import settings_for
 from ..recipe.distortions import Distortion, make_distortion, read_variants
 from ..recipe.initializers import initialize
 from ..recipe.keywords import SettingKeywords
+from ..recipe.paths import absolute_paths
 from ..recipe.sample_weights import checked
 from ..recipe.settings import Settings
+from ..runs.folder import RunFolder
+from ..runs.machine import versions
 from ..runs.result import Result
 from ..runs.scores import RegressionScores, regression_scores
+from .checkpoints import Checkpoints, checked_seconds
 from .measure import evaluate, values_of
 from .prepare import Prepared
 from .rate_test import RateTest, try_rates
@@ -81,6 +86,9 @@ def train(
     sample_weight: ArrayLike | None = None,
     callbacks: Iterable[Callback] = (),
     progress: bool | None = None,
+    out: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    checkpoint: float | str = "auto",
     **settings: Unpack[SettingKeywords],
 ) -> Result:
     """Train a network.
@@ -99,6 +107,12 @@ def train(
     progress : bool, optional
         Whether to show epoch, loss, accuracy and the time left; by default in a
         terminal and in a notebook. Elsewhere, True prints a line per epoch.
+    out : path, optional
+        Folder to keep the run in while it trains; `fastbp.resume` goes on with it.
+    force : bool
+        Replace the run in ``out``, once the new one is whole.
+    checkpoint : float, "auto" or "none"
+        Seconds between checkpoints in ``out``. ``"auto"``: 10, more if they are slow.
     **settings : SettingKeywords
         Any setting except ``data`` by name, such as ``hidden=(100, 100)``, ``epochs=5``
         or ``optimizer="adamw"``; see `fastbp.Settings`.
@@ -111,7 +125,7 @@ def train(
     Raises
     ------
     ConfigError
-        A setting is unknown or out of its range.
+        A setting is unknown or out of its range, or ``out`` holds a run.
     DataError
         The data are missing, damaged, or of the wrong kind.
     TrainingDivergedError
@@ -124,7 +138,27 @@ def train(
     >>> result = train("mnist", hidden=(100, 100), epochs=5)  # doctest: +SKIP
     >>> result.test_accuracy, result.history[-1].validation_accuracy  # doctest: +SKIP
     """
-    result = _run_on(data, settings, callbacks, progress, sample_weight)
+    checked_seconds(checkpoint)  # a slip here should not wait for the data
+    with nullcontext() if out is None else RunFolder(Path(out), force=force) as folder:
+        made, training, testing = _loaded(data, settings, sample_weight)
+        kept = None if folder is None else Checkpoints(folder, made, checkpoint)
+        ours = isinstance(data, str | os.PathLike)
+        with observed(callbacks, progress, made.epochs) as watch:
+            result = run(
+                made, training, testing, watch, sample_weight=sample_weight, consume=ours, checkpoints=kept
+            )
+        if folder is not None:
+            result.write(folder)
+    return told(result)
+
+
+def told(result: Result) -> Result:
+    """Return the result of a completed run; log its warnings.
+
+    Raises
+    ------
+    TrainingDivergedError, TrainingInterruptedError : it did not complete
+    """
     for warning in result.warnings:  # on standard error, unless the program configures logging
         LOG.warning("%s", warning)
     if result.status == "diverged":
@@ -135,7 +169,7 @@ def train(
 
 
 @contextmanager
-def _observed(
+def observed(
     callbacks: Iterable[Callback], progress: bool | None, epochs: int
 ) -> Iterator[tuple[Callback, ...]]:
     """Yield the caller's callbacks, and one that shows the progress if wanted."""
@@ -150,14 +184,12 @@ def _observed(
         yield callback, *given
 
 
-def _run_on(
-    data: DataSource,
-    settings: SettingKeywords,
-    callbacks: Iterable[Callback],
-    progress: bool | None,
-    sample_weight: ArrayLike | None,
-) -> Result:
-    """Load the data and train on them, with the defaults for this kind of data."""
+def _loaded(
+    data: DataSource, settings: SettingKeywords, sample_weight: ArrayLike | None
+) -> tuple[Settings, Dataset, Dataset | None]:
+    """Load the data; return them with the settings that are the defaults for their
+    kind.
+    """
     # Check the settings first: a mistake in them should not wait for the data.
     given = {"data": spec_of(data), **settings}
     checked_settings = settings_for("images", given)
@@ -166,11 +198,9 @@ def _run_on(
     if settings.get("learning_rate") == "find":
         rate = find_rate(checked_settings, training, sample_weight=sample_weight).suggestion
         checked_settings = replace(checked_settings, learning_rate=rate)
-    is_ours = isinstance(data, str | os.PathLike)
-    with _observed(callbacks, progress, checked_settings.epochs) as observers:
-        return run(
-            checked_settings, training, testing, observers, sample_weight=sample_weight, consume=is_ours
-        )
+    if isinstance(data, str | os.PathLike):
+        checked_settings = absolute_paths(checked_settings)
+    return checked_settings, training, testing
 
 
 def _keywords() -> inspect.Signature:
@@ -199,6 +229,7 @@ def run(
     *,
     sample_weight: ArrayLike | None = None,
     consume: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
     """Train on loaded data; return a result even if the run diverges or is interrupted.
 
@@ -211,6 +242,7 @@ def run(
     sample_weight : (N,), factor of the loss of each training sample, finite and >= 0
     consume : whether the images may be changed, because nobody else uses them: a table
         is then standardised in place
+    checkpoints : keep the run while it trains; None for nothing
 
     Raises
     ------
@@ -229,7 +261,7 @@ def run(
     backend = make_backend(settings.backend, settings.threads)
     try:
         prepared = Prepared(training, testing, settings, consume=consume)
-        return _train(settings, training, prepared, backend, callbacks, weights)
+        return _train(settings, training, prepared, backend, callbacks, weights, checkpoints)
     finally:
         backend.close()
 
@@ -241,18 +273,26 @@ def _train(
     backend: Backend,
     callbacks: tuple[Callback, ...],
     weights: NDArray[np.float64] | None,
+    checkpoints: Checkpoints | None,
 ) -> Result:
-    """Train a new network on prepared arrays, and test it."""
+    """Train a new network on prepared arrays, or one that goes on, and test it."""
     network = new_network(settings, training)
     samples = _held_out(settings, training, prepared, weights)
-    trainer = Trainer(network, samples, settings, backend, callbacks)
+    trainer = Trainer(network, samples, settings, backend, callbacks, checkpoints=checkpoints)
+    trouble: list[str] = []
+
+    def warn(line: str) -> None:
+        trouble.extend(_told((line,), callbacks))
+
+    if checkpoints is not None:
+        _begin(trainer, checkpoints, prepared, weights, warn)
     compile_seconds = _warm_up(trainer, prepared.images)
     evidence = Evidence(
         samples=samples, settings=settings, network=network, is_standardized=training.kind == "table"
     )
     warnings = _told(trouble_of_data(evidence), callbacks)
     outcome = trainer.run()
-    warnings += trouble_of_run(replace(evidence, training=outcome))
+    warnings += (*trouble, *outcome.setbacks, *trouble_of_run(replace(evidence, training=outcome)))
     loss = accuracy = None
     if prepared.test_targets is not None and outcome.status != "interrupted":
         loss, accuracy = evaluate(backend, network, prepared.test_images, prepared.test_targets)
@@ -271,6 +311,28 @@ def _train(
         warnings=warnings,
         scores=scores,
     )
+
+
+def _begin(
+    trainer: Trainer,
+    checkpoints: Checkpoints,
+    prepared: Prepared,
+    weights: NDArray[np.float64] | None,
+    warn: Callable[[str], None],
+) -> None:
+    """Have the checkpoints begin; put the trainer where the run was."""
+
+    def data() -> str:
+        arrays = [prepared.images, prepared.targets, weights]
+        if prepared.test_targets is not None:
+            arrays += [prepared.test_images, prepared.test_targets]
+        return quick_fingerprint(arrays, repr(trainer.samples.distortion))
+
+    found = versions()
+    made_by = {name: found[name] for name in ("fastbp", "numpy", "numba")}
+    state = checkpoints.begin(data, {**made_by, "arithmetic": trainer.backend.arithmetic}, warn)
+    if state is not None:
+        trainer.resume(state)
 
 
 def _scores(

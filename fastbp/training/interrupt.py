@@ -1,4 +1,6 @@
-"""Ctrl-C as a flag: a loop checks it between two steps and keeps its results."""
+"""Ctrl-C and requests to end as a flag: a loop checks it between two steps and keeps
+its results.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +9,60 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["InterruptFlag"]
+__all__ = ["ENDINGS", "InterruptFlag"]
+
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, the usual request to end, and a terminal that was closed."""
 
 
 class InterruptFlag:
-    """Context in which the first Ctrl-C sets ``pressed`` instead of raising.
+    """Context in which the first signal of `ENDINGS` is noted instead of ending the
+    process.
 
-    A second Ctrl-C raises KeyboardInterrupt as usual. Python can raise it between any
+    A second one does what it would have done without. Python runs a handler between any
     two bytecodes, in the NumPy path even between the updates of two layers. Only the
-    main thread receives signals; in any other thread ``pressed`` stays False.
+    main thread receives signals; in any other thread ``pressed`` stays None.
 
     Attributes
     ----------
-    pressed : whether Ctrl-C was pressed
+    pressed : the signal; None so far
     """
 
     def __init__(self) -> None:
-        self.pressed = False
-        self._previous: Any = None
-        self._installed = False
+        self.pressed: signal.Signals | None = None
+        self._previous: dict[signal.Signals, Any] = {}
+
+    @property
+    def word(self) -> str:
+        """How messages say that the run was ended."""
+        is_key = self.pressed in (None, signal.SIGINT)
+        return "interrupted" if is_key else f"ended by {self.pressed.name}"  # type: ignore[union-attr]
 
     def __enter__(self) -> InterruptFlag:
         if threading.current_thread() is threading.main_thread():
-            # Leave two handlers alone: one that Python did not install (None) cannot be
-            # restored, and somebody chose to ignore Ctrl-C (nohup, background jobs).
-            self._previous = signal.getsignal(signal.SIGINT)
-            if self._previous not in (None, signal.SIG_IGN):
-                signal.signal(signal.SIGINT, self._note)
-                self._installed = True
+            for number in ENDINGS:
+                # Leave two handlers alone: one that Python did not install (None)
+                # cannot be restored, and somebody chose to ignore the signal (nohup,
+                # background jobs).
+                previous = signal.getsignal(number)
+                if previous not in (None, signal.SIG_IGN):
+                    self._previous[number] = previous
+                    signal.signal(number, self._note)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._installed:
-            signal.signal(signal.SIGINT, self._previous)
-            self._installed = False
+        self._restore()
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.pressed:
-            signal.signal(signal.SIGINT, self._previous)
-            self._installed = False
-            raise KeyboardInterrupt
-        self.pressed = True
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self.pressed is None:
+            self.pressed = signal.Signals(number)
+            return
+        self._restore()
+        signal.raise_signal(number)
+
+    def _restore(self) -> None:
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
+        self._previous = {}

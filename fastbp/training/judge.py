@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from ..callbacks import EpochRecord
-from ..network import Network
+from ..errors import ConfigError
+from ..network import FloatArray, Network
 from ..recipe.batch_norm import BatchNorm
 from ..recipe.optimizers import Optimizer
 from ..recipe.plateau import PlateauRate
 from ..recipe.settings import Settings
 from ..recipe.stopping import Stop, Stopper
+from .learner import check_block
 
 __all__ = ["Judge"]
 
@@ -70,26 +73,48 @@ class Judge:
 
     def observe(self, record: EpochRecord) -> None:
         """Show an epoch to all criteria and the schedule; keep the best weights."""
-        if record.validation_loss < self._best_loss:
+        if self._see(record) and self._best is not None:
+            np.copyto(self._best, self.network().parameters)
+
+    def restore(self, history: Iterable[EpochRecord], best: FloatArray | None) -> None:
+        """Show the epochs of a run that goes on, and put its best weights back.
+
+        Raises
+        ------
+        ConfigError : ``best`` does not fit the network or the settings
+        """
+        for record in history:
+            self._see(record)
+        if (self._best is None) != (best is None):
+            raise ConfigError("best weights are kept with restore_best, and only then")
+        if self._best is not None and best is not None:
+            check_block(self._network, self._best, best)
+            np.copyto(self._best, best)
+
+    def _see(self, record: EpochRecord) -> bool:
+        """Show an epoch to all criteria and the schedule; return whether it is the best
+        so far.
+        """
+        is_best = record.validation_loss < self._best_loss
+        if is_best:
             self._best_loss, self.best_epoch = record.validation_loss, record.epoch
-            if self._best is not None:
-                np.copyto(self._best, self.network().parameters)
         bottom = self._plateau.observe(record)
         self.stop = self._stopper.observe(record) or bottom
+        return is_best
 
-    def keep(self, *, is_finite: bool) -> int | None:
+    @property
+    def best(self) -> FloatArray | None:
+        """A copy of the weights of the best epoch; None if they are not kept."""
+        return None if self._best is None else self._best.copy()
+
+    def keep(self) -> int | None:
         """Copy the weights to keep into the network.
-
-        Parameters
-        ----------
-        is_finite : whether the last weights may be kept; False after divergence
 
         Returns
         -------
         the epoch that the weights are restored from; None if they are the last ones
         """
-        if is_finite:
-            np.copyto(self._network.parameters, self.network().parameters)
+        np.copyto(self._network.parameters, self.network().parameters)
         if self._best is None or not self.best_epoch:
             return None
         np.copyto(self._network.parameters, self._best)

@@ -1,10 +1,11 @@
 """The loop over epochs: mini-batches, validation, history, Ctrl-C and divergence.
 
 The backend gets chunks of about a tenth of a second. Between two chunks the loop checks
-whether Ctrl-C was pressed and whether the loss is still finite, and tells the callbacks
-about the progress. The size of the chunks follows the machine's speed but does not
-change any result: the means of an epoch are taken over its mini-batches, in order, when
-the epoch is done. There is no other arithmetic on arrays here.
+whether Ctrl-C was pressed and whether the loss is still finite, tells the callbacks
+about the progress, and lets the checkpoints look. The size of the chunks follows the
+machine's speed but does not change any result: the means of an epoch are taken over its
+mini-batches, in order, when the epoch is done. There is no other arithmetic on arrays
+here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from time import perf_counter
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,23 @@ from ..backends.batches import Batches
 from ..backends.pace import StepPace
 from ..callbacks import Callback, ChunkRecord, EpochRecord
 from ..data.mapped import release, samples_at_once
+from ..errors import ConfigError
 from ..network import Network
 from ..recipe.batch_norm import BatchNorm
+from ..recipe.divergence import falls_allowed
 from ..recipe.dropout import make_dropout
 from ..recipe.optimizers import Optimizer
 from ..recipe.sample_weights import weights_of
 from ..recipe.settings import Settings
 from ..recipe.step_options import StepOptions
+from ..runs.checkpoint import State
 from ..runs.history import History
 from ..runs.result import Status, Training
+from .checkpoints import Checkpoints
 from .epochs import Epochs
 from .interrupt import InterruptFlag
 from .judge import Judge
+from .learner import Learner
 from .measure import evaluate
 from .samples import Samples
 
@@ -47,6 +52,10 @@ class _StoppedError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+class _DivergedError(Exception):
+    """A loss, a parameter or a statistic is not finite; the message says where."""
 
 
 def make_optimizer(network: Network, settings: Settings) -> Optimizer:
@@ -77,6 +86,7 @@ class Trainer:
         draws of the seed continue after them
     optimizer : update rule with its state, to continue with; None for a new one from
         the settings
+    checkpoints : what keeps the state of the run while it trains; None for nothing
 
     Raises
     ------
@@ -93,6 +103,7 @@ class Trainer:
         *,
         first_epoch: int = 0,
         optimizer: Optimizer | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.network, self.samples, self.settings = network, samples, settings
         self.backend, self.callbacks = backend, callbacks
@@ -104,18 +115,65 @@ class Trainer:
         self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
         self._batch_norm = BatchNorm(network) if settings.batch_norm else None
         self._judge = Judge(network, settings, self._optimizer, self._batch_norm)
-        self._kept = network.parameters.copy()  # weights to validate, at the beginning of the epoch
-        self._samples = 0
+        self._learner = Learner(network, self._optimizer, self._batch_norm)
+        self._checkpoints = checkpoints
         self._history: list[EpochRecord] = []
+        self._setbacks: list[str] = []
         self._seconds = self._validation_seconds = 0.0
         self._pace = StepPace()
+        # The epoch in progress: what there was at its beginning, and its steps so far.
+        self._start = self._learner.snapshot()
+        self._losses = np.empty(self.epochs.steps, dtype=np.float64)
+        self._correct = np.empty(self.epochs.steps, dtype=np.int64)
+        self._steps, self._epoch_seconds = 0, 0.0
+
+    def state(self) -> State:
+        """Return a copy of everything that `resume` needs."""
+        steps = self._steps
+        return State(
+            now=self._learner.snapshot(),
+            start=self._start if steps else None,
+            best=self._judge.best,
+            losses=self._losses[:steps].copy(),
+            correct=self._correct[:steps].copy(),
+            history=History(self._history),
+            seconds=self._seconds,
+            epoch_seconds=self._epoch_seconds,
+            validation_seconds=self._validation_seconds,
+            setbacks=tuple(self._setbacks),
+        )
+
+    def resume(self, state: State) -> None:
+        """Go on from a state of the same run: same data, same settings but for later
+        epochs and threads.
+
+        Raises
+        ------
+        ConfigError : the state is that of another network, or of other data
+        """
+        if state.steps > self.epochs.steps:
+            raise ConfigError(
+                f"{state.steps} mini-batches of an epoch are done; expected {self.epochs.steps} at most"
+            )
+        if state.start is not None:
+            self._learner.restore(state.start)
+            self._start = state.start
+        self._learner.restore(state.now)
+        self._judge.restore(state.history, state.best)
+        self._history, self._setbacks = list(state.history), list(state.setbacks)
+        self._seconds, self._validation_seconds = state.seconds, state.validation_seconds
+        self._steps, self._epoch_seconds = state.steps, state.epoch_seconds
+        self._losses[: state.steps], self._correct[: state.steps] = state.losses, state.correct
+        for callback in self.callbacks:
+            callback.on_resume(state.history)
 
     def run(self) -> Training:
         """Train until the last epoch, early stopping, Ctrl-C or divergence.
 
         After Ctrl-C the network keeps all updates so far. After divergence it gets back
-        the finite weights from the beginning of the epoch. With ``restore_best`` it
-        gets the weights of the best epoch, however the run ended.
+        the finite weights from the beginning of the epoch; with ``on_divergence =
+        "rollback"`` it goes on from them at a lower rate. With ``restore_best`` it gets
+        the weights of the best epoch, however the run ended.
 
         Returns
         -------
@@ -125,26 +183,28 @@ class Trainer:
         message = ""
         with InterruptFlag() as flag:
             try:
-                epoch = 1
-                while epoch <= self.settings.epochs and self._judge.stop is None:
+                while (epoch := len(self._history) + 1) <= self.settings.epochs and self._judge.stop is None:
                     count = self._epochs_at_once(epoch)
                     if count == 1 or not self._run_epochs(epoch, count, flag):
                         self._run_epoch(epoch, flag)
-                        count = 1
-                    epoch += count
             except _StoppedError as stopped:
                 status, message = stopped.status, stopped.message
-        restored = self._judge.keep(is_finite=status != "diverged")
+            if self._checkpoints is not None:
+                self._checkpoints.finish(self.state, status, self._judge.stop)
+        samples = len(self._history) * len(self.samples.rows) + int(self.epochs.sizes[: self._steps].sum())
+        restored = self._judge.keep()
         return Training(
             status=status,
             message=message,
             history=History(self._history),
-            samples=self._samples,
+            samples=samples,
             training_seconds=self._seconds,
             validation_seconds=self._validation_seconds,
             stop=self._judge.stop,
             best_epoch=self._judge.best_epoch or None,
             restored_epoch=restored,
+            signal=flag.pressed,
+            setbacks=tuple(self._setbacks),
         )
 
     def _epochs_at_once(self, epoch: int) -> int:
@@ -153,7 +213,7 @@ class Trainer:
         It is more than 1 only if the epochs are short and nothing happens between them.
         """
         settings = self.settings
-        looks = len(self.samples.validation_rows) or settings.stop or settings.restore_best
+        looks = len(self.samples.validation_rows) or settings.stop or settings.restore_best or self._steps
         draws = self.samples.distortion or self._dropout or self._batch_norm or self._judge.follows_loss
         if looks or draws:
             return 1
@@ -168,80 +228,114 @@ class Trainer:
         then trains epoch by epoch to find where.
         """
         began, steps, size = perf_counter(), self.epochs.steps, len(self.samples.rows)
-        before = self.network.parameters.copy(), self._optimizer.state()
+        before = self._learner.snapshot()
         order = self.epochs.orders(epoch, count)
-        rates = self.epochs.rates(epoch, count, self._judge.rate)
+        rates = self.epochs.rates(epoch, count, self._rate)
         batches = Batches(order, self.epochs.batch_size, rates, epoch_samples=size)
         losses, correct = self._step(batches, self.step_options(epoch))
         if not (np.isfinite(losses).all() and self.network.is_finite()):
-            np.copyto(self.network.parameters, before[0])
-            self._optimizer.restore(before[1])
+            self._learner.restore(before)
             self._pace = StepPace()
             return False
         seconds = perf_counter() - began
         self._pace.observe(count * steps, seconds, steps)
         self._seconds += seconds
-        self._samples += count * size
         loss_of, accuracy_of = self._means(losses.reshape(count, steps), correct.reshape(count, steps))
         first_rates = rates[::steps].tolist()
         for number, (loss, accuracy, rate) in enumerate(
             zip(loss_of, accuracy_of, first_rates, strict=True), epoch
         ):
             self._note(EpochRecord(number, loss, accuracy, math.nan, math.nan, rate, seconds / count, 0.0))
+        self._look(at_end=True)
         self._check_flag(epoch + count - 1, flag, "at its end")
         return True
 
+    @property
+    def _rate(self) -> float:
+        """Highest learning rate of the next epoch."""
+        factor, _ = falls_allowed(self.settings.on_divergence)
+        return self._judge.rate * factor ** len(self._setbacks)
+
     def _run_epoch(self, epoch: int, flag: InterruptFlag) -> None:
-        """Train and validate one epoch; roll back to its beginning if it diverges."""
-        np.copyto(self._kept, self._judge.network().parameters)
-        samples_before = self._samples
+        """Train and validate one epoch, or what is left of it; go back to its beginning
+        if it diverges.
+        """
+        if self._steps == 0:
+            self._start = self._learner.snapshot()
         try:
-            start = perf_counter()
-            try:
-                loss, accuracy, rate = self._train_epoch(epoch, flag)
-            finally:
-                seconds = perf_counter() - start
-                self._seconds += seconds
-            start = perf_counter()
+            loss, accuracy, rate = self._train_epoch(epoch, flag)
+            began = perf_counter()
             validation_loss, validation_accuracy = self._validate(epoch, flag)
-            validation_seconds = perf_counter() - start
-        except _StoppedError as stopped:
-            if stopped.status == "diverged":
-                np.copyto(self.network.parameters, self._kept)
-                self._samples = samples_before
-            raise
+        except _DivergedError as diverged:
+            self._go_back(str(diverged))
+            return
+        seconds, validation_seconds = self._epoch_seconds, perf_counter() - began
         self._validation_seconds += validation_seconds
+        self._steps, self._epoch_seconds = 0, 0.0
         record = EpochRecord(
             epoch, loss, accuracy, validation_loss, validation_accuracy, rate, seconds, validation_seconds
         )
         self._note(record)
+        self._look(at_end=True)
+
+    def _go_back(self, found: str) -> None:
+        """Return to the beginning of the epoch, and end the run if it may not go on."""
+        rate = self._rate
+        self._learner.restore(self._start)
+        self._steps, self._epoch_seconds = 0, 0.0
+        factor, most = falls_allowed(self.settings.on_divergence)
+        if len(self._setbacks) == most:
+            tries = f", after {most} rollbacks" if most else ""
+            hint = f"try a learning rate below {rate:g}"
+            raise _StoppedError("diverged", f"training diverged {found}{tries}; {hint}")
+        line = f"training diverged {found}; went back to the beginning of the epoch, rate times {factor:g}"
+        self._setbacks.append(line)
+        for callback in self.callbacks:
+            callback.on_warning(line)
 
     def _note(self, record: EpochRecord) -> None:
         self._history.append(record)
         self._judge.observe(record)
+        if self._checkpoints is not None:
+            self._checkpoints.note(record)
         for callback in self.callbacks:
             callback.on_epoch_end(record)
 
+    def _look(self, *, at_end: bool = False) -> None:
+        """Let the checkpoints write one if it is time."""
+        if self._checkpoints is not None:
+            self._checkpoints.look(self.state, at_end=at_end)
+
     def _train_epoch(self, epoch: int, flag: InterruptFlag) -> tuple[float, float, float]:
-        """Run the mini-batches of one epoch; return mean loss, accuracy, first rate."""
-        start, epochs, size = perf_counter(), self.epochs, self.epochs.batch_size
-        order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._judge.rate)
-        losses = np.empty(epochs.steps, dtype=np.float64)
-        correct = np.empty(epochs.steps, dtype=np.int64)
+        """Run the mini-batches of one epoch that are not done; return mean loss,
+        accuracy, first rate.
+        """
+        epochs, size, before = self.epochs, self.epochs.batch_size, self._epoch_seconds
+        start = perf_counter()
+        order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._rate)
+        losses, correct = self._losses, self._correct
         options = self.step_options(epoch)
         most = max(1, samples_at_once(self.samples.images) // size)
-        for part in epochs.chunks(most, self._pace):
+        for part in epochs.chunks(self._steps, most, self._pace):
             began, steps = perf_counter(), part.stop - part.start
             rows = order[part.start * size : part.stop * size]
             losses[part], correct[part] = self._step(Batches(rows, size, rates[part]), options)
             release(self.samples.images)
             self._pace.observe(steps, perf_counter() - began, epochs.steps if steps == epochs.steps else 1)
+            self._take_time(before + perf_counter() - start)
             self._check_finite(epoch, part, losses[part])
-            self._samples += len(rows)
-            self._tell(epoch, losses[: part.stop], correct[: part.stop], perf_counter() - start)
+            self._steps = part.stop
+            self._tell(epoch, losses[: part.stop], correct[: part.stop], self._epoch_seconds)
+            self._look()
             self._check_flag(epoch, flag, f"at step {part.stop} of {epochs.steps}")
+        self._take_time(before + perf_counter() - start)
         (loss,), (accuracy,) = self._means(losses[None], correct[None])
         return loss, accuracy, float(rates[0])
+
+    def _take_time(self, seconds: float) -> None:
+        """Take the epoch's time so far into the run's."""
+        self._seconds += seconds - self._epoch_seconds
+        self._epoch_seconds = seconds
 
     def _step(self, batches: Batches, options: StepOptions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Run one update per mini-batch; return losses and correct counts."""
@@ -308,7 +402,7 @@ class Trainer:
         )
         self._check_flag(epoch, flag, "during validation")
         if not math.isfinite(loss):
-            self._diverge(f"after epoch {epoch}", f"the validation loss is {loss}")
+            raise _DivergedError(f"after epoch {epoch}: the validation loss is {loss}")
         return loss, self._accuracy(accuracy)
 
     def _check_finite(self, epoch: int, part: slice, losses: NDArray[np.float64]) -> None:
@@ -316,21 +410,15 @@ class Trainer:
         if not finite.all():
             first = int(finite.argmin())
             place = f"in epoch {epoch}, step {part.start + first + 1} of {steps}"
-            self._diverge(place, f"the loss is {losses[first]}")
+            raise _DivergedError(f"{place}: the loss is {losses[first]}")
         place = f"in epoch {epoch}, by step {part.stop} of {steps}"
         if not self.network.is_finite():
-            self._diverge(place, "a parameter is not finite")
-        if self._batch_norm is not None and not self._batch_norm.is_finite():
-            self._diverge(place, "a unit's mean or variance over a batch is not finite")
-
-    def _diverge(self, place: str, found: str) -> NoReturn:
-        rate = self.settings.learning_rate
-        raise _StoppedError(
-            "diverged", f"training diverged {place}: {found}; try a learning rate below {rate:g}"
-        )
+            raise _DivergedError(f"{place}: a parameter is not finite")
+        if not self._learner.is_finite():
+            raise _DivergedError(f"{place}: a unit's mean or variance over a batch is not finite")
 
     def _check_flag(self, epoch: int, flag: InterruptFlag, place: str) -> None:
         if flag.pressed:
             raise _StoppedError(
-                "interrupted", f"interrupted in epoch {epoch} of {self.settings.epochs}, {place}"
+                "interrupted", f"{flag.word} in epoch {epoch} of {self.settings.epochs}, {place}"
             )

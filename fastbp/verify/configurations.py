@@ -195,6 +195,7 @@ def _of_registries(digits: _Digits) -> Named:
         "restore_best",
         digits.problem(replace(BASE, restore_best=True, learning_rate=2.0, epochs=4)),
     )
+    yield "on_divergence rollback", digits.problem(replace(BASE, on_divergence="rollback", epochs=3))
 
 
 def _of_values(digits: _Digits) -> Named:

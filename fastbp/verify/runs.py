@@ -68,6 +68,7 @@ class _Recorder:
 
     def __post_init__(self) -> None:
         self.name, self.threads = self.backend.name, self.backend.threads
+        self.arithmetic = self.backend.arithmetic
 
     def warm_up(self, network: Network, images: Images, options: StepOptions = PLAIN) -> float:
         return self.backend.warm_up(network, images, options)

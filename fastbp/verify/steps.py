@@ -36,7 +36,7 @@ GRADIENT_BATCH = 4096  # samples at most: the bound needs some arrays of batch x
 
 MODELLED = {
     "data", "hidden", "batch_size", "epochs", "learning_rate", "schedule", "warmup", "init",
-    "validation", "stop", "restore_best", "seed", "backend", "threads", "dtype",
+    "validation", "stop", "restore_best", "on_divergence", "seed", "backend", "threads", "dtype",
 }  # fmt: skip
 """Settings that leave a step plain SGD on a ReLU network. Whatever is not listed here
 must be at its default, so that a setting which is new is never taken for modelled.

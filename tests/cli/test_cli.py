@@ -23,6 +23,7 @@ from fastbp.backends.numpy_backend import NumpyBackend
 from fastbp.evaluation.prediction import load
 from fastbp.recipe.checks import format_hidden
 from fastbp.recipe.settings import Settings
+from fastbp.runs.checkpoint import CHECKPOINT
 from fastbp.runs.folder import FILES
 from fastbp.verify import paths as verify
 from fastbp.verify.configurations import configurations
@@ -554,8 +555,9 @@ def test_ctrl_c_ends_at_once_and_keeps_what_was_learnt(here):
         output, errors = process.communicate(timeout=20)  # without Ctrl-C it would take days
     assert process.returncode == 130
     assert errors == ""
-    assert re.search(r"interrupted in epoch \d+ of 1000000, .*; what was learnt is kept in run\n$", output)
-    assert sorted(path.name for path in (here / "run").iterdir()) == sorted(FILES)
+    assert re.search(r"interrupted in epoch \d+ of 1000000, .*; what was learnt is kept in run; ", output)
+    assert output.endswith("; fastbp train --resume run goes on with it\n")
+    assert sorted(path.name for path in (here / "run").iterdir()) == sorted((*FILES, CHECKPOINT))
     summary = json.loads((here / "run/result.json").read_text())
     assert summary["status"] == "interrupted"
     assert summary["epochs_completed"] >= 1

@@ -113,7 +113,7 @@ def test_a_weights_file_says_what_it_can():
 def test_a_run_without_result_is_shown_as_far_as_it_goes(here):
     (here / "run/result.json").unlink()
     assert describe_network("run").result == {}
-    assert "result" not in fastbp("show", "run").stdout
+    assert "result  " not in fastbp("show", "run").stdout
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"test_loss": NaN}', b"\xff"])

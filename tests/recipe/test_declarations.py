@@ -58,7 +58,14 @@ def test_keywords_for_editors_are_the_settings():
 
 def test_train_shows_its_keywords():
     parameters = inspect.signature(fastbp.train).parameters
-    assert set(declarations()) | {"sample_weight", "callbacks", "progress"} == set(parameters)
+    assert set(declarations()) | {
+        "sample_weight",
+        "callbacks",
+        "progress",
+        "out",
+        "force",
+        "checkpoint",
+    } == set(parameters)
     assert parameters["epochs"].default == Settings().epochs
 
 
@@ -153,6 +160,7 @@ OF_SETTINGS_ONLY = {
     "dtype",  # that of the inputs
     "warmup",
     "restore_best",
+    "on_divergence",
     "augment",
     "weight_decay",
     "clip_value",

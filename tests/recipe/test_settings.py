@@ -160,6 +160,7 @@ def test_toml_round_trip(tmp_path, hidden):
         dtype="float64",
         stop=("early:7", "time:0.1"),
         restore_best=True,
+        on_divergence="rollback:0.25,2",
         augment="elastic",
     )
     # Each value differs from its default, so one that gets lost is seen.

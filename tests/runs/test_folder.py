@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from fastbp.errors import ConfigError, FastbpError, WeightsError
 from fastbp.files import replace_file
 from fastbp.recipe.settings import Settings, read_settings
 from fastbp.runs import machine
-from fastbp.runs.folder import FILES, RunFolder, load_network, read_run_settings
+from fastbp.runs.folder import FILES, RunFolder, load_network, read_result, read_run_settings
 from fastbp.runs.history import history_csv
 from fastbp.runs.machine import cpu_name, versions
 from fastbp.training.experiment import run
@@ -127,7 +128,7 @@ def test_a_folder_without_a_run_will_do(tmp_path, result):
 
 
 @pytest.mark.parametrize("failing", ["history.csv", "config.toml", "result.json"])
-def test_a_write_that_fails_leaves_no_result_and_no_parts(tmp_path, monkeypatch, result, failing):
+def test_a_write_that_fails_leaves_the_old_run_and_no_parts(tmp_path, monkeypatch, result, failing):
     for name in FILES:
         (tmp_path / name).write_text("old")
     replace = os.replace
@@ -140,11 +141,45 @@ def test_a_write_that_fails_leaves_no_result_and_no_parts(tmp_path, monkeypatch,
     monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(FastbpError, match=rf"{failing}: cannot be written \(No space left on device\)"):
         result.save(tmp_path, force=True)
-    # The old result is gone, because it would speak of other weights.
-    assert names(tmp_path) == sorted(set(FILES) - {"result.json"})
-    load_network(tmp_path)  # written before, and whole
-    if failing != "result.json":
-        assert (tmp_path / failing).read_text() == "old"
+    assert names(tmp_path) == sorted(FILES)
+    assert all((tmp_path / name).read_text() == "old" for name in FILES)
+
+
+@pytest.mark.parametrize("moved", range(4))
+def test_a_move_that_was_interrupted_is_finished_by_who_comes_next(tmp_path, monkeypatch, result, moved):
+    for name in FILES:
+        (tmp_path / name).write_text("old")
+    replace, left = os.replace, [moved]
+
+    def killed(source, target):
+        if Path(target).parent == tmp_path:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        result.save(tmp_path, force=True)
+    monkeypatch.undo()
+    assert np.array_equal(load_network(tmp_path).parameters, result.network.parameters)
+    assert read_result(tmp_path)["test_accuracy"] == result.test_accuracy
+    assert names(tmp_path) == sorted(FILES)
+
+
+def test_what_a_killed_process_left_is_tidied_up(tmp_path, result):
+    result.save(tmp_path / "run")
+    (tmp_path / "run" / ".fastbp-0123456789abcdef.tmp").write_bytes(b"part")
+    result.save(tmp_path / "run", force=True)
+    assert names(tmp_path / "run") == sorted(FILES)
+
+
+def test_two_do_not_hold_one_folder(tmp_path, result):
+    with RunFolder(tmp_path / "run"):
+        for force in (False, True):
+            with pytest.raises(ConfigError, match="another process uses this folder"):
+                result.save(tmp_path / "run", force=force)
+    result.save(tmp_path / "run")
 
 
 def test_a_folder_made_for_nothing_goes_away(tmp_path):

@@ -235,6 +235,7 @@ def test_a_run_is_known_by_what_decides_its_weights():
         "validation": 0.25,
         "stop": ("early:5",),
         "restore_best": True,
+        "on_divergence": "rollback",
         "seed": 1,
         "backend": "numpy",
         "dtype": "float64",

@@ -90,7 +90,16 @@ def test_registries_are_iterated(every):
 def test_each_option_has_a_configuration_of_its_own(every):
     alone = {next(iter(changed(one))) for one in every if len(changed(one)) == 1}
     # A rate that suits the rule, and the epochs that a schedule or a criterion needs, go with it.
-    paired = {"optimizer", "schedule", "stop", "restore_best", "augment", "epochs", "learning_rate"}
+    paired = {
+        "optimizer",
+        "schedule",
+        "stop",
+        "restore_best",
+        "on_divergence",
+        "augment",
+        "epochs",
+        "learning_rate",
+    }
     assert alone | paired | SAME_ON_BOTH == {field.name for field in fields(Settings)}
 
 

@@ -1,0 +1,200 @@
+"""Go on with a run from its last checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Unpack
+
+from numpy.typing import ArrayLike
+
+from ..callbacks import Callback
+from ..data.arrays import DataSource, training_data
+from ..data.samples import Dataset
+from ..data.source import printable
+from ..errors import ConfigError
+from ..recipe.keywords import SettingKeywords
+from ..recipe.paths import absolute_paths
+from ..recipe.schedules import needs_end
+from ..recipe.settings import Settings
+from ..runs.checkpoint import Checkpoint, read_checkpoint
+from ..runs.folder import RESULT, RunFolder, read_run_settings
+from ..runs.result import Result
+from .checkpoints import Checkpoints, checked_seconds
+from .experiment import observed, run, told
+
+__all__ = ["BegunRun", "resume"]
+
+_FREE = ("threads", "epochs")
+"""Settings that may differ when a run goes on; epochs only upwards."""
+
+
+class BegunRun:
+    """A run that has begun: its folder, held until it is released, and its settings.
+
+    Parameters
+    ----------
+    path : the run folder
+    given : settings by name; other than more epochs and another number of threads, they
+        have to be those of the run
+
+    Attributes
+    ----------
+    folder, settings : of the run
+    checkpoint : the last one; None if the run ended before it wrote one, and begins
+        anew
+
+    Raises
+    ------
+    ConfigError : there is no run in the folder, it cannot go on, or a setting differs
+    """
+
+    def __init__(self, path: str | os.PathLike[str], given: Mapping[str, Any]) -> None:
+        self.folder = RunFolder(Path(path), resume=True)
+        try:
+            self.checkpoint = self._read()
+            if self.checkpoint is None:
+                kept = Settings.from_mapping(read_run_settings(self.folder.work))
+            else:
+                kept = self.checkpoint.settings
+            self.settings = _merged(kept, given, printable(path))
+            self._check_is_open()
+        except BaseException:
+            self.folder.release()
+            raise
+
+    def _read(self) -> Checkpoint | None:
+        return read_checkpoint(self.folder.checkpoint) if self.folder.checkpoint.exists() else None
+
+    def _check_is_open(self) -> None:
+        """Refuse a run that is complete."""
+        path, kept = self.folder.work, self.checkpoint
+        if (path / RESULT).exists() and kept is None:
+            raise ConfigError(
+                f"{printable(path)}: the run has ended and keeps no checkpoint, because nothing can follow; "
+                "expected one that was interrupted, or whose --schedule does not depend on the number of "
+                "epochs (constant, inverse, plateau)"
+            )
+        if kept is not None and (path / RESULT).exists() and len(kept.state.history) >= self.settings.epochs:
+            raise ConfigError(
+                f"{printable(path)}: all {self.settings.epochs} epochs are done; expected more --epochs"
+            )
+
+    @property
+    def place(self) -> str:
+        """Where the run goes on, in words."""
+        if self.checkpoint is None:
+            return "no checkpoint was written: the run begins anew"
+        state = self.checkpoint.state
+        steps = f" and {state.steps} mini-batches" if state.steps else ""
+        done = len(state.history)
+        return f"goes on after {done} epoch{'' if done == 1 else 's'}{steps} of {self.settings.epochs}"
+
+    def checkpoints(self, every: object) -> Checkpoints:
+        """Return what keeps the run when it goes on."""
+        return Checkpoints(self.folder, self.settings, every, resumed=self.checkpoint)
+
+
+def resume(
+    run_folder: str | os.PathLike[str],
+    data: DataSource | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    callbacks: Iterable[Callback] = (),
+    progress: bool | None = None,
+    checkpoint: float | str = "auto",
+    **settings: Unpack[SettingKeywords],
+) -> Result:
+    """Go on with a run that was interrupted or killed, or give it more epochs.
+
+    Weights and history, but for its times, have the bits of a run that was never
+    stopped.
+
+    Parameters
+    ----------
+    run_folder : path
+        The folder, ``out`` of `fastbp.train`.
+    data : as for `fastbp.train`, optional
+        By default those that the run names; needed if they were arrays.
+    sample_weight, callbacks, progress, checkpoint
+        As for `fastbp.train`.
+    **settings : SettingKeywords
+        ``threads``, and ``epochs`` above those of the run if its schedule does not
+        depend on their number. Others have to be those of the run.
+
+    Returns
+    -------
+    Result
+        The result of the completed run.
+
+    Raises
+    ------
+    ConfigError
+        The run cannot go on, or settings or data differ from its own.
+    DataError
+        The data are missing, damaged, or of the wrong kind.
+    TrainingDivergedError
+        The loss is not finite; ``result`` holds the last finite weights.
+    TrainingInterruptedError
+        Ctrl-C, a KeyboardInterrupt; ``result`` holds the weights trained so far.
+    """
+    checked_seconds(checkpoint)
+    begun = BegunRun(run_folder, settings)
+    with begun.folder:
+        training, testing = loaded(begun.settings, data)
+        kept = begun.checkpoints(checkpoint)
+        with observed(callbacks, progress, begun.settings.epochs) as observers:
+            result = run(
+                begun.settings,
+                training,
+                testing,
+                observers,
+                sample_weight=sample_weight,
+                consume=data is None,
+                checkpoints=kept,
+            )
+        result.write(begun.folder)
+    return told(result)
+
+
+def loaded(settings: Settings, data: DataSource | None = None) -> tuple[Dataset, Dataset | None]:
+    """Load the data of a run.
+
+    Raises
+    ------
+    ConfigError : they were arrays, and none are given
+    DataError : they cannot be read
+    """
+    if data is None and settings.data == "arrays":
+        raise ConfigError("the run was trained on arrays; expected them again: fastbp.resume(run, (X, y))")
+    return training_data(settings.data if data is None else data, settings.table, settings.test)
+
+
+def _merged(kept: Settings, given: Mapping[str, Any], path: str) -> Settings:
+    """Return the settings to go on with.
+
+    Raises
+    ------
+    ConfigError : a given one differs and may not
+    """
+    known = {field.name: getattr(kept, field.name) for field in fields(kept)}
+    asked = Settings.from_mapping({**known, **given})
+    if "data" in given or "test" in given or "augment" in given:
+        asked = absolute_paths(asked)
+    differing = [name for name in given if getattr(asked, name) != known[name] and name not in _FREE]
+    if differing:
+        found = "; ".join(f"{name} is {known[name]!r}, given {getattr(asked, name)!r}" for name in differing)
+        raise ConfigError(
+            f"{path}: the run goes on with its own settings ({found}); expected others than threads and more "
+            "epochs to be left out, or a new run"
+        )
+    if asked.epochs < kept.epochs:
+        raise ConfigError(f"{path}: epochs is {kept.epochs}, given {asked.epochs}; expected as many or more")
+    if asked.epochs > kept.epochs and needs_end(kept.schedule):
+        raise ConfigError(
+            f"{path}: the learning rates of schedule {kept.schedule} depend on the number of epochs, "
+            f"{kept.epochs}; expected the same number, or a run with --schedule constant, inverse or plateau"
+        )
+    return replace(kept, threads=asked.threads, epochs=asked.epochs)
