@@ -100,8 +100,7 @@ def train(
         ``(X, y)``: X (N, D) or (N, height, width), integers 0 to 255 or finite floats,
         or a frame; y (N,), words or integers for classes, floats for quantities.
     sample_weight : array of shape (N,), optional
-        Factor of the loss of each training sample, finite and >= 0; multiplied with
-        ``class_weight``.
+        Factor of each training sample's loss, >= 0; multiplied with ``class_weight``.
     callbacks : iterable of Callback
         Called while the run makes progress.
     progress : bool, optional
@@ -120,7 +119,6 @@ def train(
     Returns
     -------
     Result
-        The result of the completed run.
 
     Raises
     ------
@@ -140,16 +138,33 @@ def train(
     """
     checked_seconds(checkpoint)  # a slip here should not wait for the data
     with nullcontext() if out is None else RunFolder(Path(out), force=force) as folder:
-        made, training, testing = _loaded(data, settings, sample_weight)
-        kept = None if folder is None else Checkpoints(folder, made, checkpoint)
-        ours = isinstance(data, str | os.PathLike)
-        with observed(callbacks, progress, made.epochs) as watch:
-            result = run(
-                made, training, testing, watch, sample_weight=sample_weight, consume=ours, checkpoints=kept
-            )
-        if folder is not None:
-            result.write(folder)
-    return told(result)
+        return told(_run_in(folder, checkpoint, data, settings, callbacks, progress, sample_weight))
+
+
+def _run_in(
+    folder: RunFolder | None,
+    checkpoint: float | str,
+    data: DataSource,
+    settings: SettingKeywords,
+    callbacks: Iterable[Callback],
+    progress: bool | None,
+    sample_weight: ArrayLike | None,
+) -> Result:
+    """Load the data, train on them, and keep the run in a folder if there is one."""
+    made, training, testing = _loaded(data, settings, sample_weight)
+    with observed(callbacks, progress, made.epochs) as observers:
+        result = run(
+            made,
+            training,
+            testing,
+            observers,
+            sample_weight=sample_weight,
+            consume=isinstance(data, str | os.PathLike),
+            checkpoints=None if folder is None else Checkpoints(folder, made, checkpoint),
+        )
+    if folder is not None:
+        result.write(folder)
+    return result
 
 
 def told(result: Result) -> Result:
