@@ -32,7 +32,7 @@ from numba.core.caching import NullCache
 from . import cache
 from .linking import Entry, Part
 from .ownership import own_folder
-from .target import target_name
+from .target import CHECKS_BOUNDS, target_name
 
 __all__ = ["cache_folder", "check_cache", "compiled_count", "intrinsic", "njit"]
 
@@ -200,6 +200,7 @@ def _compile(function: Function, kept: bool, inline: bool) -> Function:
         forceinline=inline,
         no_cpython_wrapper=not kept,
         no_cfunc_wrapper=True,
+        boundscheck=CHECKS_BOUNDS,
         pipeline_class=Entry if kept else Part,
     )(function)
     resolve = dispatcher.get_call_template
@@ -207,6 +208,10 @@ def _compile(function: Function, kept: bool, inline: bool) -> Function:
     dispatcher.get_call_template = lambda args, kws: resolve(tuple(map(types.unliteral, args)), kws)
     if kept:
         dispatcher._cache = _KernelCache(f"{function.__module__.rpartition('.')[2]}.{function.__name__}")
+    if kept and CHECKS_BOUNDS:
+        from .bounds import watched
+
+        return watched(dispatcher)
     return cast(Function, dispatcher)
 
 

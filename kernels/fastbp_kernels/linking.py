@@ -12,9 +12,11 @@ import gc
 from typing import Any
 
 from numba import types
-from numba.core import codegen, compiler, typed_passes, untyped_passes
+from numba.core import codegen, compiler, lowering, typed_passes, untyped_passes
 from numba.core.analysis import dead_branch_prune
 from numba.core.compiler_machinery import FunctionPass, SSACompliantMixin, register_pass
+
+from .target import CHECKS_BOUNDS
 
 __all__ = ["Entry", "Part"]
 
@@ -71,9 +73,26 @@ class _PartLibrary(codegen.JITCodeLibrary):
 _register: Any = register_pass
 _registered: Any = _register(mutates_CFG=True, analysis_only=False)
 
+_writer: Any = lowering.Lower
+"""What writes instructions: Numba alone, or with checks of addresses."""
+if CHECKS_BOUNDS:
+    from .bounds import CheckedLower
+
+    _writer = CheckedLower
+
 
 @_registered
-class _Lowering(typed_passes.NativeLowering):
+class _Whole(typed_passes.NativeLowering):
+    _name = "fastbp_lowering"
+
+    @property
+    def lowering_class(self) -> Any:
+        """Return what writes the instructions."""
+        return _writer
+
+
+@_registered
+class _Lowering(_Whole):
     _name = "fastbp_part_lowering"
 
     def run_pass(self, state: Any) -> bool:
@@ -140,6 +159,8 @@ class Entry(compiler.Compiler):
 
     def replaced(self, step: Any) -> Any:
         """Return the pass that takes the place of one of Numba's."""
+        if step is typed_passes.NativeLowering:
+            return _Whole
         return _Pruning if step is untyped_passes.DeadBranchPrune else step
 
 

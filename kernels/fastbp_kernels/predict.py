@@ -29,8 +29,12 @@ from .jit import njit
 from .layout import FAN_IN, FAN_OUT, ROW, Layer, Matrix, Model, layer_of, parts, parts_of
 from .simd import offset, pointer, real, width
 from .single import list_row, multiply_row
+from .target import CHECKS_BOUNDS
 from .tiles import AHEAD, ROWS
 from .workspace import _aligned
+
+if CHECKS_BOUNDS:
+    from .bounds import remember
 
 __all__ = ["TURNS", "make_plan", "predict_rows"]
 
@@ -160,7 +164,14 @@ def make_plan(
     for place, buffer in buffers.items():
         plan[place] = buffer.ctypes.data
     plan[LAYOUT:] = layout.ravel()
-    return plan, list(buffers.values())
+    return plan, _kept(plan, list(buffers.values()))
+
+
+def _kept(plan: NDArray[np.int64], buffers: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return a plan's buffers. A build with checks learns that they belong to it."""
+    if CHECKS_BOUNDS:
+        remember(plan, buffers)
+    return buffers
 
 
 @njit

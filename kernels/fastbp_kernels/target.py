@@ -6,7 +6,8 @@ machine can be tested on another:
 * ``FASTBP_SIMD_BITS``: 128, 256 or 512, bits of a vector;
 * ``FASTBP_SIMD_REGISTERS``: 16 or 32. On a CPU with AVX-512, 16 also keeps LLVM from
   its instructions, as only they reach the upper registers. With 256 bits, that is the
-  code of a CPU with AVX2.
+  code of a CPU with AVX2;
+* ``FASTBP_CHECK_BOUNDS``: 1 for code that checks every address, see bounds.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 
-__all__ = ["BITS", "HAS_FMA", "REGISTERS", "target_name"]
+__all__ = ["BITS", "CHECKS_BOUNDS", "HAS_FMA", "REGISTERS", "target_name"]
 
 _FEATURES = llvm.get_host_cpu_features()
 _IS_X86 = bool(_FEATURES.get("sse2", False))
@@ -46,6 +47,8 @@ REGISTERS = _chosen(
     "FASTBP_SIMD_REGISTERS", 16 if _IS_X86 and not _FEATURES.get("avx512f") else 32, ("16", "32")
 )
 """Vector registers: 32 with AVX-512 and on ARM, else 16."""
+CHECKS_BOUNDS = bool(_chosen("FASTBP_CHECK_BOUNDS", 0, ("0", "1")))
+"""Whether loads and stores are checked."""
 HAS_FMA = bool(_FEATURES.get("fma")) or not _IS_X86
 """Whether a fused multiply-add is one instruction."""
 
@@ -64,4 +67,4 @@ if REGISTERS == 16 and _FEATURES.get("avx512f"):
 def target_name() -> str:
     """Return everything about the target that machine code depends on."""
     features = ",".join(f"{name}={on}" for name, on in sorted(_FEATURES.items()))
-    return f"{llvm.get_host_cpu_name()} {features} {BITS} {REGISTERS}"
+    return f"{llvm.get_host_cpu_name()} {features} {BITS} {REGISTERS} {CHECKS_BOUNDS}"

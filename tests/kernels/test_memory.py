@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and gua
 
 RUN = """
 import memory_check
-memory_check.main({first}, {count}, {pairs}, {plain})
+memory_check.main({first}, {count}, {pairs}, {only!r})
 """
 BLAME = """
 import memory_check
@@ -62,16 +62,16 @@ def run(code, **environment):
 
 
 @pytest.mark.parametrize(
-    ("count", "pairs", "plain", "environment"),
+    ("count", "pairs", "only", "environment"),
     [
-        (40, (F32_U8, F64_F64), False, {}),
+        (40, (F32_U8, F64_F64), "", {}),
         # What test_widths.py compiles anyway.
-        (30, (F32_U8,), True, {"FASTBP_SIMD_BITS": "256", "FASTBP_SIMD_REGISTERS": "16"}),
+        (30, (F32_U8,), "plain", {"FASTBP_SIMD_BITS": "256", "FASTBP_SIMD_REGISTERS": "16"}),
     ],
     ids=["host", "256 bits"],
 )
-def test_kernels_touch_nothing_beyond_their_arrays(count, pairs, plain, environment):
-    code = RUN.format(first=0, count=count, pairs=pairs, plain=plain)
+def test_kernels_touch_nothing_beyond_their_arrays(count, pairs, only, environment):
+    code = RUN.format(first=0, count=count, pairs=pairs, only=only)
     returncode, out, err = run(code, **environment)
     if returncode:
         case = out.splitlines()[-1]

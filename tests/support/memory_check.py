@@ -91,6 +91,8 @@ WIDTHS = [
 OUTPUTS = [1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 33, 65, 100, 200, 257]
 BATCHES = [1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17, 19, 31, 32, 33, 63, 64, 65]
 SIDES = [1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17, 28, 31, 33]
+SHARE = {"": 0.4, "plain": 0, "everything": 1}
+"""Of cases with distortions where these are possible."""
 RULES = ["sgd", "momentum:0.9", "nesterov:0.9", "rmsprop", "adamw"]
 FACTORS = ["l2", "weight_decay", "clip_value", "clip_norm", "max_norm", "average"]
 
@@ -113,28 +115,26 @@ class Case(NamedTuple):
     options: dict[str, Any]
 
 
-def draw_case(seed, pairs=MORE_PAIRS, plain=False) -> Case:
+def draw_case(seed, pairs=MORE_PAIRS, only="") -> Case:
+    """The case of a seed. ``only``: "plain" for what the entry without options runs, "everything" for options
+    and distortions together.
+    """
     rng = np.random.default_rng(seed)
 
     def one_of(values):
         return values[rng.integers(len(values))]
 
-    pair, is_plain = one_of(pairs), plain or rng.random() < 0.3
-    output = "softmax" if is_plain else one_of(["softmax", "softmax", "logistic", "identity"])
-    distorts = not plain and pair[1] == "uint8" and output == "softmax" and rng.random() < 0.4
+    pair, is_plain = one_of(pairs), only == "plain" or (not only and rng.random() < 0.3)
+    output = one_of(["softmax", "softmax", "logistic", "identity"])
+    if is_plain or only:
+        output = "softmax"
+    distorts = pair[1] == "uint8" and output == "softmax" and rng.random() < SHARE[only]
     shape = (one_of(SIDES), one_of(SIDES)) if distorts else None
     inputs = shape[0] * shape[1] if shape else one_of(INPUTS)
     hidden = [one_of(WIDTHS) for _ in range(rng.integers(4))]
     sizes = (inputs, *hidden, max(one_of(OUTPUTS), 2 if output == "softmax" else 1))
     batch = one_of(BATCHES)
-    options: dict[str, Any] = {}
-    if not is_plain:
-        options["rule"] = one_of(RULES)
-        options |= {name: one_of([0, 0, 0.01, 0.9]) for name in FACTORS}
-        options["drop"] = one_of([(0, 0), (0.2, 0), (0, 0.5), (0.2, 0.5)])
-        options["batch_norm"] = bool(hidden) and rng.random() < 0.4
-        options["smoothing"] = one_of([0, 0, 0.1])
-        options["weights"] = rng.random() < 0.3
+    options = {} if is_plain else draw_options(one_of, rng, bool(hidden))
     return Case(
         seed,
         pair,
@@ -149,6 +149,17 @@ def draw_case(seed, pairs=MORE_PAIRS, plain=False) -> Case:
         shape=shape,
         options=options,
     )
+
+
+def draw_options(one_of, rng, has_hidden) -> dict[str, Any]:
+    return {
+        "rule": one_of(RULES),
+        **{name: one_of([0, 0, 0.01, 0.9]) for name in FACTORS},
+        "drop": one_of([(0, 0), (0.2, 0), (0, 0.5), (0.2, 0.5)]),
+        "batch_norm": has_hidden and rng.random() < 0.4,
+        "smoothing": one_of([0, 0, 0.1]),
+        "weights": rng.random() < 0.3,
+    }
 
 
 def draw_variant(rng, shape):
@@ -190,7 +201,7 @@ def step_options(case, network, rng, samples):
     )
 
 
-def results(case):
+def results(case, *, evaluates=True):
     """Everything that a run of the case, and predictions after it, leave behind, as bytes."""
     rng = np.random.default_rng([case.seed, 1])
     dtype, image_type = case.pair
@@ -211,7 +222,8 @@ def results(case):
     backend = NumbaBackend(case.threads)
     with forced(case.listed), mock.patch.object(predictor, "SHARED_FROM", 0), np.errstate(all="ignore"):
         found = [*backend.train_steps(network, images, targets, batches, options)]
-        found += backend.evaluate(network, images, targets)
+        if evaluates:
+            found += backend.evaluate(network, images, targets)
         for some in (images[:1], images, np.tile(images, (-(-150 // rows), 1))):
             found += network_answers(network, some, case.threads)
     backend.close()
@@ -251,15 +263,12 @@ def check(case, only=None):
     return guard
 
 
-def main(first, count, pairs=MORE_PAIRS, plain=False):
-    """Check ``count`` seeds; the last line printed is the case that ended the process.
-
-    ``plain``: only what the entry without options runs.
-    """
+def main(first, count, pairs=MORE_PAIRS, only=""):
+    """Check ``count`` seeds; the last line printed is the case that ended the process."""
     faulthandler.enable()
     regions = 0
     for seed in range(first, first + count):
-        case = draw_case(seed, pairs, plain)
+        case = draw_case(seed, pairs, only)
         sys.stdout.write(f"{case}\n")
         sys.stdout.flush()
         regions += check(case).regions
