@@ -110,13 +110,13 @@ def _refuse_if_replaceable(path: Path, found: os.stat_result, owners: set[int]) 
     leads.
     """
     if found.st_uid not in owners:
-        raise _refusal(path, _belongs(found))
+        raise _refusal(path, found, _belongs(found))
     # In a sticky folder, such as /tmp, others cannot rename what is not theirs.
     if stat.S_ISLNK(found.st_mode) or found.st_mode & stat.S_ISVTX:
         return
     shared = found.st_mode & _WRITABLE_BY_OTHERS
     if shared and (shared != stat.S_IWGRP or not _is_private_group(path, found.st_gid)):
-        raise _refusal(path, _is_shared(found))
+        raise _refusal(path, found, _is_shared(found))
 
 
 def _refuse_unless_own(folder: Path) -> None:
@@ -125,7 +125,7 @@ def _refuse_unless_own(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     if fault := _fault(found):
-        raise _refusal(folder, fault)
+        raise _refusal(folder, found, fault)
 
 
 def _fault(found: os.stat_result) -> str:
@@ -143,10 +143,12 @@ def _is_shared(found: os.stat_result) -> str:
     return f"other users may write to it (mode {stat.S_IMODE(found.st_mode):04o})"
 
 
-def _refusal(path: Path, fault: str) -> CacheError:
+def _refusal(path: Path, found: os.stat_result, fault: str) -> CacheError:
+    # Of an own folder, what others put there is refused after this too, as theirs.
+    first = "take it from others with chmod go-w, or " if found.st_uid == os.geteuid() else ""
     return CacheError(
         f"{path}: {fault}; expected a folder of compiled kernels that only you can change, because they are "
-        "code; set FASTBP_CACHE_DIR to a new folder of your own"
+        f"code; {first}set FASTBP_CACHE_DIR to a new folder of your own"
     )
 
 

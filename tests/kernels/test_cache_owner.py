@@ -170,6 +170,16 @@ def test_a_folder_that_others_could_replace_is_refused(marker, base):
     assert not marker.exists()
 
 
+@pytest.mark.usefixtures("entry")
+def test_only_an_own_folder_is_to_be_taken_from_others(base, monkeypatch):
+    base.chmod(0o777)
+    assert is_refused(base, "; take it from others with chmod go-w, or set FASTBP_CACHE_DIR to a new folder")
+    base.chmod(0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: SOMEONE)
+    with pytest.raises(CacheError, match="are code; set FASTBP_CACHE_DIR to a new folder"):
+        check_cache()
+
+
 def test_nothing_is_made_where_others_could_replace_it(base):
     base.parent.mkdir()
     base.parent.chmod(0o777)
