@@ -113,6 +113,12 @@ class Callback:
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Called after each epoch and its validation."""
 
+    def wants_end(self) -> bool:
+        """Return whether the run should end now, between two mini-batches, as after
+        Ctrl-C: it keeps what it has learnt, and can go on later.
+        """
+        return False
+
 
 def checked_callbacks(given: Iterable[Callback]) -> tuple[Callback, ...]:
     """Return callbacks as a tuple; ConfigError for anything else."""

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ConfigError
 from .application import app
-from .common import console, reporting
+from .common import console, ended_by_signals, reporting
 
 __all__ = ["study"]
 
@@ -62,9 +62,10 @@ def study(
 ) -> None:
     """Run a study: a grid of runs over random seeds, with a table and figures.
 
-    Completed runs are kept: the same command continues an interrupted study.
+    Completed runs are kept, and checkpoints of those in training: the same command
+    continues a study that was interrupted or killed.
     """
-    with reporting():
+    with reporting(), ended_by_signals():
         from ..studies import available, read_study
         from ..studies.command import show_study
 

@@ -85,9 +85,13 @@ def _run(console: Console, study: Study, out: Path, seeds: int) -> Mapping[str, 
         )
 
     try:
-        runs = run_study(study, out, seeds=seeds, announce=announce)
+        runs = run_study(study, out, seeds=seeds, announce=announce, warn=lambda line: _print(console, line))
     except StudyInterruptedError:
-        _print(console, f"interrupted; completed runs are kept in {out}: the same command continues")
+        _print(
+            console,
+            f"interrupted; completed runs are kept in {out}, and checkpoints of those in training: the same "
+            "command continues",
+        )
         raise
     others = len(read_results(out)) - len(runs)
     if others > 0:

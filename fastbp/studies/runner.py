@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backends.base import make_backend
 from ..backends.pace import available_cores
-from ..callbacks import Callback, ChunkRecord
+from ..callbacks import Callback
 from ..data.dataset import load_training
 from ..data.parts import Images
 from ..data.samples import Dataset
@@ -22,9 +22,14 @@ from ..errors import ConfigError
 from ..files import locked
 from ..network import Network
 from ..recipe.settings import Settings
+from ..runs.checkpoint import CHECKPOINT, Checkpoint
+from ..runs.folder import RESULT, STAGING, RunFolder
 from ..runs.machine import cpu_name
 from ..runs.result import Result
+from ..training.checkpoints import Checkpoints, checked_seconds
 from ..training.experiment import new_network, run
+from ..training.interrupt import InterruptFlag
+from ..training.resume import BegunRun
 from .plan import Study
 from .results import Run, key_of, read_results, settings_text, write_results
 
@@ -34,7 +39,9 @@ RUNS = "runs"
 
 
 class StudyInterruptedError(KeyboardInterrupt):
-    """Ctrl-C: completed runs are kept, unfinished ones are not."""
+    """Ctrl-C or a signal, its argument: completed runs are kept, and checkpoints of
+    those in training.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,8 @@ class _Job:
 class _Guard(Callback):
     """Lets one run compile at a time; ends runs if the study is interrupted."""
 
-    def __init__(self, stop: threading.Event, compiling: threading.Lock) -> None:
-        self._stop, self._compiling = stop, compiling
+    def __init__(self, is_stopped: Callable[[], bool], compiling: threading.Lock) -> None:
+        self._is_stopped, self._compiling = is_stopped, compiling
 
     def on_compile_start(self) -> None:
         self._compiling.acquire()
@@ -66,9 +73,8 @@ class _Guard(Callback):
     def on_compile_end(self, seconds: float) -> None:  # noqa: ARG002
         self._compiling.release()
 
-    def on_chunk(self, chunk: ChunkRecord) -> None:  # noqa: ARG002
-        if self._stop.is_set():
-            raise StudyInterruptedError
+    def wants_end(self) -> bool:
+        return self._is_stopped()
 
 
 def planned(study: Study, seeds: int) -> dict[str, tuple[str, Settings]]:
@@ -95,8 +101,12 @@ def run_study(
     seeds: int | None = None,
     workers: int | None = None,
     announce: Callable[[Progress], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+    checkpoint: float | str = "auto",
 ) -> dict[str, Run]:
-    """Run what ``out/results.csv`` lacks; save run folders in ``out/runs``.
+    """Run what ``out/results.csv`` lacks; keep run folders in ``out/runs``.
+
+    A run that was interrupted or killed goes on from its last checkpoint.
 
     Parameters
     ----------
@@ -110,6 +120,10 @@ def run_study(
         Number of parallel runs; by default one per core.
     announce
         Called after each run, in the thread of the run.
+    warn
+        Called with a line if a run cannot go on, and begins anew.
+    checkpoint
+        Seconds between the checkpoints of a run, as for `fastbp.train`.
 
     Returns
     -------
@@ -122,21 +136,19 @@ def run_study(
         As for a single run; completed runs are kept. ConfigError also if another
         process uses the folder.
     StudyInterruptedError
-        Ctrl-C.
+        Ctrl-C, or a request to end.
     """
+    checked_seconds(checkpoint)
     plan = planned(study, study.seeds if seeds is None else seeds)
-    try:
-        (out / RUNS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot create the folder ({error.strerror or error})") from error
+    _make_folders(out)
     with locked(out):
-        known = read_results(out)
+        known = _whole(out)
         for key, (cells, _) in plan.items():
             if key in known:  # cells may have been renamed
                 known[key] = replace(known[key], cells=cells)
         jobs = deque(_Job(key, cells, entry) for key, (cells, entry) in plan.items() if key not in known)
         data = {name: load_training(name) for name in {job.settings.data for job in jobs}}
-        pool = _Pool(out, jobs, known, data, len(plan), announce)
+        pool = _Pool(out, jobs, known, data, len(plan), announce, warn, checkpoint)
         pool.work(min(workers or available_cores(), max(len(jobs), 1)))
         write_results(out, known)
     return {key: known[key] for key in plan}
@@ -153,58 +165,83 @@ class _Pool:
         data: dict[str, tuple[Dataset, Dataset | None]],
         total: int,
         announce: Callable[[Progress], None],
+        warn: Callable[[str], None],
+        checkpoint: float | str,
     ) -> None:
         self._out, self._jobs, self._known, self._data = out, jobs, known, data
-        self._total, self._announce = total, announce
+        self._total, self._announce, self._warn = total, announce, warn
+        self._every = checkpoint
         self._done = total - len(jobs)
-        self._stop = threading.Event()
+        self._flag, self._stop = InterruptFlag(), threading.Event()
         self._compiling, self._writing = threading.Lock(), threading.Lock()
         self._failure: BaseException | None = None
 
     def work(self, workers: int) -> None:
         threads = [threading.Thread(target=self._drain, daemon=True) for _ in range(workers)]
-        for thread in threads:
-            thread.start()
-        try:
+        with self._flag:
+            for thread in threads:
+                thread.start()
             for thread in threads:
                 thread.join()
-        except KeyboardInterrupt:
-            self._stop.set()
-            for thread in threads:
-                thread.join()
-            raise StudyInterruptedError from None
         if self._failure is not None:
             raise self._failure
+        if self._flag.pressed is not None:
+            raise StudyInterruptedError(self._flag.pressed)
+
+    def _is_stopped(self) -> bool:
+        return self._flag.is_up or self._stop.is_set()
 
     def _drain(self) -> None:
-        while not self._stop.is_set():
+        while not self._is_stopped():
             try:
                 job = self._jobs.popleft()
             except IndexError:
                 return
             try:
-                self._finish(job, *self._make(job))
-            except StudyInterruptedError:
-                return
+                self._make(job)
             except BaseException as error:
                 self._failure = self._failure or error
                 self._stop.set()
                 return
 
-    def _make(self, job: _Job) -> tuple[Result, Run]:
+    def _make(self, job: _Job) -> None:
+        """Go on with the run of a job if it can, or begin it."""
+        path = self._out / RUNS / _folder_name(job)
+        if _is_begun(path):
+            try:
+                begun = BegunRun(path, {})
+                with begun.folder:
+                    if key_of(begun.settings) != job.key:
+                        raise ConfigError(f"{path}: holds a run of other settings")
+                    self._train(job, begun.folder, begun.checkpoint)
+                return
+            except ConfigError as error:  # damaged, or of other data
+                self._warn(f"{error}: the run begins anew")
+        with RunFolder(path, force=True) as folder:
+            self._train(job, folder, None)
+
+    def _train(self, job: _Job, folder: RunFolder, resumed: Checkpoint | None) -> None:
+        """Train in a folder, and keep what comes out unless it was interrupted."""
         training, testing = self._data[job.settings.data]
+        guard = _Guard(self._is_stopped, self._compiling)
+        checkpoints = Checkpoints(folder, job.settings, self._every, resumed=resumed)
         began = perf_counter()
-        result = run(job.settings, training, testing, [_Guard(self._stop, self._compiling)])
+        result = run(job.settings, training, testing, [guard], checkpoints=checkpoints)
+        if result.status == "interrupted":
+            return
         wall = perf_counter() - began - result.compile_seconds
+        if resumed is not None:
+            wall += resumed.state.seconds + resumed.state.validation_seconds
         start, _ = extremes(new_network(job.settings, training), training.images)
         end, margin = extremes(result.network, training.images)
-        return result, _line(job, result, wall, start, end, margin)
+        self._finish(job, folder, result, _line(job, result, wall, start, end, margin))
 
-    def _finish(self, job: _Job, result: Result, line: Run) -> None:
-        result.save(self._out / RUNS / _folder_name(job), force=True)
+    def _finish(self, job: _Job, folder: RunFolder, result: Result, line: Run) -> None:
         with self._writing:
             self._known[job.key] = line
             write_results(self._out, self._known)
+            # The folder comes last: a line whose run is not whole does not count.
+            result.write(folder)
             self._done += 1
             self._announce(Progress(self._done, self._total, f"{job.cells}, seed {job.settings.seed}", line))
 
@@ -212,6 +249,29 @@ class _Pool:
 def _folder_name(job: _Job) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "-", job.cells.split(" | ")[0]).strip("-")[:60]
     return f"{words}-seed{job.settings.seed}-{job.key}"
+
+
+def _is_begun(path: Path) -> bool:
+    """Return whether a folder holds a checkpoint of a run that has not ended."""
+    work = path / STAGING if (path / STAGING).is_dir() else path
+    return (work / CHECKPOINT).exists() and not (work / RESULT).exists()
+
+
+def _make_folders(out: Path) -> None:
+    try:
+        (out / RUNS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot create the folder ({error.strerror or error})") from error
+
+
+def _whole(out: Path) -> dict[str, Run]:
+    """Read the results, without those of runs whose folders are not whole."""
+    unfinished = {
+        folder.name.rpartition("-")[2]
+        for folder in (out / RUNS).iterdir()
+        if folder.is_dir() and not (folder / RESULT).exists()
+    }
+    return {key: line for key, line in read_results(out).items() if key not in unfinished}
 
 
 def find_folder(out: Path, key: str) -> Path | None:

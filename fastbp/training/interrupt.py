@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -23,14 +24,24 @@ class InterruptFlag:
     two bytecodes, in the NumPy path even between the updates of two layers. Only the
     main thread receives signals; in any other thread ``pressed`` stays None.
 
+    Parameters
+    ----------
+    asks : whether something other than a signal wants the loop to end
+
     Attributes
     ----------
     pressed : the signal; None so far
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asks: Callable[[], bool] = lambda: False) -> None:
         self.pressed: signal.Signals | None = None
+        self._asks = asks
         self._previous: dict[signal.Signals, Any] = {}
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the loop has to end."""
+        return self.pressed is not None or self._asks()
 
     @property
     def word(self) -> str:

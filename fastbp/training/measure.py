@@ -28,7 +28,7 @@ def evaluate(
 ) -> tuple[float, float]:
     """Return mean loss and accuracy (0 to 1) over ``rows`` of the images; None for all.
 
-    If ``flag`` is pressed, return early with the means over the rows evaluated so far.
+    If ``flag`` is up, return early with the means over the rows evaluated so far.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def evaluate(
         loss_sum += loss * len(part)
         correct += round(accuracy * len(part))
         seen += len(part)
-        if flag is not None and flag.pressed:
+        if flag is not None and flag.is_up:
             break
     return loss_sum / seen, correct / seen
 

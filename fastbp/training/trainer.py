@@ -181,7 +181,7 @@ class Trainer:
         """
         status: Status = "completed"
         message = ""
-        with InterruptFlag() as flag:
+        with InterruptFlag(self._wants_end) as flag:
             try:
                 while (epoch := len(self._history) + 1) <= self.settings.epochs and self._judge.stop is None:
                     count = self._epochs_at_once(epoch)
@@ -206,6 +206,9 @@ class Trainer:
             signal=flag.pressed,
             setbacks=tuple(self._setbacks),
         )
+
+    def _wants_end(self) -> bool:
+        return any(callback.wants_end() for callback in self.callbacks)
 
     def _epochs_at_once(self, epoch: int) -> int:
         """Return how many epochs one call of the backend may train.
@@ -418,7 +421,7 @@ class Trainer:
             raise _DivergedError(f"{place}: a unit's mean or variance over a batch is not finite")
 
     def _check_flag(self, epoch: int, flag: InterruptFlag, place: str) -> None:
-        if flag.pressed:
+        if flag.is_up:
             raise _StoppedError(
                 "interrupted", f"{flag.word} in epoch {epoch} of {self.settings.epochs}, {place}"
             )

@@ -364,7 +364,10 @@ def test_interrupted_it_says_how_to_go_on(here):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, (out, err)
-    assert "interrupted; completed runs are kept in out: the same command continues" in out
+    assert (
+        "interrupted; completed runs are kept in out, and checkpoints of those in training: the same command"
+        in out
+    )
     assert "Traceback" not in err
 
 

@@ -88,6 +88,27 @@ def test_bits_are_those_of_a_run_that_was_never_stopped(tmp_path, name):
         assert len(lines) == 1 + len(whole.history)
 
 
+class Satisfied(Callback):
+    """Wants the run to end at the n-th question."""
+
+    def __init__(self, times):
+        self.left = times
+
+    def wants_end(self):
+        self.left -= 1
+        return self.left < 0
+
+
+def test_a_callback_may_end_a_run_that_goes_on_later(tmp_path):
+    whole = fastbp.train(digits(), **SHAPE)
+    with pytest.raises(fastbp.TrainingInterruptedError, match=r"interrupted in epoch 2 of 5, ") as end:
+        fastbp.train(digits(), out=tmp_path / "run", callbacks=[Satisfied(9)], **SHAPE)
+    assert len(end.value.result.history) == 1
+    again = fastbp.resume(tmp_path / "run", digits())
+    assert figures(again) == figures(whole)
+    assert np.array_equal(again.network.parameters, whole.network.parameters)
+
+
 def test_stopped_twice(tmp_path):
     settings = {**SHAPE, "optimizer": "adamw", "batch_norm": True, "dropout": 0.1}
     whole = fastbp.train(digits(), **settings)
