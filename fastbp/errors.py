@@ -12,14 +12,22 @@ __all__ = [
     "FastbpError",
     "WeightsError",
     "did_you_mean",
+    "one_line",
+    "printable",
 ]
+
+LONGEST_MESSAGE = 1500
 
 
 class FastbpError(Exception):
     """Base class of fastbp's errors, which the caller can fix.
 
-    The command line prints the message without a traceback.
+    The command line prints the message without a traceback. It is one printable line,
+    whatever it quotes.
     """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(one_line(x) if isinstance(x, str) else x for x in arguments))
 
 
 class DataError(FastbpError):
@@ -36,6 +44,25 @@ class ConfigError(FastbpError):
 
 class DivergenceError(FastbpError):
     """The training loss became infinite or NaN."""
+
+
+def printable(text: object) -> str:
+    """Return text that fits one line: what a terminal may obey is escaped.
+
+    That is control characters, marks of direction, and line ends of any kind.
+    """
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+
+
+def one_line(message: object) -> str:
+    """Return a message as one line, without the middle if what it quotes is long."""
+    text = str(message)
+    line = printable(text if text.isprintable() else " ".join(text.split()))
+    half = LONGEST_MESSAGE // 2
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:half]} ... {line[-half:]}"
 
 
 def did_you_mean(given: Any, names: Iterable[str]) -> str:

@@ -149,6 +149,7 @@ COMPILED_NAMES = {
     },
     "backends/sparsity.py": {"ROWS"},
     "cli/cache.py": {"Version", "cache_folder", "clear", "user_folder", "versions"},
+    "data/faults.py": {"Span", "last_words"},
     "robustness/raster.py": {"make_distorter", "resample_rows", "stamp_discs"},
 }
 

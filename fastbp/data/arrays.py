@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..schema import Schema
 from .columns import arrays_of, has_table, parts_of
 from .dataset import load_test, load_training
+from .mapped import watched
 from .parts import Images, as_images
 from .samples import Dataset, kind_of
 from .tables.load import dataset_of, encoded_by
@@ -198,7 +199,7 @@ def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
             "or drop their samples"
         )
     try:
-        return np.asarray(values)
+        return watched(np.asarray(values))
     except ValueError:
         raise DataError(f"{name} are lists of different lengths; expected equal lengths") from None
 

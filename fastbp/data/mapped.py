@@ -3,12 +3,17 @@
 Pages that were read count as memory of the process until it gives them back. `release`
 does that, so the resident size stays constant however many epochs run. The operating
 system keeps pages in its cache.
+
+A file that is cut short while it is mapped would end the process (SIGBUS). On Linux
+reading what is gone gives zeros instead, and `release` raises `DataError` afterwards.
 """
 
 from __future__ import annotations
 
 import math
 import mmap
+import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +21,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAPPED_FROM", "blocks", "is_mapped", "map_array", "release", "samples_at_once"]
+from ..errors import DataError, printable
+from .faults import Watch, watch_memory
+
+__all__ = [
+    "MAPPED_FROM",
+    "blocks",
+    "is_mapped",
+    "map_array",
+    "release",
+    "samples_at_once",
+    "watch",
+    "watched",
+]
 
 Array = TypeVar("Array", bound=NDArray[Any])
 
@@ -25,8 +42,13 @@ RESIDENT = 1 << 28  # bytes of a mapped array that may be in memory before `rele
 NEIGHBOURHOOD = 1 << 16  # bytes that Linux maps around a page fault (fault-around)
 
 
+_watches: weakref.WeakKeyDictionary[mmap.mmap, Watch] = weakref.WeakKeyDictionary()
+
+
 class _Mapping(mmap.mmap):
     """A mapping of this module. It is read-only, so giving pages back loses nothing."""
+
+    path: Path
 
 
 def map_array(path: Path, start: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -35,7 +57,7 @@ def map_array(path: Path, start: int, dtype: np.dtype[Any], shape: tuple[int, ..
     Parameters
     ----------
     path
-        The file. It must not shrink while the array is in use.
+        The file. If it shrinks while the array is in use, `release` raises DataError.
     start
         Byte at which the values begin.
     dtype, shape
@@ -47,7 +69,13 @@ def map_array(path: Path, start: int, dtype: np.dtype[Any], shape: tuple[int, ..
         A read-only array.
     """
     with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size < start + math.prod(shape) * dtype.itemsize:
+            raise DataError(
+                f"{printable(path)}: was cut short while it was opened; expected it to stay whole"
+            )
         mapping = _Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
+    mapping.path = path
+    _watch_mapping(mapping)
     # Training reads samples in random order: reading ahead would load unused pages.
     if hasattr(mmap, "MADV_RANDOM"):
         mapping.madvise(mmap.MADV_RANDOM)
@@ -55,14 +83,60 @@ def map_array(path: Path, start: int, dtype: np.dtype[Any], shape: tuple[int, ..
 
 
 def is_mapped(array: NDArray[Any]) -> bool:
-    """Return whether the array, or the array that it is a view of, is memory-mapped."""
-    return _mapping(array) is not None
+    """Return whether the array, or the array that it is a view of, is mapped by us."""
+    return isinstance(_mapping(array), _Mapping)
+
+
+def watch(array: object) -> None:
+    """Watch an array that a caller has mapped, as `map_array` does its own."""
+    mapping = _mapping(array)
+    if mapping is not None and mapping not in _watches and not mapping.closed:
+        _watch_mapping(mapping)
+
+
+def watched(array: Array) -> Array:
+    """Return an array to read from: a small one that a caller has mapped is copied.
+
+    Raises
+    ------
+    DataError
+        The file was cut short meanwhile.
+    """
+    if _mapping(array) is None:
+        return array
+    watch(array)
+    if is_mapped(array) or array.nbytes >= MAPPED_FROM:
+        return array
+    copy: Array = np.array(array)  # type: ignore[assignment]
+    release(array)
+    return copy
+
+
+def _watch_mapping(mapping: mmap.mmap) -> None:
+    start = np.frombuffer(mapping, np.uint8).ctypes.data
+    watching = watch_memory(start, len(mapping))
+    _watches[mapping] = watching
+    weakref.finalize(mapping, watching.close)
 
 
 def release(array: NDArray[Any]) -> None:
-    """Give back the memory of a mapped array; the next access reads the file again."""
+    """Give back the memory of a mapped array; the next access reads the file again.
+
+    Raises
+    ------
+    DataError
+        The file was cut short, and what was read since may be zeros.
+    """
     mapping = _mapping(array)
-    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+    if mapping is None:
+        return
+    watching = _watches.get(mapping)
+    if watching is not None and watching.is_cut:
+        raise DataError(
+            f"{_name(array)}: was cut short while it was in use; expected the file to stay whole: start "
+            "again with a whole one"
+        )
+    if isinstance(mapping, _Mapping) and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)
 
 
@@ -81,8 +155,17 @@ def blocks(images: Array) -> Iterator[Array]:
         release(images)
 
 
-def _mapping(array: NDArray[Any]) -> _Mapping | None:
-    owner: object = array
-    while owner is not None and not isinstance(owner, _Mapping):
+def _mapping(array: object) -> mmap.mmap | None:
+    owner = array
+    while owner is not None and not isinstance(owner, mmap.mmap):
         owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
     return owner
+
+
+def _name(array: object) -> str:
+    """Return the name of the mapped file, if that is known."""
+    owner = array
+    while owner is not None and not isinstance(owner, np.memmap | _Mapping):
+        owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
+    path = owner.path if isinstance(owner, _Mapping) else getattr(owner, "filename", None)
+    return printable(path or "a mapped file")

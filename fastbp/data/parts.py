@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .mapped import release
+from .mapped import release, watch
 
 __all__ = ["MAX_CLASSES", "Images", "Labels", "Part", "as_images", "as_labels"]
 
@@ -60,6 +60,7 @@ def as_images(values: NDArray[Any], origin: str, place: Callable[[int], str]) ->
         An integer is outside 0..255, a float is not finite, or the dtype is another
         one.
     """
+    watch(values)
     dtype = values.dtype
     if dtype == np.uint8:
         return np.ascontiguousarray(values, dtype=np.uint8)

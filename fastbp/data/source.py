@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
 import stat
 import zlib
@@ -11,26 +12,44 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, printable
 
-__all__ = ["ByteSource", "check_regular", "open_source", "printable", "read_up_to", "reading"]
+__all__ = [
+    "ByteSource",
+    "check_packed",
+    "check_regular",
+    "most_memory",
+    "open_source",
+    "printable",
+    "read_up_to",
+    "reading",
+]
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 1 << 16
+MOST_UNPACKED = 100  # times the packed bytes that a header may claim; deflate reaches 1000
+LEAST_PACKED = 1 << 16  # bytes that deflate cannot make 64 MB of
+MOST_READ = 20  # times the packed bytes of what is read to its end, such as text
 TEXT_CONTROLS = b"\t\n\f\r"
 IDX_NAME = re.compile(r".*[-._]idx\d.*", re.IGNORECASE)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 
 
-def printable(text: object) -> str:
-    """Return text that fits one line: what a terminal may obey is escaped.
+def most_memory(size: int) -> int:
+    """Return the bytes of memory that a file of ``size`` bytes may claim."""
+    return 10 * size + (1 << 26)
 
-    That is control characters, marks of direction, and line ends of any kind.
+
+def check_packed(origin: str, claimed: int, packed: int) -> None:
+    """Raise DataError if few packed bytes claim very many, before any is unpacked.
+
+    Of a very small file all may be unpacked, which tells where it ends.
     """
-    line = str(text)
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    if packed > LEAST_PACKED and claimed > MOST_UNPACKED * packed + (1 << 26):
+        raise DataError(
+            f"{origin}: found {claimed:,} bytes claimed by {packed:,} packed ones, expected {MOST_UNPACKED} "
+            "times as many at most; if that is right, unpack it first"
+        )
 
 
 @contextmanager
@@ -62,9 +81,10 @@ def read_up_to(read: Callable[[int], bytes | bytearray], count: int | None = Non
 class ByteSource:
     """The decompressed bytes of an open file, read from front to back."""
 
-    def __init__(self, path: Path, stream: io.BufferedReader | gzip.GzipFile) -> None:
+    def __init__(self, path: Path, stream: io.BufferedReader | gzip.GzipFile, size: int) -> None:
         self.path = path
         self.position = 0
+        self.size = size  # of the file, packed as it is
         self._stream = stream
 
     @property
@@ -77,8 +97,24 @@ class ByteSource:
         return f"byte {position}" + (" (unpacked)" if self.is_packed else "")
 
     def read(self, count: int | None = None) -> bytearray:
-        """Read ``count`` bytes, fewer at the end of the file; None reads to the end."""
-        return read_up_to(self._read_some, count)
+        """Read ``count`` bytes, fewer at the end of the file; None reads to the end.
+
+        Raises
+        ------
+        DataError
+            The gzip stream is damaged; or all is read, and that is very much more than
+            the file has.
+        """
+        if count is not None or not self.is_packed:
+            return read_up_to(self._read_some, count)
+        most = MOST_READ * self.size + (1 << 25)
+        data = read_up_to(self._read_some, most)
+        if len(data) == most:
+            raise DataError(
+                f"{printable(self.path)}: unpacks to more than {most:,} bytes, expected {MOST_READ} times "
+                "its size at most; if that is right, unpack it first"
+            )
+        return data
 
     def _read_some(self, count: int) -> bytes:
         # read1 returns all bytes before the damage, so that its position is exact.
@@ -115,4 +151,5 @@ def open_source(path: Path) -> Iterator[ByteSource]:
         check_regular(path)
         with open(path, "rb") as file:
             packed = file.peek(2)[:2] == GZIP_MAGIC
-            yield ByteSource(path, gzip.GzipFile(fileobj=file, mode="rb") if packed else file)
+            size = os.fstat(file.fileno()).st_size
+            yield ByteSource(path, gzip.GzipFile(fileobj=file, mode="rb") if packed else file, size)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.model_selection import train_test_split
 
+from ..data.mapped import watch, watched
 from ..network import FloatArray
 from ..reference.losses import Targets
 
@@ -21,7 +22,7 @@ LARGE = 2**16
 def dense(samples: Any) -> FloatArray:
     """Return C-contiguous rows in native byte order."""
     array: Any = samples.toarray() if sparse.issparse(samples) else samples
-    rows: FloatArray = np.ascontiguousarray(array)
+    rows: FloatArray = np.ascontiguousarray(watched(array))
     return rows
 
 
@@ -51,6 +52,7 @@ def refuse_masked(**arrays: Any) -> None:
     under the mask.
     """
     for name, array in arrays.items():
+        watch(array)
         if np.ma.is_masked(array):
             raise ValueError(f"{name} is a masked array with masked values; expected them filled or left out")
 

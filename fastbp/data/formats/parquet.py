@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ..faults import speaking_at_abort
 from ..parts import Images, Labels, Part, as_images, as_labels
 from ..source import open_source, printable
 from . import png
@@ -77,7 +78,8 @@ def _read(path: Path) -> pl.DataFrame:
         data = bytes(source.read())
     kind = next(reader for magic, reader in MAGICS.items() if data.startswith(magic))
     try:
-        frame: pl.DataFrame = getattr(pl, kind)(io.BytesIO(data))
+        with speaking_at_abort(printable(path)):
+            frame: pl.DataFrame = getattr(pl, kind)(io.BytesIO(data))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError) as error:
         raise DataError(
             f"{printable(path)}: damaged, or not a Parquet or Arrow file: {printable(error)[:200]}"

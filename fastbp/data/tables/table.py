@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...schema import Schema
+from ..faults import speaking_at_abort
 from ..source import check_regular, open_source, printable, reading
 from .dialect import LONGEST_LINE, Dialect, dialect_of
 from .names import listed, shown
@@ -116,11 +117,12 @@ def read_table(path: Path, *, whole: bool = False) -> Table:
         scan = next((name for magic, name in BINARY.items() if head.startswith(magic)), None)
         if scan and not packed:
             data = glob.escape(os.fspath(path))  # Polars takes * and [ for patterns
-        frame = _in_slices(getattr(pl, scan)(data)) if scan else pl.read_ipc_stream(data).lazy()
+        with speaking_at_abort(origin):
+            frame = _in_slices(getattr(pl, scan)(data), origin) if scan else pl.read_ipc_stream(data).lazy()
         return Table(frame, origin, dict(frame.collect_schema()))
 
 
-def _in_slices(scan: pl.LazyFrame) -> pl.LazyFrame:
+def _in_slices(scan: pl.LazyFrame, origin: str) -> pl.LazyFrame:
     """Return a frame that reads some rows at a time.
 
     Polars by itself reads several groups of rows ahead, which for files of few large
@@ -132,11 +134,13 @@ def _in_slices(scan: pl.LazyFrame) -> pl.LazyFrame:
     def parts(
         columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
-        count = int(scan.select(pl.len()).collect().item())
+        with speaking_at_abort(origin):
+            count = int(scan.select(pl.len()).collect().item())
         count = count if rows is None else min(count, rows)
         wanted = scan if columns is None else scan.select(columns)
         for start in range(0, count, ROWS_AT_ONCE):
-            frame = wanted.slice(start, min(ROWS_AT_ONCE, count - start)).collect()
+            with speaking_at_abort(origin):
+                frame = wanted.slice(start, min(ROWS_AT_ONCE, count - start)).collect()
             yield frame if predicate is None else frame.filter(predicate)
 
     return register_io_source(parts, schema=scan.collect_schema(), is_pure=True)
