@@ -5,30 +5,99 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from .errors import ConfigError, FastbpError
+from .errors import ConfigError, FastbpError, one_line, printable
 
-__all__ = ["TEMPORARY", "locked", "read_text", "replace_file", "writing"]
+__all__ = ["TEMPORARY", "locked", "naming", "read_text", "read_toml", "replace_file", "writing"]
 
 TEMPORARY = ".fastbp-*.tmp"
 """Names of files that are being written; a killed process leaves them."""
+MOST_TEXT = 1 << 26  # bytes
+MOST_TOML = 1 << 18
+MOST_PARTS = 64  # of a dotted key: Python's parser takes the square of their number
+MOST_NESTED = 16
+LARGEST_WHOLE = 1 << 63  # TOML's whole numbers have 64 bits
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int = MOST_TEXT) -> str:
     """Read a text file, as UTF-8.
 
     Raises
     ------
     OSError
-        The file cannot be read, or is not a regular file: a pipe may block for ever.
+        The file cannot be read, has more than ``most`` bytes, or is not a regular file:
+        a pipe may block for ever.
     """
+    return _content(path, most).decode().replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _content(path: Path, most: int) -> bytes:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.EINVAL, "not a regular file")
-    return path.read_text(encoding="utf-8")
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most:,} bytes")
+    return content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file whose values can be shown in a message: no deep nesting.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or is not TOML.
+    """
+    name = printable(path)
+    try:
+        text = _content(path, MOST_TOML).decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name}: not a TOML file ({error}); expected text in UTF-8") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{name}: cannot be read ({error.strerror or error}); expected a TOML file"
+        ) from error
+    try:
+        _check_keys(text)
+        values = tomllib.loads(text)
+        _check_values(values, 0)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{name}: not a TOML file ({one_line(error)})") from error
+    return values
+
+
+def _check_keys(text: str) -> None:
+    """Raise ValueError for a dotted key of very many parts; dots in values count."""
+    for line in text.splitlines():
+        *keys, last = line.split("=")
+        keys += [last] if last.lstrip().startswith("[") and not keys else []
+        if any(key.count(".") > MOST_PARTS for key in keys):
+            raise ValueError(f"a key has more than {MOST_PARTS} parts")
+
+
+def _check_values(value: Any, depth: int) -> None:
+    if depth > MOST_NESTED:
+        raise ValueError(f"values are nested more than {MOST_NESTED} deep")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_values(inner, depth + 1)
+    elif isinstance(value, int) and not -LARGEST_WHOLE <= value < LARGEST_WHOLE:
+        raise ValueError("a whole number has more than 64 bits")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in a `ConfigError`, and quote what it holds in one short line."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{printable(path)}: {one_line(error)}") from error
 
 
 def replace_file(path: Path, content: str | bytes) -> None:

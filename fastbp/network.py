@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import lazy
-from .errors import ConfigError, FastbpError, WeightsError
+from .errors import ConfigError, FastbpError, WeightsError, one_line, printable
 from .files import replace_file
 from .reference.activations import ACTIVATIONS
 from .reference.losses import OUTPUTS
@@ -323,9 +323,9 @@ class Network:
                 for name, array in network.named_arrays():
                     array[...] = file.get_tensor(name)
         except (SafetensorError, OSError) as error:
-            reason = _short(" ".join(str(error).split()))
+            reason = _short(one_line(error))
             raise WeightsError(
-                f"{path}: cannot be read ({reason}); expected a whole safetensors file"
+                f"{printable(path)}: cannot be read ({reason}); expected a whole safetensors file"
             ) from error
         _check_finite(path, network.named_arrays())
         return network
@@ -436,7 +436,7 @@ def _version() -> str:
 
 
 def _refuse(path: Path, found: str, expected: str) -> NoReturn:
-    raise WeightsError(f"{path}: {found}; expected {expected}")
+    raise WeightsError(f"{printable(path)}: {one_line(found)}; expected {expected}")
 
 
 def _short(text: str) -> str:
@@ -534,7 +534,7 @@ def _checked_schema(path: Path, text: str | None, output: str, sizes: tuple[int,
     try:
         schema = Schema.from_json(text, inputs=sizes[0], outputs=sizes[-1])
     except WeightsError as error:
-        raise WeightsError(f"{path}: {error}") from None
+        raise WeightsError(f"{printable(path)}: {one_line(error)}") from None
     if schema.output != output:
         _refuse(path, f"metadata schema is for {schema.task}", f"one for {output} outputs")
     return schema

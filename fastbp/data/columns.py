@@ -84,7 +84,7 @@ def _images(values: Any, name: str) -> NDArray[Any]:
         arrays = [value if np.ma.isMaskedArray(value) else np.asarray(value) for value in values]
         masked = any(np.ma.is_masked(array) for array in arrays)
         return np.ma.stack(arrays) if masked else np.stack(arrays)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise DataError(f"{name}: {error}; expected images of one size") from None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.formats.png import check_claim
 from ..data.source import printable, reading
 from ..errors import DataError
 from .preprocess import normalize, remove_paper
@@ -72,8 +73,8 @@ def read_grey(path: Path) -> NDArray[np.float64]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             try:
                 with Image.open(file, formats=FORMATS) as image:
-                    return _grey(image)
-            except MemoryError:
+                    return _grey(image, file, printable(path))
+            except (DataError, MemoryError):
                 raise
             except UnidentifiedImageError:
                 _refuse(path, "not a readable image")
@@ -109,11 +110,13 @@ def _refuse(path: Path, found: str) -> NoReturn:
     raise DataError(f"{printable(path)}: {found}; expected a PNG or JPEG file")
 
 
-def _grey(image: Image) -> NDArray[np.float64]:
-    from PIL import ImageOps
+def _grey(image: Image, file: IO[bytes], place: str) -> NDArray[np.float64]:
+    from PIL import ExifTags, ImageOps
 
     image.draft(None, (LONGEST, LONGEST))  # decode large JPEGs at reduced size
-    upright = _reducible(ImageOps.exif_transpose(image))
+    is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    check_claim(image, file, place, copies=2 if is_turned else 1)
+    upright = _reducible(ImageOps.exif_transpose(image) if is_turned else image)
     reduced = upright.reduce(-(-max(upright.size) // LONGEST))
     if reduced.mode == "RGBA":
         reduced = _on_paper(reduced)
@@ -128,8 +131,10 @@ def _reducible(image: Image) -> Image:
     if image.mode.startswith("I"):
         return Image.fromarray(np.asarray(image, dtype=np.float32) / 257)  # to 0..255
     if "A" in image.getbands() or "transparency" in image.info:
-        return image.convert("RGBA")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+        wanted = "RGBA"
+    else:
+        wanted = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == wanted else image.convert(wanted)
 
 
 def _on_paper(image: Image) -> Image:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, Protocol
 
+import numpy as np
+
 from ..errors import ConfigError, did_you_mean
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Whole",
     "format_hidden",
     "parse_hidden",
+    "plain",
 ]
 
 MAX_THREADS = 1024
@@ -52,6 +55,22 @@ class Check(Protocol):
         accepted.
         """
         ...
+
+
+def plain(name: str, value: Any) -> Any:
+    """Return a value without NumPy's arrays, which compare element by element.
+
+    A vector becomes a list, a single value that of Python.
+
+    Raises
+    ------
+    ConfigError : the array has several dimensions
+    """
+    if not isinstance(value, np.ndarray | np.void):
+        return value
+    if value.ndim > 1:
+        raise ConfigError(f"{name} is an array of shape {value.shape}; expected a plain value")
+    return value.tolist()
 
 
 def _refuse(name: str, value: Any, expected: str) -> NoReturn:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from .checks import format_hidden
+from .checks import format_hidden, plain
 from .optimizers import automatic_rate
 from .settings import Settings
 
@@ -64,6 +64,7 @@ def settings_for(kind: Kind, given: Mapping[str, Any]) -> Settings:
     ConfigError
         A setting is unknown or out of its range, or two contradict each other.
     """
+    given = {name: plain(name, value) for name, value in given.items()}
     values = {"learning_rate": "auto", **_recipe(kind, given), **given}
     if values["learning_rate"] not in ("auto", "find"):
         return Settings.from_mapping(values)

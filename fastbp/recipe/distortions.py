@@ -5,7 +5,6 @@ files of one's own.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ..files import read_text
+from ..files import naming, read_toml
 from ..random import Stream, generator
 
 __all__ = ["PRESETS", "RADIUS", "Distortion", "Variant", "make_distortion", "read_variants"]
@@ -199,19 +198,12 @@ def read_variants(spec: str) -> tuple[Variant, ...]:
     if path.suffix != ".toml":
         names = ", ".join((NONE, *PRESETS))
         raise ConfigError(f"augment is {spec!r}; expected one of: {names}; or a .toml file")
-    try:
-        values = tomllib.loads(read_text(path))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
+    values = read_toml(path)
     entries = values.get("variants")
     if set(values) != {"variants"} or not isinstance(entries, list) or not entries:
         raise ConfigError(f"{path}: expected [[variants]] tables, and nothing else")
-    try:
+    with naming(path):
         return tuple(_variant(number, entry) for number, entry in enumerate(entries, start=1))
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def _variant(number: int, values: Any) -> Variant:

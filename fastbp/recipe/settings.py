@@ -14,7 +14,6 @@ the regenerated table (``python docs/settings_table.py``), and a configuration i
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any, Literal
 
 from ..data.tables.options import MISSING, TASKS, TableOptions
 from ..errors import ConfigError, did_you_mean
-from ..files import read_text
+from ..files import naming, read_toml
 from ..reference.activations import ACTIVATIONS
 from ..reference.activations import ALIASES as ACTIVATION_ALIASES
 from . import divergence, optimizers, sample_weights, schedules, stopping
@@ -41,6 +40,7 @@ from .checks import (
     Switch,
     Threads,
     Whole,
+    plain,
 )
 from .distortions import PRESETS
 from .initializers import ALIASES as SCHEME_ALIASES
@@ -362,7 +362,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, declared in declarations(type(self)).items():
-            object.__setattr__(self, name, declared.check(name, getattr(self, name)))
+            object.__setattr__(self, name, declared.check(name, plain(name, getattr(self, name))))
         rate: object = self.learning_rate
         if rate == "find":
             raise ConfigError(
@@ -398,6 +398,8 @@ class Settings:
         ConfigError
             A key is not a setting, or a value is out of its range.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"settings are {values!r}; expected a mapping of names to values")
         _refuse_unknown(values, declarations(cls))
         return cls(**values)
 
@@ -441,24 +443,15 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
         of range
     """
     path = Path(path)
-    try:
-        values = tomllib.loads(read_text(path))
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror or error}); expected a TOML file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
+    values = read_toml(path)
     known = declarations()
-    try:
+    with naming(path):
         _refuse_unknown(values, known)
         return {name: known[name].check(name, value) for name, value in values.items()}
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def _refuse_unknown(names: Iterable[str], known: Mapping[str, Setting]) -> None:
     for name in names:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             hint = did_you_mean(name, known) or f"; expected one of: {', '.join(known)}"
             raise ConfigError(f"{name} is not a setting{hint}")

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..callbacks import EpochRecord
-from ..errors import ConfigError
-from ..files import replace_file
+from ..errors import ConfigError, one_line, printable
+from ..files import naming, replace_file
 from ..network import FloatArray
 from ..recipe.settings import Settings
 from .history import History
@@ -162,11 +162,14 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             _refuse(path, "not a file")
         content = path.read_bytes()
         about = _about(path, content)
-        return _checkpoint(about, load(content))
+        with naming(path):
+            return _checkpoint(about, load(content))
     except OSError as error:
         _refuse(path, error.strerror or str(error))
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        _refuse(path, f"damaged: {' '.join(str(error).split())[:200]}")
+    except (
+        SafetensorError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
+        _refuse(path, f"damaged: {str(error)[:200]}")
 
 
 def _about(path: Path, content: bytes) -> dict[str, Any]:
@@ -280,4 +283,6 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _refuse(path: Path, found: str) -> NoReturn:
-    raise ConfigError(f"{path}: {found}; expected the checkpoint of a run that fastbp train has begun")
+    raise ConfigError(
+        f"{printable(path)}: {one_line(found)}; expected the checkpoint of a run that fastbp train has begun"
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -122,8 +122,8 @@ def read_figures(folder: str | os.PathLike[str]) -> dict[str, Any]:
             fits = value in STATUSES
             expected = f"one of: {', '.join(STATUSES)}"
         else:
-            # JSON reads 1e999 as infinity.
-            fits = value is None or (type(value) in (int, float) and math.isfinite(value))
+            # JSON reads 1e999 as infinity, and whole numbers of any length.
+            fits = value is None or (type(value) in (int, float) and abs(value) <= sys.float_info.max)
             expected = "a number, or null"
         if not fits:
             where, found = printable(Path(folder) / RESULT), repr(value)[:40]

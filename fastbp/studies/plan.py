@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from ..data.builtin import NAMES
 from ..errors import ConfigError, did_you_mean
-from ..files import read_text
+from ..files import naming, read_toml
 from ..recipe.settings import Settings
 
 __all__ = ["FIGURES", "Cell", "Figure", "Study", "Table", "available", "read_study"]
@@ -118,16 +117,9 @@ def read_study(name: str) -> Study:
             f"study is {name!r}; expected one of: {', '.join(shipped)}, all; or a .toml file"
             f"{did_you_mean(name, shipped)}"
         )
-    try:
-        values = tomllib.loads(read_text(path))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file ({' '.join(str(error).split())})") from error
-    try:
+    values = read_toml(path)
+    with naming(path):
         return _study(path.stem, values, None if name in shipped else path.parent)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def _study(name: str, values: Mapping[str, Any], folder: Path | None) -> Study:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..data.builtin import NAMES
-from ..errors import ConfigError
+from ..errors import ConfigError, one_line, printable
 from ..files import read_text, replace_file
 from ..recipe.settings import Settings, declarations
 
@@ -142,10 +142,11 @@ def read_results(folder: Path) -> dict[str, Run]:
             values = {n: kind(v) for (n, kind), v in zip(_TYPES.items(), row, strict=True)}
             run = Run(**values)
             json.loads(run.settings)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             found = f"{len(row)} of {len(_TYPES)} columns" if len(row) != len(_TYPES) else str(error)
             raise ConfigError(
-                f"{path}: line {line} is damaged ({found}); delete the line to repeat its run"
+                f"{printable(path)}: line {line} is damaged ({one_line(found)}); delete the line to repeat "
+                "its run"
             ) from error
         runs[run.key] = run
     return runs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..data.dataset import load_test
 from ..data.samples import Dataset
-from ..errors import ConfigError
+from ..errors import ConfigError, one_line, printable
 from ..files import read_text, replace_file
 from ..network import Network
 from ..robustness import CURVES, Robustness, measure_robustness
@@ -149,17 +149,21 @@ def read_measured(out: Path) -> dict[str, Measured]:
     if not rows or rows[0] != [*HEAD, *SINGLES, *LEVELS]:
         raise ConfigError(f"{path}: not the robustness of a study; move it away to measure again")
     try:
-        return {row[0]: _measured(row) for row in rows[1:]}
+        return dict(map(_measured, rows[1:]))
     except ValueError as error:
-        raise ConfigError(f"{path}: damaged ({error}); move it away to measure again") from error
+        raise ConfigError(
+            f"{printable(path)}: damaged ({one_line(error)}); move it away to measure again"
+        ) from error
 
 
-def _measured(row: list[str]) -> Measured:
-    _, cells, seed, samples, *texts = row
+def _measured(row: list[str]) -> tuple[str, Measured]:
+    if len(row) != len(HEAD) + len(SINGLES) + len(LEVELS):
+        raise ValueError(f"a line has {len(row)} fields")
+    key, cells, seed, samples, *texts = row
     values = [float(text) if text else None for text in texts]
     numbers = iter(value if value is not None else float("nan") for value in values[len(SINGLES) :])
-    if len(values) != len(SINGLES) + len(LEVELS) or values[0] is None or values[1] is None:
-        raise ValueError(f"a line has {len(row)} fields")
+    if values[0] is None or values[1] is None:
+        raise ValueError("a line has an empty field")
     found = Robustness(
         clean=values[0],
         curves={curve.name: tuple(next(numbers) for _ in curve.levels) for curve in CURVES},
@@ -167,7 +171,7 @@ def _measured(row: list[str]) -> Measured:
         hand=values[2],
         hand_shrunk=values[3],
     )
-    return Measured(cells=cells, seed=int(seed), samples=int(samples), robustness=found)
+    return key, Measured(cells=cells, seed=int(seed), samples=int(samples), robustness=found)
 
 
 def markdown(study: Study, runs: Mapping[str, Run], measured: Mapping[str, Measured], seeds: int) -> str:

@@ -189,7 +189,7 @@ def observed(
 ) -> Iterator[tuple[Callback, ...]]:
     """Yield the caller's callbacks, and one that shows the progress if wanted."""
     given = checked_callbacks(callbacks)
-    if progress not in (None, True, False):
+    if progress is not None and not isinstance(progress, bool):
         raise ConfigError(f"progress is {progress!r}; expected True, False or None")
     screen = find_screen()
     if progress is False or (progress is None and screen == "pipe"):

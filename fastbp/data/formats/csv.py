@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..parts import MAX_CLASSES, Labels, Part
-from ..source import open_source, printable, reading
+from ..source import ByteSource, open_source, printable, reading
 
 __all__ = ["LABEL_NAMES", "find_file", "image_shape"]
 
 LABEL_NAMES = {"label", "class"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+TEXT_AT_ONCE = 1 << 20
 BLANK = b" \t\n\r\x0b\x0c"  # what bytes.strip removes
 
 
@@ -74,9 +75,24 @@ def find_file(path: Path) -> dict[str, Part]:
     }
 
 
+def _text(source: ByteSource) -> bytearray:
+    """Return the text of a file, up to the first part with a zero byte, which is none.
+
+    A sparse file has very many of them.
+    """
+    if source.is_packed:
+        return source.read()
+    data = bytearray()
+    while part := source.read(TEXT_AT_ONCE):
+        data += part
+        if b"\0" in part:
+            break
+    return data
+
+
 def _read(path: Path) -> tuple[Layout, NDArray[np.uint8], Labels | None]:
     with open_source(path) as source:
-        data = source.read()
+        data = _text(source)
     start = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0
     end = len(data)
     while end > start and data[end - 1] in BLANK:

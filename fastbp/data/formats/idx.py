@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..mapped import MAPPED_FROM, map_array
 from ..parts import Images, Labels, Part, as_images, as_labels
-from ..source import ByteSource, open_source, printable, reading
+from ..source import ByteSource, check_packed, open_source, printable, reading
 
 __all__ = ["find_file", "find_folder", "read_images", "read_labels"]
 
@@ -168,6 +168,8 @@ def _read(source: ByteSource) -> tuple[NDArray[Any], int]:
     sizes = " x ".join(map(str, shape))
     if _can_be_mapped(source, dtype, start + expected):
         return map_array(source.path, start, dtype, shape), start
+    if source.is_packed:
+        check_packed(printable(source.path), expected, source.size)
     data = source.read(expected)
     if len(data) < expected:
         raise DataError(

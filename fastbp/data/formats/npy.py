@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..mapped import MAPPED_FROM, map_array
 from ..parts import Images, Labels, Part, as_images, as_labels
-from ..source import open_source, printable, read_up_to, reading
+from ..source import check_packed, open_source, printable, read_up_to, reading
 
 __all__ = [
     "LAYOUTS",
@@ -108,7 +108,7 @@ def _is_large(path: Path) -> bool:
 
 def _read(path: Path) -> NDArray[Any]:
     with open_source(path) as source:
-        return read_array(source, printable(path))
+        return read_array(source, printable(path), source.size if source.is_packed else None)
 
 
 def _map(path: Path) -> NDArray[Any]:
@@ -118,6 +118,8 @@ def _map(path: Path) -> NDArray[Any]:
         shape, is_fortran, dtype = _read_header(source, name)
         start = source.position
         if source.is_packed or is_fortran or dtype not in MAPPED_TYPES:
+            if source.is_packed:
+                check_packed(name, math.prod(shape) * dtype.itemsize, source.size)
             return _values(source, name, shape, is_fortran, dtype)
         expected, found = start + math.prod(shape) * dtype.itemsize, path.stat().st_size
         if found != expected:
@@ -171,15 +173,18 @@ def array_labels(values: NDArray[Any], origin: str) -> Labels:
     return as_labels(values, origin, lambda i: f"row {i} (from 0)")
 
 
-def read_array(stream: Stream, origin: str) -> NDArray[Any]:
-    """Read a whole npy stream.
+def read_array(stream: Stream, origin: str, packed: int | None = None) -> NDArray[Any]:
+    """Read a whole npy stream, which is packed in so many bytes, or not at all.
 
     Raises
     ------
     DataError
         The stream is not npy, does not hold plain numbers, or is too short or too long.
     """
-    return _values(stream, origin, *_read_header(stream, origin))
+    shape, is_fortran, dtype = _read_header(stream, origin)
+    if packed is not None:
+        check_packed(origin, math.prod(shape) * dtype.itemsize, packed)
+    return _values(stream, origin, shape, is_fortran, dtype)
 
 
 def _values(
@@ -201,6 +206,8 @@ def _values(
 def _read_header(stream: Stream, origin: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
         version = npy.read_magic(stream)  # type: ignore[arg-type]
+        if version not in ((1, 0), (2, 0), (3, 0)):
+            raise ValueError(f"found version {version[0]}.{version[1]}, expected 1.0, 2.0 or 3.0")
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about headers of old writers

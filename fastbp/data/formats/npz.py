@@ -92,4 +92,4 @@ def load_array(path: Path, key: str) -> NDArray[Any]:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(f"{origin}: found zip method {info.compress_type}, expected stored or deflated")
         with archive.open(info) as member:
-            return read_array(member, origin)
+            return read_array(member, origin, info.compress_size)

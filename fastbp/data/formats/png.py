@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,15 +20,16 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..parts import MAX_CLASSES, Images, Part
-from ..source import check_regular, printable, reading
+from ..source import check_regular, most_memory, printable, reading
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode", "find_folder"]
+__all__ = ["check_claim", "decode", "find_folder"]
 
 PARTS = ("train", "test")
 MOST_PIXELS = 1 << 24  # of an image
+PIXEL_BYTES = {"1": 2, "L": 1, "RGB": 4, "RGBA": 4}  # in Pillow's memory; others are converted
 GREY_OR_COLOUR = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}  # of 8 bits or fewer
 
 
@@ -125,6 +127,7 @@ def decode(sources: Sequence[Callable[[], IO[bytes]]], place: Callable[[int], st
                     shape = (image.height, image.width)
                     if i == 0:
                         _check_size(shape, place(i))
+                        check_claim(image, stream, place(i), copies=3)
                         values = np.empty((len(sources), *shape), np.uint8)
                     if shape != values.shape[1:]:
                         raise DataError(
@@ -138,10 +141,29 @@ def decode(sources: Sequence[Callable[[], IO[bytes]]], place: Callable[[int], st
                 ) from error
             except UnidentifiedImageError as error:
                 raise DataError(f"{place(i)}: not a readable image; expected a PNG image") from error
-            except (OSError, SyntaxError, ValueError, EOFError) as error:
+            except (DataError, MemoryError):
+                raise
+            except Exception as error:  # damage raises nearly anything
                 reason = (error.strerror if isinstance(error, OSError) else None) or printable(error)[:200]
                 raise DataError(f"{place(i)}: not a readable image: {reason}") from error
     return values
+
+
+def check_claim(image: Image.Image, stream: IO[bytes], place: str, copies: int = 1) -> None:
+    """Raise DataError if an image claims far more pixels than its file is worth.
+
+    A file of some kilobytes may hold gigabytes of one colour. ``copies`` tells how
+    often the pixels are in memory at once.
+    """
+    at = stream.tell()
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(at)
+    pixel = PIXEL_BYTES.get(image.mode, 8)
+    if copies * pixel * image.width * image.height > most_memory(size):
+        raise DataError(
+            f"{place}: found {image.height}x{image.width} pixels in {size:,} bytes, expected an image that "
+            "is not blank"
+        )
 
 
 def _check_size(shape: tuple[int, int], place: str) -> None:

@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from string import digits
 
 from ...errors import DataError
 
@@ -15,12 +16,12 @@ __all__ = ["Dialect", "are_pixel_names", "dialect_of", "is_number"]
 SEPARATORS = ",;\t|"
 DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 PIXEL_NAME = re.compile(r"(pixels?|pix|px|p|img|image)?[\W_]*[0-9]+([x_,][0-9]+)?", re.IGNORECASE)
-NUMBERED = re.compile(r"(.*?)[0-9]+")
 LEAST_PIXELS = 64  # of columns with other numbered names that are taken for an image
 ENOUGH = 64  # columns of numbers among which a word is taken for damage
 LONGEST_LINE = 1 << 22
+MOST_COLUMNS = (1 << 16) + 1  # an image of 256x256, and its label
 DIGITS = re.compile(
-    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE
+    r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE
 )
 
 
@@ -56,7 +57,7 @@ def are_pixel_names(names: tuple[str, ...]) -> bool:
         return True
     if all(PIXEL_NAME.fullmatch(name) for name in names):
         return True
-    stems = {match[1] if (match := NUMBERED.fullmatch(name)) else None for name in names}
+    stems = {stem if (stem := name.rstrip(digits)) != name else None for name in names}
     square = math.isqrt(len(names)) ** 2 == len(names)
     return len(stems) == 1 and None not in stems and square and len(names) >= LEAST_PIXELS
 
@@ -84,6 +85,10 @@ def dialect_of(head: bytes, origin: str, labels: frozenset[str]) -> Dialect:
     if not lines:
         raise DataError(f"{origin}: found an empty file, expected a table with a header")
     separator = _separator(lines[0])
+    if (columns := lines[0].count(separator) + 1) > MOST_COLUMNS:
+        raise DataError(
+            f"{origin}: found {columns:,} columns, expected {MOST_COLUMNS:,} at most; npy files may have more"
+        )
     first = _fields(lines[0], separator)
     numbers = [is_number(field) or bool(DECIMAL_COMMA.fullmatch(field)) for field in first]
     named = any(name.casefold() in labels for name in first)

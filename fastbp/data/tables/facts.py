@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnFacts", "Facts", "measure", "words_of"]
 
+MOST_COLUMNS = 20_000  # a column takes milliseconds, however few rows there are
+AT_ONCE = 8000  # counts in a pass, of 1000 columns: each may take 60 kB
+
 
 @dataclass(frozen=True)
 class ColumnFacts:
@@ -66,7 +69,12 @@ def measure(table: Table, names: list[str], counted: tuple[str, ...]) -> Facts:
     """
     import polars as pl
 
-    wanted = [pl.len().alias("rows")]
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"{table.origin}: has {len(names):,} columns; expected {MOST_COLUMNS:,} at most: leave some out, "
+            "or give an array"
+        )
+    wanted: list[pl.Expr] = []
     for index, name in enumerate(names):
         dtype = table.types[name]
         if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
@@ -76,8 +84,11 @@ def measure(table: Table, names: list[str], counted: tuple[str, ...]) -> Facts:
                 f"or booleans: leave it out with --drop {printable(name)[:40]}"
             )
         wanted += _counts(table, index, name, name in counted)
+    found: dict[str, Any] = {}
     with polars_errors(table.origin):
-        found = table.frame.select(wanted).collect(engine="streaming").row(0, named=True)
+        for start in range(0, max(len(wanted), 1), AT_ONCE):
+            some = [pl.len().alias("rows"), *wanted[start : start + AT_ONCE]]
+            found |= table.frame.select(some).collect(engine="streaming").row(0, named=True)
     of = {name: _column(found, index) for index, name in enumerate(names)}
     return Facts(int(found["rows"]), of)
 
@@ -130,7 +141,7 @@ def words_of(table: Table, name: str, facts: Facts) -> dict[str, int]:
     if pairs is None:
         with polars_errors(table.origin):
             words = table.frame.select(as_words(table, name).alias("word")).drop_nulls()
-            pairs = dict(words.group_by("word").len().collect(engine="streaming").iter_rows())
+            pairs = dict(words.group_by("word").len().collect(engine="in-memory").iter_rows())
     return {word: pairs[word] for word in sorted(pairs, key=_order)}
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import DataError
 from ..source import open_source, printable
 from .dialect import Dialect
@@ -22,7 +24,7 @@ MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
 HEAD = 1 << 22  # bytes that types are inferred from
 PART = 1 << 22  # bytes that are parsed together
 BLANK_LINE = re.compile(rb"(?:^|\n)[ \t\r]*\n|\n[ \t\r]+$")
-LONGEST_ROW = 1 << 28  # bytes without a line end outside of quotes
+LONGEST_ROW = 1 << 24  # bytes without a line end outside of quotes
 
 
 def scan_text(path: Path, dialect: Dialect, *, whole: bool) -> pl.LazyFrame:
@@ -99,6 +101,8 @@ def _texts(path: Path, dialect: Dialect, size: int) -> Iterator[tuple[int, bytes
         mark = bytes(source.read(3))
         data = (b"" if mark == b"\xef\xbb\xbf" else mark) + bytes(source.read(size))
         while data:
+            if b"\0" in data:
+                raise DataError(f"{printable(path)}: from line {line:,} on: found a zero byte, expected text")
             while first and (end := data.find(b"\n") + 1):
                 data, first = data[end:], first - 1
             end = 0 if first else _row_end(data)
@@ -119,12 +123,12 @@ def _texts(path: Path, dialect: Dialect, size: int) -> Iterator[tuple[int, bytes
 def _row_end(data: bytes) -> int:
     """Return the end of the last whole row."""
     end = data.rfind(b"\n") + 1
-    quotes = data.count(b'"', 0, end)
-    while end and quotes % 2:
-        before = data.rfind(b"\n", 0, end - 1) + 1
-        quotes -= data.count(b'"', before, end)
-        end = before
-    return end
+    if data.count(b'"', 0, end) % 2 == 0:
+        return end
+    values = np.frombuffer(data, np.uint8)
+    is_quoted = np.logical_xor.accumulate(values == ord('"'))
+    ends = np.flatnonzero((values == ord("\n")) & ~is_quoted)
+    return int(ends[-1]) + 1 if len(ends) else 0
 
 
 def _parsed(
