@@ -34,7 +34,7 @@ from ..recipe.distortions import Distortion
 from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
 from .batches import Batches, Figures
-from .proofs import images_of, labels_of, read_only, rows_of, state_of, targets_of
+from .proofs import apart_from, images_of, labels_of, read_only, rows_of, state_of, targets_of
 from .sparsity import is_sparse
 
 __all__ = [
@@ -222,6 +222,7 @@ def training_run(
     WeightsError : the network's parameters were replaced
     """
     model, images = model_of(network), images_of(images, network.inputs)
+    images, targets = (apart_from(model.parameters, part) for part in (images, targets))
     rows = rows_of(batches.order, len(images))
     bounds, rates = _checked_batches(batches, len(rows))
     size, steps = min(batches.size, batches.epoch_samples or len(rows)), len(rates)

@@ -14,7 +14,16 @@ from numpy.typing import DTypeLike, NDArray
 from ..errors import ConfigError, DataError
 from ..network import described
 
-__all__ = ["images_of", "is_block", "labels_of", "read_only", "rows_of", "state_of", "targets_of"]
+__all__ = [
+    "apart_from",
+    "images_of",
+    "is_block",
+    "labels_of",
+    "read_only",
+    "rows_of",
+    "state_of",
+    "targets_of",
+]
 
 INPUT_TYPES = tuple(np.dtype(name) for name in ("uint8", "float32", "float64"))
 
@@ -39,6 +48,12 @@ def images_of(images: NDArray[Any], inputs: int) -> NDArray[Any]:
     ):
         _refuse("inputs", images, f"shape (N, {inputs}), as the network has inputs, and type uint8 or float")
     return read_only(images if images.flags.aligned else images.copy())
+
+
+def apart_from(parameters: NDArray[Any], array: Any) -> Any:
+    """Return an array, or its copy if updates of the parameters might change it."""
+    is_shared = isinstance(array, np.ndarray) and np.may_share_memory(array, parameters)
+    return read_only(array.copy()) if is_shared else array
 
 
 def rows_of(order: NDArray[np.int64], samples: int) -> NDArray[np.int64]:

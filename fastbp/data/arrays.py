@@ -18,6 +18,7 @@ from ..schema import Schema
 from .columns import arrays_of, has_table, parts_of
 from .dataset import load_test, load_training
 from .mapped import watched
+from .masks import refuse_masked
 from .parts import Images, as_images
 from .samples import Dataset, kind_of
 from .tables.load import dataset_of, encoded_by
@@ -29,6 +30,7 @@ from .targets import targets_as, targets_of
 __all__ = [
     "BYTE_SCALE",
     "DataSource",
+    "array_of",
     "byte_scale",
     "float_rows",
     "image_rows",
@@ -182,22 +184,20 @@ def _checked(
         return replace(data)  # checks again: its arrays may have changed since it was made
     if len(data) != 2:
         raise DataError(f"data are a tuple of {len(data)}; expected (images, labels)")
-    return _dataset(_unmasked("images", data[0]), _unmasked("labels", data[1]), task, schema)
+    return _dataset(array_of("images", data[0]), array_of("labels", data[1]), task, schema)
 
 
 def _of_columns(data: Any, task: str = "auto", schema: Schema | None = None) -> Dataset:
     images, labels = arrays_of(data)
-    found = None if labels is None else _unmasked("labels", labels)
-    return _dataset(_unmasked("images", images), found, task, schema)
+    found = None if labels is None else array_of("labels", labels)
+    return _dataset(array_of("images", images), found, task, schema)
 
 
-def _unmasked(name: str, values: ArrayLike) -> NDArray[Any]:
-    if np.ma.is_masked(values):
-        masked = int(np.count_nonzero(np.ma.getmask(values)))
-        raise DataError(
-            f"{name} are a masked array with {masked:,} masked values; expected none: fill them, "
-            "or drop their samples"
-        )
+def array_of(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Return an array of what a caller gave; DataError if that is none, or masks hide
+    values.
+    """
+    refuse_masked(name, values)
     try:
         return watched(np.asarray(values))
     except ValueError:
@@ -251,7 +251,7 @@ def image_rows(given: ArrayLike, origin: str = "images") -> Images:
 
     ``origin`` is what messages call them.
     """
-    images = _unmasked(origin, given)
+    images = array_of(origin, given)
     if images.ndim < 2 or images.size == 0:
         raise DataError(
             f"{origin} have shape {images.shape}; expected (N, D) or (N, height, width), not empty"

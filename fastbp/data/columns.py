@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .masks import refuse_masked
 
 __all__ = ["arrays_of", "has_table", "parts_of"]
 
@@ -77,21 +78,22 @@ def _names(data: Any) -> list[Any]:
 
 def _images(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, np.ndarray) or hasattr(values, "dtype") or hasattr(values, "to_numpy"):
-        return np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
+        refuse_masked("images", values)
+        return np.asarray(values)
     try:
+        images = list(values)
+        refuse_masked("images", images)
         # One by one: they may be pictures of Pillow, which NumPy does not take as a
         # list.
-        arrays = [value if np.ma.isMaskedArray(value) else np.asarray(value) for value in values]
-        masked = any(np.ma.is_masked(array) for array in arrays)
-        return np.ma.stack(arrays) if masked else np.stack(arrays)
+        return np.stack([np.asarray(image) for image in images])
     except (TypeError, ValueError) as error:
         raise DataError(f"{name}: {error}; expected images of one size") from None
 
 
 def _labels(values: Any) -> NDArray[Any]:
-    if np.ma.isMaskedArray(values):
-        return np.ma.asarray(values)  # whoever asks refuses masked values
-    found = np.asarray(list(values) if not hasattr(values, "dtype") else values)
+    given = values if hasattr(values, "dtype") else list(values)
+    refuse_masked("labels", given)
+    found = np.asarray(given)
     if found.dtype.kind in "OUS":  # numbers as text, as openml.org has MNIST's
         try:
             return found.astype(np.float64)

@@ -184,6 +184,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         """Return each sample's factor, None if all are 1."""
         if sample_weight is None:
             return None
+        refuse_masked(sample_weight=sample_weight)
         weights = np.asarray(_check_sample_weight(sample_weight, samples, dtype=np.float64))
         if weights.min() < 0 or not weights.any():
             raise ValueError("sample_weight must be 0 or more, and not all 0")

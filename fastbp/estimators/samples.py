@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from ..data.mapped import watch, watched
+from ..data.masks import masked_values
 from ..network import FloatArray
 from ..reference.losses import Targets
 
@@ -53,7 +54,7 @@ def refuse_masked(**arrays: Any) -> None:
     """
     for name, array in arrays.items():
         watch(array)
-        if np.ma.is_masked(array):
+        if masked_values(array):
             raise ValueError(f"{name} is a masked array with masked values; expected them filled or left out")
 
 

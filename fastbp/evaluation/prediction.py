@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..backends.base import make_backend, predictor_of
 from ..backends.batches import Prediction
-from ..data.arrays import BYTE_SCALE, float_rows, image_rows
+from ..data.arrays import BYTE_SCALE, array_of, float_rows, image_rows
 from ..data.mapped import MAPPED_FROM, blocks
 from ..data.tables.encode import encode
 from ..data.tables.table import is_frame, table_of
@@ -81,7 +81,7 @@ def predict(
             return forward(known, rows, backend, "data").answers
         if isinstance(images, Mapping):
             raise DataError("data are columns; expected an array, as this network has no names of columns")
-    given = np.asanyarray(images)
+    given = np.asanyarray(images) if isinstance(images, np.ndarray) else array_of("images", images)
     if given.shape == (known.inputs,):
         given = given[None]
     elif given.ndim <= 2 and given.size == known.inputs and given.shape[-1:] != (known.inputs,):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..data.masks import masked_values
 from ..errors import ConfigError, DataError
 
 __all__ = ["canonical", "checked", "weights_of"]
@@ -49,10 +50,13 @@ def checked(weights: ArrayLike, samples: int) -> NDArray[np.float64]:
     """Return weights of samples as float64; DataError unless there are so many, all
     finite and >= 0.
     """
-    if np.ma.is_masked(weights):
+    if masked_values(weights):
         raise DataError("sample_weight is a masked array with masked values; expected a number each")
     try:
-        found = np.asarray(weights, np.float64)
+        given = np.asarray(weights)
+        if given.dtype.kind not in "biufO":  # others become floats, too: dates, texts, complex numbers
+            raise TypeError
+        found = given.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise DataError("sample_weight is not an array of numbers; expected one for each sample") from None
     if found.shape != (samples,):
