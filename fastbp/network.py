@@ -225,6 +225,20 @@ class Network:
         """Whether no parameter is NaN or infinite."""
         return bool(np.isfinite(self.parameters).all())
 
+    def extreme(self) -> tuple[int, float]:
+        """Return the layer, from 0, whose parameters went furthest, and how far.
+
+        That is the first layer which holds NaN or infinity, if there is one; otherwise
+        the layer of the parameter that is largest by its absolute value.
+        """
+        largest = [
+            float(np.maximum(np.abs(weight).max(), np.abs(bias).max()))
+            for weight, bias in zip(self.weights, self.biases, strict=True)
+        ]
+        broken = [layer for layer, value in enumerate(largest) if not math.isfinite(value)]
+        layer = broken[0] if broken else int(np.argmax(largest))
+        return layer, largest[layer]
+
     def copy(self) -> Network:
         """Return a copy with its own memory."""
         return self.astype(self.dtype)

@@ -54,6 +54,9 @@ class Backend(Protocol):
     ) -> Figures:
         """Run one update for each mini-batch, in place on ``network.parameters``.
 
+        Stop before the first update whose loss is not finite: the parameters and all
+        state are then those that gave this loss.
+
         Parameters
         ----------
         images : (N, D), uint8 or float, C-contiguous

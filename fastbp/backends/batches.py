@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import FloatArray
+from ..recipe.batch_norm import BatchNorm
+from ..recipe.optimizers import Optimizer
 
-__all__ = ["Batches", "Figures", "Prediction"]
+__all__ = ["Batches", "Figures", "Prediction", "uncount"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,21 @@ class Batches:
 
 
 class Figures(NamedTuple):
-    """Losses and correct predictions of mini-batches, before their updates."""
+    """Losses and correct predictions of mini-batches, before their updates.
+
+    A run stops before the first update whose loss is not finite.
+    """
 
     losses: NDArray[np.float64]
-    """(steps,): mean loss, in nats, or half of the squared error."""
+    """(steps,): mean loss, in nats, or half of the squared error; NaN after a stop."""
     correct: NDArray[np.int64]
     """(steps,): number of samples classified correctly; 0 for regression."""
+
+    @property
+    def updates(self) -> int:
+        """How many updates were made."""
+        finite = np.isfinite(self.losses)
+        return len(finite) if finite.all() else int(finite.argmin())
 
 
 class Prediction(NamedTuple):
@@ -53,3 +64,12 @@ class Prediction(NamedTuple):
     """Whether no input is NaN or infinite; True unless that was to be checked."""
     is_fraction: bool
     """Whether the largest input is above 0, and at most 1, if that was checked."""
+
+
+def uncount(figures: Figures, optimizer: Optimizer | None, batch_norm: BatchNorm | None) -> None:
+    """Take back counts that were made ahead for steps that a stopped run left out."""
+    left_out = len(figures.losses) - figures.updates
+    if left_out and optimizer is not None:
+        optimizer.updates -= left_out
+    if left_out and batch_norm is not None:
+        batch_norm.updates -= left_out - 1  # the last step took note of its statistics

@@ -133,7 +133,10 @@ class Run:
     distortion: Distortion | None = None
 
     def calls(self, buffers: Buffers, threads: int, first: int, stop: int) -> list[Callable[[], None]]:
-        """Return a call for each thread; they run the steps ``first`` to ``stop``."""
+        """Return a call for each thread; they run the steps ``first`` to ``stop``.
+
+        They stop before the first update whose loss is not finite.
+        """
         is_whole = (first, stop) == (0, self.batches.steps)
         some = self if is_whole else self._some(first, stop)
         distorters = distorters_of(self.distortion, self.shape.batch, threads)
@@ -165,6 +168,11 @@ class Run:
             )
             for part in range(threads)
         ]
+
+    def has_stopped(self, step: int) -> bool:
+        """Return whether the run diverged before ``step``, the next one to run."""
+        first, stop = self.batches.bounds[max(0, step - 1)], self.batches.bounds[step]
+        return not np.isfinite(self.answers.losses[first:stop]).all()
 
     def figures(self) -> Figures:
         """Return mean loss and number of correct predictions of each mini-batch.
@@ -460,7 +468,8 @@ def _no_options(sizes: tuple[int, ...], dtype: np.dtype[Any], image_dtype: np.dt
 def _answers_of(network: Network, rows: int, *, writes_losses: bool) -> kernels.Answers:
     """Return arrays for the results of each row: losses and correctness, or logits."""
     logits = np.zeros((0 if writes_losses else rows, network.classes), network.dtype)
-    losses, correct = np.zeros(rows, network.dtype), np.zeros(rows, np.uint8)
+    # A run that diverges leaves out its last steps, whose losses stay NaN.
+    losses, correct = np.full(rows, np.nan, network.dtype), np.zeros(rows, np.uint8)
     return kernels.Answers(losses, correct, writes_losses, not writes_losses, logits)
 
 

@@ -18,7 +18,7 @@ from ..network import Network
 from ..recipe.distortions import Distortion
 from ..recipe.step_options import PLAIN, StepOptions
 from ..reference.losses import Targets
-from .batches import Batches, Figures
+from .batches import Batches, Figures, uncount
 from .kernel_arguments import Buffers, Run, inference_run, takes_options, training_run, warm_up_run
 from .pace import ThreadChooser, available_cores
 from .predictor import predictor_of
@@ -97,7 +97,9 @@ class NumbaBackend:
                 chooser = self._chooser(network, run)
                 chooser.run(run.batches.steps, partial(self._run_steps, run))
                 self.threads = chooser.choice
-        return run.figures()
+        figures = run.figures()
+        uncount(figures, options.optimizer, options.batch_norm)
+        return figures
 
     def evaluate(
         self,
@@ -137,7 +139,9 @@ class NumbaBackend:
         return self._choosers[key]
 
     def _run_steps(self, run: Run, threads: int, first: int, stop: int) -> None:
-        """Run some steps of a run on ``threads`` threads."""
+        """Run some steps of a run on ``threads`` threads, unless it has diverged."""
+        if run.has_stopped(first):
+            return
         calls = run.calls(self._buffers, threads, first, stop)
         self._team.run(lambda thread: calls[thread](), threads)
 

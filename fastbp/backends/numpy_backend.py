@@ -27,7 +27,7 @@ from ..reference.activations import ACTIVATIONS
 from ..reference.batch_norm import Normalized
 from ..reference.dropout import kept
 from ..reference.losses import OUTPUTS, Targets
-from .batches import Batches, Figures
+from .batches import Batches, Figures, uncount
 
 __all__ = ["NumpyBackend"]
 
@@ -70,16 +70,19 @@ class NumpyBackend:
         network.check_parameters()
         epoch = batches.epoch_samples or max(1, len(batches.order))
         steps = math.ceil(epoch / batches.size)
-        parts = []
+        found = Figures(np.full(len(batches.rates), np.nan), np.zeros(len(batches.rates), np.int64))
         for number in range(math.ceil(len(batches.order) / epoch)):
             rows = batches.order[number * epoch : (number + 1) * epoch]
-            rates = batches.rates[number * steps : (number + 1) * steps]
-            parts.append(
-                self._train_epoch(network, images, targets, Batches(rows, batches.size, rates), options)
-            )
-        if not parts:
-            return Figures(np.empty(0), np.empty(0, np.int64))
-        return Figures(*map(np.concatenate, zip(*parts, strict=True)))
+            first = number * steps
+            rates = batches.rates[first : first + steps]
+            some = Batches(rows, batches.size, rates)
+            part = Figures(*self._train_epoch(network, images, targets, some, options))
+            found.losses[first : first + len(rates)] = part.losses
+            found.correct[first : first + len(rates)] = part.correct
+            if part.updates < len(rates):
+                uncount(part, None, options.batch_norm)
+                break
+        return found
 
     def _train_epoch(
         self,

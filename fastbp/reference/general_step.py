@@ -7,6 +7,7 @@ options; read it first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -164,9 +165,9 @@ def train_steps(
     Returns
     -------
     losses, correct : (steps,): mean loss of each batch, and how many of its samples are
-        right
+        right; NaN and 0 after the first loss that is not finite, which ends the run
     """
-    losses, correct = np.empty(len(rates)), np.empty(len(rates), np.int64)
+    losses, correct = np.full(len(rates), np.nan), np.zeros(len(rates), np.int64)
     weights, biases = model.weights, model.biases
     for step, rate in enumerate(rates.tolist()):
         rows = order[step * batch_size : (step + 1) * batch_size]
@@ -183,6 +184,8 @@ def train_steps(
         of_rows = None if options.sample_weights is None else options.sample_weights[rows]
         losses[step], d_logits = model.output.loss(logits, data.targets[rows], options.smoothing, of_rows)
         correct[step] = model.output.right(logits, data.targets[rows])
+        if not math.isfinite(losses[step]):
+            break
         d_weights, d_biases = backward(weights, activations, slopes, d_logits, normalized)
         update(d_weights, d_biases, rate)
     return losses, correct

@@ -11,6 +11,7 @@ float32 or float64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -207,7 +208,7 @@ def sgd_step(
     weights: Sequence[Floats], biases: Sequence[Floats], x: Floats, labels: Integers, rate: float
 ) -> tuple[float, int]:
     """Make one step of stochastic gradient descent: W <- W - rate * d_W, b <- b - rate
-    * d_b, in place.
+    * d_b, in place; no step if the loss is not finite.
 
     Parameters
     ----------
@@ -226,12 +227,15 @@ def sgd_step(
     """
     activations, logits = forward(weights, biases, x)
     loss, d_logits = softmax_cross_entropy(logits, labels)
+    n_correct = int(np.count_nonzero(logits.argmax(axis=1) == labels))
+    if not math.isfinite(loss):  # it has diverged, and so would the weights
+        return loss, n_correct
     d_weights, d_biases = backward(weights, activations, d_logits)
     # All derivatives are taken before any weight moves: those of early layers use the
     # weights of later ones.
     for parameter, derivative in zip((*weights, *biases), (*d_weights, *d_biases), strict=True):
         parameter -= parameter.dtype.type(rate) * derivative
-    return loss, int(np.count_nonzero(logits.argmax(axis=1) == labels))
+    return loss, n_correct
 
 
 def gather(images: Images, rows: Integers, input_scale: float, dtype: np.dtype[Any]) -> Floats:
@@ -267,13 +271,16 @@ def train_steps(
 
     Returns
     -------
-    losses, correct : (steps,): what each `sgd_step` returned
+    losses, correct : (steps,): what each `sgd_step` returned; NaN and 0 after the first
+        loss that is not finite, which ends the run
     """
-    losses, correct = np.empty(len(rates)), np.empty(len(rates), np.int64)
+    losses, correct = np.full(len(rates), np.nan), np.zeros(len(rates), np.int64)
     for step in range(len(rates)):
         rows = order[step * batch_size : (step + 1) * batch_size]
         x = gather(images, rows, input_scale, weights[0].dtype)
         losses[step], correct[step] = sgd_step(weights, biases, x, labels[rows], float(rates[step]))
+        if not math.isfinite(losses[step]):
+            break
     return losses, correct
 
 

@@ -68,7 +68,7 @@ from .optimizers import (
 )
 from .simd import offset, pointer, pointers, real, width
 from .tiles import ROWS
-from .workspace import BatchBuffers, Worker
+from .workspace import STOPPED, BatchBuffers, Worker
 
 __all__ = ["Options", "run_batches"]
 
@@ -288,6 +288,18 @@ def _write_answers(
 
 
 @njit
+def _note_divergence(batch: Batch, answers: Answers, worker: Worker) -> None:
+    """Note whether a loss among this thread's samples is NaN or infinite."""
+    fours = share(parts_of(batch.samples, ROWS), worker.thread, worker.threads)
+    losses, finite = offset(answers.losses, batch.first), True
+    for b in range(fours[0] * ROWS, min(fours[1] * ROWS, batch.samples)):
+        # Neither is equal to itself, once it is subtracted from itself.
+        finite &= losses[b] - losses[b] == 0
+    if not finite:
+        worker.space.barrier[STOPPED] = 1
+
+
+@njit
 def _rule_of(options: Options | None, own: BatchBuffers) -> Rule | None:
     """Return this thread's rule; None for a step without options."""
     if options is None:
@@ -426,6 +438,8 @@ def run_batches(
 ) -> None:
     """Run the forward pass of every mini-batch, and train if ``batches.updates``.
 
+    Training stops before the first update whose loss is not finite.
+
     Every thread of a team calls this function with the same arrays, except for the
     worker's ``own``, its number and its distorter. Nothing is checked here:
     `fastbp.backends.kernel_arguments` makes the arguments and proves that they fit.
@@ -457,7 +471,12 @@ def run_batches(
         _gather_batch(images, model, batch, is_copy, scale, batches.updates, worker)
         _forward(model, batch, step, options, worker)
         _write_answers(model, batch, options, answers, worker)
+        if batches.updates:
+            _note_divergence(batch, answers, worker)
         barrier(worker.space.barrier, threads)
+        # All threads read the same: the next note comes after another barrier.
+        if worker.space.barrier[STOPPED] != 0:
+            break
         change = _change_of(model, batches, step, options, rule)
         if batches.updates:
             _backward(model, batch.samples, change, options, worker)

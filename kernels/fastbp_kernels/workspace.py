@@ -18,7 +18,10 @@ from .optimizers import COEFFICIENTS
 from .target import BITS
 from .tiles import AHEAD, ROWS, VECTORS
 
-__all__ = ["BatchBuffers", "Worker", "Workspace", "make_batch_buffers", "make_workspace"]
+__all__ = ["STOPPED", "BatchBuffers", "Worker", "Workspace", "make_batch_buffers", "make_workspace"]
+
+STOPPED = 16
+"""Element of a barrier in a cache line that nobody writes while losses are finite."""
 
 
 class Workspace(NamedTuple):
@@ -37,6 +40,7 @@ class Workspace(NamedTuple):
     slopes: FloatArray
     """Derivatives of the activation, laid out as ``outputs``; empty if not kept."""
     barrier: NDArray[np.int64]
+    """Counter of the barriers; at `STOPPED`, 1 once the loss is not finite."""
 
 
 class BatchBuffers(NamedTuple):
