@@ -35,6 +35,7 @@ from ..runs.checkpoint import State
 from ..runs.history import History
 from ..runs.result import Status, Training
 from .checkpoints import Checkpoints
+from .divergence import advice, furthest
 from .epochs import Epochs
 from .interrupt import InterruptFlag
 from .judge import Judge
@@ -289,7 +290,7 @@ class Trainer:
         factor, most = falls_allowed(self.settings.on_divergence)
         if len(self._setbacks) == most:
             tries = f", after {most} rollbacks" if most else ""
-            hint = f"try a learning rate below {rate:g}"
+            hint = advice(self.settings, rate)
             raise _StoppedError("diverged", f"training diverged {found}{tries}; {hint}")
         line = f"training diverged {found}; went back to the beginning of the epoch, rate times {factor:g}"
         self._setbacks.append(line)
@@ -326,7 +327,7 @@ class Trainer:
             release(self.samples.images)
             self._pace.observe(steps, perf_counter() - began, epochs.steps if steps == epochs.steps else 1)
             self._take_time(before + perf_counter() - start)
-            self._check_finite(epoch, part, losses[part])
+            self._check_finite(epoch, part, losses[part], rates[part])
             self._steps = part.stop
             self._tell(epoch, losses[: part.stop], correct[: part.stop], self._epoch_seconds)
             self._look()
@@ -405,20 +406,27 @@ class Trainer:
         )
         self._check_flag(epoch, flag, "during validation")
         if not math.isfinite(loss):
-            raise _DivergedError(f"after epoch {epoch}: the validation loss is {loss}")
+            found = f"the validation loss is {loss}; {furthest(self._judge.network())}"
+            raise _DivergedError(f"after epoch {epoch}: {found}")
         return loss, self._accuracy(accuracy)
 
-    def _check_finite(self, epoch: int, part: slice, losses: NDArray[np.float64]) -> None:
+    def _check_finite(
+        self, epoch: int, part: slice, losses: NDArray[np.float64], rates: NDArray[np.float64]
+    ) -> None:
+        """Raise _DivergedError unless losses, parameters and statistics are finite."""
         steps, finite = self.epochs.steps, np.isfinite(losses)
+        if finite.all() and self.network.is_finite() and self._learner.is_finite():
+            return
+        first, by = len(losses) - 1, "by "  # one of the steps of this part
         if not finite.all():
-            first = int(finite.argmin())
-            place = f"in epoch {epoch}, step {part.start + first + 1} of {steps}"
-            raise _DivergedError(f"{place}: the loss is {losses[first]}")
-        place = f"in epoch {epoch}, by step {part.stop} of {steps}"
-        if not self.network.is_finite():
-            raise _DivergedError(f"{place}: a parameter is not finite")
-        if not self._learner.is_finite():
-            raise _DivergedError(f"{place}: a unit's mean or variance over a batch is not finite")
+            first, by = int(finite.argmin()), ""
+            found = f"the loss is {losses[first]}; {furthest(self.network)}"
+        elif not self.network.is_finite():
+            found = furthest(self.network)
+        else:
+            found = "a unit's mean or variance over a batch is not finite"
+        place = f"in epoch {epoch}, {by}step {part.start + first + 1} of {steps}"
+        raise _DivergedError(f"{place}, at learning rate {rates[first]:.3g}: {found}")
 
     def _check_flag(self, epoch: int, flag: InterruptFlag, place: str) -> None:
         if flag.is_up:

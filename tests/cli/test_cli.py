@@ -152,8 +152,8 @@ def test_run_is_not_overwritten_unless_forced(here):
 def test_divergence_has_its_own_code_and_keeps_the_weights(here):
     result = train("--out", "run", "--learning-rate", 1e30, code=3)
     assert re.fullmatch(
-        r"fastbp: error: training diverged in epoch 1, (by )?step \d+ of 23: .* "
-        r"try a learning rate below 1e\+30; "
+        r"fastbp: error: training diverged in epoch 1, (by )?step \d+ of 23, at learning rate \S+: .* "
+        r"try a learning rate below 1e\+30, or gradient clipping by norm; "
         r"the weights from before that epoch are kept in run\n",
         result.stderr,
     )

@@ -280,7 +280,8 @@ def test_divergence_says_where_and_gives_back_the_epochs_first_weights(backend):
     assert training.status == "diverged"
     assert training.message.startswith("training diverged in epoch 1, ")
     assert "step " in training.message
-    assert training.message.endswith("try a learning rate below 1e+30")
+    assert ", at learning rate 9.72e+29: the loss is " in training.message
+    assert training.message.endswith(" of 3; try a learning rate below 1e+30, or gradient clipping by norm")
     np.testing.assert_array_equal(network.parameters, start)
     assert (training.history, training.samples) == ((), 0)
 
@@ -310,9 +311,17 @@ class PoisonedBackend(NumpyBackend):
 @pytest.mark.parametrize(
     ("call", "where", "message"),
     [
-        (12 + 5, "loss", "in epoch 2, step 5 of 12: the loss is nan"),
-        (12 + 5, "parameters", "in epoch 2, by step 5 of 12: a parameter is not finite"),
-        (12 + 12, "validation", "after epoch 2: the validation loss is inf"),
+        (
+            12 + 5,
+            "loss",
+            "step 5 of 12, at learning rate 0.167: the loss is nan; the largest parameter is",
+        ),
+        (
+            12 + 5,
+            "parameters",
+            "by step 5 of 12, at learning rate 0.167: the parameters of layer 1 of 3 are not",
+        ),
+        (12 + 12, "validation", "after epoch 2: the validation loss is inf; the largest parameter is"),
     ],
 )
 def test_later_divergence_keeps_the_epochs_before_it(monkeypatch, call, where, message):
@@ -324,6 +333,9 @@ def test_later_divergence_keeps_the_epochs_before_it(monkeypatch, call, where, m
     training = run.run()
     assert training.status == "diverged"
     assert message in training.message
+    assert training.message.startswith(
+        "training diverged " + ("after" if "after" in message else "in") + " epoch 2"
+    )
     assert len(training.history) == 1
     assert training.samples == 93
     np.testing.assert_array_equal(network.parameters, kept[0])
