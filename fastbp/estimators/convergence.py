@@ -4,9 +4,11 @@ it keeps.
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -15,7 +17,7 @@ from ..callbacks import Callback, EpochRecord
 from ..network import FloatArray, Network
 from ..recipe.plateau import falls_on_plateaus
 
-__all__ = ["ConvergedError", "Convergence"]
+__all__ = ["ConvergedError", "Convergence", "Ending"]
 
 
 class ConvergedError(Exception):
@@ -51,7 +53,7 @@ class Convergence(Callback):
         self._falls, self._rate = falls_on_plateaus(schedule), 0.0
         self._network, self._tol, self._patience, self._score = network, tol, patience, score
         self._scale, self._prints = scale, prints
-        self._best_weights: FloatArray | None = None
+        self.best_weights: FloatArray | None = None
         self.idle = 0
         self.losses: list[float] = []
         self.scores: list[float] = []
@@ -64,7 +66,7 @@ class Convergence(Callback):
         return self._patience - self.idle + 1 if self._score is None else 1
 
     def on_epoch_end(self, record: EpochRecord) -> None:
-        """Note the epoch; raise `ConvergedError` when it was one too many."""
+        """Note the epoch."""
         loss = self._scale * record.train_loss
         self.losses.append(loss)
         if self._prints:
@@ -77,7 +79,7 @@ class Convergence(Callback):
             better = score >= self.best_score + self._tol
             if score > self.best_score:
                 self.best_score = score
-                self._best_weights = self._network.parameters.copy()
+                self.best_weights = self._network.parameters.copy()
         else:
             better = loss <= self.best_loss - self._tol
         self.best_loss = min(self.best_loss, loss)
@@ -85,14 +87,26 @@ class Convergence(Callback):
             self.idle = 0
         self._rate = record.learning_rate
         self.idle = 0 if better else self.idle + 1
-        if self.idle > self._patience:
-            raise ConvergedError
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last epoch was one too many."""
+        return self.idle > self._patience
+
+    def seen(self) -> dict[str, Any]:
+        """Return a copy of what the epochs so far have shown, for `go_on`."""
+        names = ("_rate", "best_weights", "idle", "losses", "scores", "best_loss", "best_score")
+        return {name: copy.deepcopy(getattr(self, name)) for name in names}
+
+    def go_on(self, seen: Mapping[str, Any]) -> None:
+        """Go on after the epochs that an earlier one has seen."""
+        vars(self).update(copy.deepcopy(dict(seen)))
 
     def diverged(self, message: str) -> None:
         """Warn where there are weights to go back to; ValueError where there are
         none.
         """
-        if self._best_weights is None:
+        if self.best_weights is None:
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and "
                 f"need to be preprocessed. Here {message}."
@@ -103,5 +117,21 @@ class Convergence(Callback):
 
     def restore(self) -> None:
         """Give the network its best weights back, where the score was followed."""
-        if self._best_weights is not None:
-            np.copyto(self._network.parameters, self._best_weights)
+        if self.best_weights is not None:
+            np.copyto(self._network.parameters, self.best_weights)
+
+
+class Ending(Callback):
+    """Ends the fit when it has converged, after other callbacks have seen the epoch."""
+
+    def __init__(self, convergence: Convergence) -> None:
+        self._convergence = convergence
+
+    def epochs_ahead(self) -> float:
+        """Return infinity: it looks at what `Convergence` has seen."""
+        return math.inf
+
+    def on_epoch_end(self, record: EpochRecord) -> None:  # noqa: ARG002
+        """Raise `ConvergedError` when an epoch was one too many."""
+        if self._convergence.has_ended:
+            raise ConvergedError

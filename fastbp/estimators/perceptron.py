@@ -31,10 +31,11 @@ from ..reference.activations import ACTIVATIONS
 from ..reference.losses import Targets
 from ..training.samples import Images, Samples
 from ..training.trainer import Trainer, make_optimizer
-from .convergence import ConvergedError, Convergence
+from .convergence import ConvergedError, Convergence, Ending
 from .options import settings_of
 from .quasi_newton import Limits, minimize_loss
 from .samples import dense, hold_back, refuse_masked
+from .unfinished import SHOWN, RunningFit, UnfinishedFit
 
 if TYPE_CHECKING:
     from ..backends.batches import Prediction
@@ -152,6 +153,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         except ConfigError as error:
             raise ValueError(str(error)) from error
         self._optimizer: Optimizer | None = None
+        self._unfinished: UnfinishedFit | None = None
         self._epochs = 0
         self.n_layers_, self.n_outputs_, self.out_activation_ = len(sizes), outputs, output
         self.loss_curve_: list[float] = []
@@ -217,8 +219,6 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             self._minimize(samples[rows[0]], targets[rows[0]], weights, mean)
             return
         settings = settings_of(self, self._batch(count), epochs, mean)
-        if self._optimizer is None or not partial:
-            self._optimizer = make_optimizer(self.network_, settings)
         kept = Samples(
             images=samples,
             targets=targets,
@@ -227,7 +227,12 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             weights=weights,
             shuffles=self.shuffle,
         )
-        converged, convergence = self._run(kept, settings, callbacks)
+        unfinished, self._unfinished = self._unfinished, None
+        if partial or unfinished is None or not unfinished.goes_on_as(settings, kept, self.network_):
+            unfinished = None
+        if self._optimizer is None or not partial:
+            self._optimizer = make_optimizer(self.network_, settings)
+        converged, convergence = self._run(kept, settings, callbacks, unfinished, partial=partial)
         convergence.restore()
         self._note(convergence, count)
         if not converged and not partial:
@@ -239,11 +244,19 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             )
 
     def _run(
-        self, samples: Samples, settings: Settings, callbacks: Sequence[Callback]
+        self,
+        samples: Samples,
+        settings: Settings,
+        callbacks: Sequence[Callback],
+        unfinished: UnfinishedFit | None,
+        *,
+        partial: bool,
     ) -> tuple[bool, Convergence]:
-        """Train by mini-batches; return whether that came to an end of its own, and
-        what it has shown.
+        """Train by mini-batches, or go on with it; return whether that came to an end
+        of its own, and what it has shown.
         """
+        if unfinished is not None:
+            self.__dict__.update(unfinished.shown)
         backend, held = make_backend("numba", settings.threads), samples.validation_rows
         convergence = Convergence(
             self.network_,
@@ -254,21 +267,31 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             scale=self._loss_scale,
             prints=bool(self.verbose),
         )
-        watches = [*callbacks, convergence]
+        trainer = Trainer(
+            self.network_,
+            samples,
+            settings,
+            backend,
+            [convergence, *callbacks, Ending(convergence)],
+            first_epoch=self._epochs,
+            optimizer=self._optimizer,
+        )
+        running = RunningFit(
+            trainer=trainer, convergence=convergence, shown={name: getattr(self, name) for name in SHOWN}
+        )
         try:
-            training = Trainer(
-                self.network_,
-                samples,
-                settings,
-                backend,
-                watches,
-                first_epoch=self._epochs,
-                optimizer=self._optimizer,
-            ).run()
+            if unfinished is not None:
+                convergence.go_on(unfinished.seen)
+                trainer.resume(unfinished.state)
+            self._running: RunningFit | None = running
+            training = trainer.run()
         except ConvergedError:
             return True, convergence
         finally:
+            self._running = None
             backend.close()
+        if training.status == "interrupted" and not partial:
+            self._unfinished = running.unfinished()
         if training.status == "diverged":
             convergence.diverged(training.message)
         elif training.status == "interrupted":
@@ -330,6 +353,19 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
             self.best_validation_score_ = max(convergence.best_score, self.best_validation_score_ or -np.inf)
         if self.best_loss_ is not None:
             self.best_loss_ = min(self.best_loss_, convergence.best_loss)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds; in the middle of a fit, what it needs to go
+        on.
+        """
+        running: RunningFit | None = vars(self).get("_running")
+        if running is None:
+            state: dict[str, Any] = super().__getstate__()
+            return state
+        interrupted = type(self).__new__(type(self))
+        interrupted.__dict__.update(vars(self), _running=None, _unfinished=running.unfinished())
+        interrupted._note(running.convergence, len(running.trainer.samples.rows))
+        return interrupted.__getstate__()
 
     def _check_validation(
         self, X: ArrayLike | None, y: ArrayLike | None, check: Callable[..., tuple[FloatArray, Any]]
