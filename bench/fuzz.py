@@ -70,7 +70,9 @@ class Attempt:
         self.given = self.reader.seeds()
         self._path, self._last = self.reader.prepare(folder / "files"), folder / "last"
         self.tally, self._guard, self._watch = Tally(folder), Guard(), watch
-        for data in self.given:  # imports what is imported when it is first used
+        importlib.import_module("polars")  # what is imported when it is first used
+        importlib.import_module("fastbp_kernels.faults")
+        for data in self.given:
             self._last.write_bytes(data)
             watch(self.reader, self._path, data, self._guard)
         limit_address_space()

@@ -94,17 +94,22 @@ class Network:
         input_scale: float = 1.0,
         schema: Schema | None = None,
     ) -> None:
-        if output not in OUTPUTS:
+        if not isinstance(output, str) or output not in OUTPUTS:
             raise ConfigError(f"output is {output!r}; expected one of: {', '.join(OUTPUTS)}")
         self.output = output
         self.sizes = _checked_sizes(sizes, output)
         self.dtype = _checked_dtype(dtype)
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ConfigError(f"activation is {activation!r}; expected one of: {', '.join(ACTIVATIONS)}")
         self.activation = activation
-        self.input_scale = float(input_scale)
+        try:
+            self.input_scale = float(input_scale)
+        except (TypeError, ValueError, OverflowError):
+            self.input_scale = math.nan
         if not (math.isfinite(self.input_scale) and self.input_scale > 0):
-            raise ConfigError(f"input_scale is {self.input_scale!r}; expected a finite number above 0")
+            raise ConfigError(f"input_scale is {input_scale!r}; expected a finite number above 0")
+        if schema is not None and not isinstance(schema, Schema):
+            raise ConfigError(f"schema is {schema!r}; expected a Schema, or None")
         try:
             self.layout, count = lay_out(self.sizes, self.dtype.itemsize)
             self.parameters = _aligned_zeros(count, self.dtype)
@@ -289,6 +294,8 @@ class Network:
         }
         if self.schema is not None:
             own["schema"] = self.schema.to_json()
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise ConfigError(f"metadata are {metadata!r}; expected a mapping of strings, or None")
         reserved = (*own, "schema")
         for key, value in (metadata or {}).items():
             if not (isinstance(key, str) and isinstance(value, str)) or key in reserved:
@@ -373,11 +380,11 @@ def _rebuilt(sizes: tuple[int, ...], dtype: str, options: dict[str, Any], parame
 
 
 def _checked_sizes(sizes: Iterable[int], output: str) -> tuple[int, ...]:
-    given = tuple(sizes)
     try:
+        given = tuple(sizes)
         checked = tuple(operator.index(size) for size in given)
     except TypeError:
-        raise ConfigError(f"sizes are {given!r}; expected whole numbers") from None
+        raise ConfigError(f"sizes are {sizes!r}; expected whole numbers") from None
     least = OUTPUTS[output].least
     if len(checked) < 2 or min(checked[:-1]) < 1 or checked[-1] < least:
         outputs = "classes" if output == "softmax" else "outputs"
@@ -390,7 +397,7 @@ def _checked_sizes(sizes: Iterable[int], output: str) -> tuple[int, ...]:
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         checked = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         checked = np.dtype(object)
     if dtype is None or checked not in (
         np.dtype(np.float32),

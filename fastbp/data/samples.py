@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,7 @@ class Dataset:
         # Compiled code indexes by these: a wrong one would read or write beyond an
         # array.
         images, labels = self.images, self.labels
+        self._check_types()
         if images.ndim != 2 or 0 in images.shape or math.prod(self.shape) != images.shape[1]:
             raise DataError(
                 f"{self.name}: found images {images.shape} for {self.shape}, expected (N, D), not empty"
@@ -86,6 +87,21 @@ class Dataset:
             raise DataError(
                 f"{self.name}: found labels {labels.min()}..{labels.max()}, expected 0..{self.classes - 1}"
             )
+
+    def _check_types(self) -> None:
+        shape: Any = self.shape
+        arrays = [array for array in (self.labels, self.values) if array is not None]
+        fits = {
+            "images, labels and values": all(isinstance(x, np.ndarray) for x in (self.images, *arrays)),
+            "shape": isinstance(shape, tuple) and all(isinstance(size, int | np.integer) for size in shape),
+            "classes": isinstance(self.classes, int | np.integer),
+            "name": isinstance(self.name, str),
+            "kind": isinstance(self.kind, str) and self.kind in ("images", "table"),
+            "schema": self.schema is None or isinstance(self.schema, Schema),
+            "notes": isinstance(self.notes, tuple),
+        }
+        if wrong := [name for name, is_right in fits.items() if not is_right]:
+            raise DataError(f"data set with {wrong[0]} of a wrong type or value; see fastbp.Dataset")
 
     def __repr__(self) -> str:
         """Return one short line: name, samples, shape, type and targets."""

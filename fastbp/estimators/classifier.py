@@ -407,8 +407,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         weights = self._weights(samples, sample_weight)
         if self.class_weight is None:
             return weights
+        if isinstance(self.class_weight, list) and labels.ndim == 1:
+            raise ValueError("class_weight is a list; expected a mapping of classes, 'balanced' or None")
         of_class: NDArray[np.float64] = compute_sample_weight(self.class_weight, labels)
-        return of_class if weights is None else weights * of_class
+        weights = of_class if weights is None else weights * of_class
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+            raise ValueError(
+                "class_weight has negative or infinite weights, or leaves no sample a weight above 0"
+            )
+        return weights
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -22,8 +22,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ..backends.base import Backend, make_backend, predictor_of
 from ..callbacks import Callback, EpochRecord, checked_callbacks
+from ..data.mapped import watched
 from ..errors import ConfigError
-from ..network import FloatArray, Network
+from ..network import FloatArray, Network, described
 from ..recipe.initializers import initialize
 from ..recipe.optimizers import Optimizer
 from ..recipe.settings import Settings
@@ -433,7 +434,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
     def _predict(self, X: ArrayLike, *, answers: bool = False) -> Prediction:
         """Check samples, and return logits, and what they stand for if ``answers``."""
         if self._is_plain(X):
-            found = self._forward(np.asarray(X), answers=answers, checks=True)
+            found = self._forward(watched(np.asarray(X)), answers=answers, checks=True)
             if found.is_finite:
                 return found
         check_is_fitted(self, "network_")
@@ -462,10 +463,26 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         return predictor_of(network).predict(
             rows.astype(network.dtype, copy=False),
             network.input_scale,
-            self.n_threads,
+            self._threads(),
             answers=answers,
             checks=checks,
         )
+
+    def _validate_params(self) -> None:
+        for name, value in self.get_params(deep=False).items():
+            if isinstance(value, int) and abs(value) >= 1 << 63:
+                raise ValueError(f"{name} is a whole number of more than 64 bits; expected a smaller one")
+        super()._validate_params()
+
+    def _threads(self) -> int | Literal["auto"]:
+        """Return the number of threads, which may have changed since `fit`."""
+        threads: Any = self.n_threads
+        is_number = isinstance(threads, int | np.integer) and not isinstance(threads, bool) and threads >= 1
+        if not is_number and not (isinstance(threads, str) and threads == "auto"):
+            raise ValueError(
+                f"n_threads is {described(threads)}; expected 'auto' or a whole number from 1 on"
+            )
+        return "auto" if isinstance(threads, str) else int(threads)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

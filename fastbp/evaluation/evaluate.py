@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -230,6 +230,8 @@ def test_ensemble(
     DataError
         The data are missing or damaged.
     """
+    if isinstance(networks, str) or not isinstance(networks, Iterable):
+        raise WeightsError(f"networks are {networks!r}; expected a list of networks, or of their files")
     loaded = [_loaded(network) for network in networks]
     classes = sorted({network.classes for network in loaded})
     if len(classes) != 1:

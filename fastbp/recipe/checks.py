@@ -64,8 +64,10 @@ def plain(name: str, value: Any) -> Any:
 
     Raises
     ------
-    ConfigError : the array has several dimensions
+    ConfigError : the array has several dimensions, or a number cannot be shown
     """
+    if isinstance(value, int) and abs(value) >= 1 << 64:
+        raise ConfigError(f"{name} is a whole number of more than 64 bits; expected a smaller one")
     if not isinstance(value, np.ndarray | np.void):
         return value
     if value.ndim > 1:

@@ -57,7 +57,7 @@ def checked(weights: ArrayLike, samples: int) -> NDArray[np.float64]:
         if given.dtype.kind not in "biufO":  # others become floats, too: dates, texts, complex numbers
             raise TypeError
         found = given.astype(np.float64, copy=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError("sample_weight is not an array of numbers; expected one for each sample") from None
     if found.shape != (samples,):
         raise DataError(f"sample_weight has shape {found.shape}; expected ({samples},), one for each sample")

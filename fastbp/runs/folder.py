@@ -36,6 +36,7 @@ from .history import HISTORY, append_history, history_csv
 __all__ = [
     "RunFolder",
     "check_classifies",
+    "checked_path",
     "data_of_runs",
     "has_own_test",
     "load_classifier",
@@ -274,6 +275,19 @@ def _make(path: Path) -> bool:
     return True
 
 
+def checked_path(path: object, kind: type[FastbpError]) -> Path:
+    """Return a path whose name the system can have; else an error of this kind."""
+    if not isinstance(path, str | os.PathLike):
+        raise kind(f"found {path!r} for a path; expected a run folder")
+    try:
+        found = Path(path)
+        found.exists()
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise kind(f"{printable(path)[:100]}: {reason}; expected a run folder") from None
+    return found
+
+
 def load_network(path: str | os.PathLike[str]) -> Network:
     """Load a network from a run folder or a safetensors file.
 
@@ -282,7 +296,7 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     WeightsError
         The file is missing, damaged or not a network.
     """
-    path = Path(path)
+    path = checked_path(path, WeightsError)
     _settle(path)
     if path.is_dir() and not (path / WEIGHTS).exists():
         if (path / CHECKPOINT).exists():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
@@ -20,7 +19,7 @@ from ..recipe.paths import absolute_paths
 from ..recipe.schedules import needs_end
 from ..recipe.settings import Settings
 from ..runs.checkpoint import Checkpoint, read_checkpoint
-from ..runs.folder import RESULT, RunFolder, read_run_settings
+from ..runs.folder import RESULT, RunFolder, checked_path, read_run_settings
 from ..runs.result import Result
 from .checkpoints import Checkpoints, checked_seconds
 from .experiment import observed, run, told
@@ -52,7 +51,7 @@ class BegunRun:
     """
 
     def __init__(self, path: str | os.PathLike[str], given: Mapping[str, Any]) -> None:
-        self.folder = RunFolder(Path(path), resume=True)
+        self.folder = RunFolder(checked_path(path, ConfigError), resume=True)
         try:
             self.checkpoint = self._read()
             if self.checkpoint is None:

@@ -120,6 +120,21 @@ def test_a_library_that_aborts_names_the_file(tmp_path):
         )
 
 
+@pytest.mark.parametrize("kind", ["write_parquet", "write_ipc"])
+def test_an_abort_while_a_table_is_read_names_it(tmp_path, kind):
+    """As Polars does where a damaged file claims more than can be allocated."""
+    abort = """
+        import polars as pl
+        from fastbp.data.dataset import load_training
+        getattr(pl.DataFrame({"a": [0.5, 1.5, 2.5], "y": [0, 1, 0]}), kind)(path + ".table")
+        pl.LazyFrame.collect = lambda *_arguments, **_options: os.abort()
+        load_training(path + ".table")
+    """
+    done = run(tmp_path, abort, kind)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"fastbp: error: {tmp_path / 'x.table'}: damaged, or cut short")
+
+
 def test_what_is_not_cut_is_read_as_it_is(tmp_path):
     from fastbp.data import mapped
 
