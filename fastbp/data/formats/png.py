@@ -127,7 +127,7 @@ def decode(sources: Sequence[Callable[[], IO[bytes]]], place: Callable[[int], st
                     shape = (image.height, image.width)
                     if i == 0:
                         _check_size(shape, place(i))
-                        check_claim(image, stream, place(i), copies=3)
+                        check_claim(image, stream, place(i), copies=6)
                         values = np.empty((len(sources), *shape), np.uint8)
                     if shape != values.shape[1:]:
                         raise DataError(
