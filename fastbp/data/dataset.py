@@ -218,6 +218,8 @@ def _find_file(path: Path) -> dict[str, Part]:
         raise DataError(f"{name}: found gzip inside gzip at byte 0 (unpacked), expected gzip only once")
     if any(byte < 32 and byte not in TEXT_CONTROLS for byte in head):
         raise DataError(f"{name}: found {head[:8].hex(' ')} at byte 0, expected {FORMATS}")
+    if path.suffix.lower() in (".npy", ".npz"):
+        raise DataError(f"{name}: is named like an array, but holds text; expected {FORMATS}")
     return csv.find_file(path)
 
 

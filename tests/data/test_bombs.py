@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fastbp.data.dataset import load_parts, load_training
+from fastbp.data.rows import load_rows
 from fastbp.data.tables.dialect import are_pixel_names, is_number
 from fastbp.data.tables.text import _row_end
 from fastbp.digits.photos import read_digit
@@ -197,3 +198,10 @@ def test_long_fields_are_looked_at_once():
 def test_the_end_of_the_last_whole_row(text):
     ends = [i + 1 for i, c in enumerate(text) if c == "\n" and text[: i + 1].count('"') % 2 == 0]
     assert _row_end(text.encode()) == max(ends, default=0)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+def test_text_that_is_named_like_an_array(tmp_path, name):
+    (tmp_path / name).write_bytes(b"4")
+    for read in (load_parts, load_rows):
+        assert "is named like an array, but holds text" in refusal(read, tmp_path / name)
