@@ -32,6 +32,7 @@ from ..reference.activations import ACTIVATIONS
 from ..reference.losses import Targets
 from ..training.samples import Images, Samples
 from ..training.trainer import Trainer, make_optimizer
+from ..training.trouble import LEAST_UPDATES, Evidence, huge_values, nothing_learnt
 from .convergence import ConvergedError, Convergence, Ending
 from .options import settings_of
 from .quasi_newton import Limits, minimize_loss
@@ -236,6 +237,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         converged, convergence = self._run(kept, settings, callbacks, unfinished, partial=partial)
         convergence.restore()
         self._note(convergence, count)
+        self._warn_of_trouble(kept, settings)
         if not converged and not partial:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the optimization hasn't "
@@ -298,6 +300,19 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         elif training.status == "interrupted":
             warnings.warn("Training interrupted by user.", stacklevel=5)
         return training.stop is not None or training.status == "interrupted", convergence
+
+    def _warn_of_trouble(self, samples: Samples, settings: Settings) -> None:
+        """Warn of a classifier that is at chance, or has run away.
+
+        Values to predict may be of any size, and so may what predicts them.
+        """
+        updates = self.n_iter_ * math.ceil(len(samples.rows) / settings.batch_size)
+        if self.out_activation_ == "identity" or updates < LEAST_UPDATES:
+            return
+        evidence = Evidence(samples=samples, settings=settings, network=self.network_, updates=updates)
+        for check in (huge_values, nothing_learnt):
+            if (line := check(evidence)) is not None:
+                warnings.warn(line, ConvergenceWarning, stacklevel=4)
 
     @property
     def _ends_on_plateaus(self) -> bool:

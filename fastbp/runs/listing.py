@@ -16,7 +16,7 @@ from ..errors import ConfigError, FastbpError, did_you_mean
 from ..recipe.settings import Settings
 from .checkpoint import CHECKPOINT
 from .comparison import FIGURES, differing_settings, read_figures, to_csv
-from .folder import FILES, RESULT, read_run_settings
+from .folder import FILES, RESULT, read_result, read_run_settings
 
 __all__ = ["SORTS", "ListedRun", "RunList", "complete_runs", "holds_runs", "list_runs"]
 
@@ -44,6 +44,8 @@ class ListedRun:
         Its settings; None if they cannot be read.
     figures
         Values of `RESULTS`; None if missing.
+    warnings
+        How many lines of trouble its result has.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class ListedRun:
     seconds: float
     settings: Settings | None
     figures: dict[str, Any]
+    warnings: int = 0
 
     @property
     def date(self) -> str:
@@ -89,6 +92,7 @@ class RunList:
                 "date": run.date,
                 "status": run.status,
                 "message": run.message,
+                "warnings": run.warnings,
                 **run.figures,
                 **{name: run.settings and getattr(run.settings, name) for name in differing},
             }
@@ -106,7 +110,9 @@ class RunList:
 
     def to_csv(self) -> str:
         """Return CSV in full precision; what is missing is empty, lists use spaces."""
-        return to_csv(["run", "date", "status", "message", *RESULTS, *self.differing], self.rows())
+        return to_csv(
+            ["run", "date", "status", "message", "warnings", *RESULTS, *self.differing], self.rows()
+        )
 
 
 def list_runs(folder: str | os.PathLike[str], sort: str = "date") -> RunList:
@@ -210,7 +216,7 @@ def _read(folder: Path) -> ListedRun:
     settings: Settings | None = None
     figures: dict[str, Any] = dict.fromkeys(FIGURES)
     problem = ""
-    is_incomplete = False
+    is_incomplete, warnings = False, 0
     try:
         missing = [name for name in FILES if not (folder / name).is_file()]
         is_incomplete = RESULT in missing
@@ -218,6 +224,8 @@ def _read(folder: Path) -> ListedRun:
         values = read_run_settings(folder)
         settings = Settings.from_mapping(values) if values else None
         figures |= read_figures(folder)
+        told = read_result(folder).get("warnings")
+        warnings = len(told) if isinstance(told, list) else 0
         if figures["status"] is None:
             problem = problem or f"{RESULT} has no status"
     except FastbpError as error:
@@ -232,6 +240,7 @@ def _read(folder: Path) -> ListedRun:
         seconds=_written(folder),
         settings=settings,
         figures={name: figures[name] for name in RESULTS},
+        warnings=warnings,
     )
 
 

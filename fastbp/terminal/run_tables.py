@@ -147,6 +147,8 @@ def print_run_list(console: Console, found: RunList) -> None:
     shown = [name for name in LISTED if name in given]
     if any(run.status != "completed" for run in found.runs):
         shown.insert(0, "status")
+    if any(run.warnings for run in found.runs):
+        shown.append("warnings")
     names = ["run", "date", *shown, *found.differing]
     heads = [_HEADS.get(name, name).replace("_", "\n") for name in names]
     longest = max(16, console.width // 3)
@@ -158,7 +160,7 @@ def print_run_list(console: Console, found: RunList) -> None:
         ]
         for run, row in zip(found.runs, rows, strict=True)
     ]
-    first = [name for name in ("test_loss", "validation_loss", "date") if name in names]
+    first = [name for name in ("test_loss", "validation_loss", "date", "warnings") if name in names]
     drop = [*first, *reversed(found.differing), *(name for name in ("training_seconds",) if name in names)]
     columns = print_table(console, heads, cells, [names.index(name) for name in drop])
     for run in found.runs:

@@ -307,7 +307,7 @@ def _train(
     )
     warnings = _told(trouble_of_data(evidence), callbacks)
     outcome = trainer.run()
-    warnings += (*trouble, *outcome.setbacks, *trouble_of_run(replace(evidence, training=outcome)))
+    warnings += (*trouble, *outcome.setbacks, *trouble_of_run(evidence, outcome))
     loss = accuracy = None
     if prepared.test_targets is not None and outcome.status != "interrupted":
         loss, accuracy = evaluate(backend, network, prepared.test_images, prepared.test_targets)

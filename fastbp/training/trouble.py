@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,20 @@ from numpy.typing import NDArray
 from ..network import Network
 from ..recipe.settings import Settings
 from ..reference.activations import ACTIVATIONS
+from ..reference.losses import OUTPUTS
 from ..runs.result import Training
 from .samples import Samples
 
-__all__ = ["CHECKS_OF_DATA", "CHECKS_OF_RUN", "Evidence", "trouble_of_data", "trouble_of_run"]
+__all__ = [
+    "CHECKS_OF_DATA",
+    "CHECKS_OF_RUN",
+    "LEAST_UPDATES",
+    "Evidence",
+    "huge_values",
+    "nothing_learnt",
+    "trouble_of_data",
+    "trouble_of_run",
+]
 
 MOST_ROWS = 1000
 MOST_VALUES = 1 << 20  # of inputs, so that large images do not cost memory
@@ -29,8 +39,10 @@ LARGE_INPUT = 10.0
 DEAD_SHARE = 0.5  # of a layer's units
 GAP, GAP_SAMPLES = 0.2, 30  # between accuracies; validation samples that such a gap needs
 CLEARLY = 0.99  # of a loss that chance may reach
-LEAST_UPDATES = 100  # before a loss is judged
-FALLS = 0.9  # of the first epoch's loss: a last one below is falling
+FEW_UPDATES = 10  # fewer are a try, not a training
+LEAST_UPDATES = 100  # before a loss has to be clearly better
+LEAST_LOSS = 0.01  # of guessing: below, there is hardly anything to learn
+HUGE = 1e4  # of a weight, or of an output: where float32 has steps of 0.001; sane runs stay below 200
 NAMED = 5  # classes in a line
 
 
@@ -45,6 +57,7 @@ class Evidence:
     network : before or after training
     training : course of the run; None before it
     is_standardized : whether the inputs are columns of a table, standardised
+    updates : mini-batches of the training; 0 before it
     """
 
     samples: Samples
@@ -52,6 +65,7 @@ class Evidence:
     network: Network
     training: Training | None = None
     is_standardized: bool = False
+    updates: int = 0
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
@@ -67,11 +81,14 @@ class Evidence:
         labels = self.labels
         return None if labels is None else np.bincount(labels, minlength=self.network.classes)
 
-    def inputs(self) -> NDArray[np.float64]:
-        """Return inputs of up to a thousand training rows, scaled: (n, D)."""
+    def rows(self) -> NDArray[np.int64]:
+        """Return up to a thousand training rows."""
         most = max(1, min(MOST_ROWS, MOST_VALUES // self.samples.images.shape[1]))
-        rows = self.samples.rows[:most]
-        return self.samples.images[rows].astype(np.float64) * self.network.input_scale
+        return self.samples.rows[:most]
+
+    def inputs(self) -> NDArray[np.float64]:
+        """Return the inputs of `rows`, scaled: (n, D)."""
+        return self.samples.images[self.rows()].astype(np.float64) * self.network.input_scale
 
     def layers(self) -> list[NDArray[Any]]:
         """Return what each layer makes of `inputs`; the last one's are logits."""
@@ -120,25 +137,42 @@ def missing_classes(evidence: Evidence) -> str | None:
 
 
 def nothing_learnt(evidence: Evidence) -> str | None:
-    """A training loss that never was below that of the class frequencies."""
-    counts, training, settings = evidence.counts, evidence.training, evidence.settings
-    weighted = evidence.samples.weights is not None or settings.class_weight != "none"
-    if counts is None or training is None or weighted or not training.history:
+    """A network that answers its training samples no better than one answer for all."""
+    settings, samples = evidence.settings, evidence.samples
+    if evidence.updates < FEW_UPDATES or samples.weights is not None or settings.class_weight != "none":
         return None
-    if training.samples < LEAST_UPDATES * settings.batch_size:
+    rows = evidence.rows()
+    guessing = _loss_of_guessing(evidence, rows)
+    with np.errstate(all="ignore"):
+        targets: Any = samples.targets[rows]
+        loss, _ = OUTPUTS[evidence.network.output].loss(evidence.layers()[-1], targets, 0.0, None)
+    is_short = evidence.updates < LEAST_UPDATES
+    if guessing < LEAST_LOSS or loss < guessing * (1.0 if is_short else CLEARLY):
         return None
-    share = counts / counts.sum()
-    smooth = (1 - settings.label_smoothing) * share + settings.label_smoothing / len(share)
-    guessing = -float(sum(p * math.log(p) for p in smooth.tolist() if p > 0))
-    best = min(record.train_loss for record in training.history)
-    falls = training.history[-1].train_loss < FALLS * training.history[0].train_loss
-    if best < guessing or falls:  # a large one may only need more epochs
+    told = (
+        "guessing by the class frequencies" if evidence.labels is not None else "one answer for all samples"
+    )
+    rate = f"try a learning rate other than {settings.learning_rate:g}; fastbp find-rate suggests one"
+    if is_short and loss < 2 * guessing:
+        rate = f"{evidence.updates} mini-batches may be too few; try more epochs, or another learning rate"
+    return (
+        f"the training loss, {loss:.4g} at the end, is not {'' if is_short else 'clearly '}below "
+        f"{guessing:.4g}, that of {told}: {rate}"
+    )
+
+
+def huge_values(evidence: Evidence) -> str | None:
+    """Weights or outputs so large that steps of float32 are coarser than updates."""
+    if not evidence.updates:
+        return None
+    with np.errstate(all="ignore"):
+        outputs = float(np.abs(evidence.layers()[-1]).max())
+    weights = float(np.abs(evidence.network.parameters).max())
+    if weights <= HUGE and outputs <= HUGE:
         return None
     return (
-        f"the training loss, {best:.4g} at best, never fell below {guessing:.4g}, that of guessing "
-        "by the "
-        f"class frequencies: try a learning rate other than {settings.learning_rate:g}; fastbp find-rate "
-        "suggests one"
+        f"weights reach {weights:.3g}, and outputs {outputs:.3g}: training has run away; try a learning rate "
+        f"below {evidence.settings.learning_rate:g}, and inputs in 0..1 or standardised"
     )
 
 
@@ -148,11 +182,11 @@ def nothing_carries_over(evidence: Evidence) -> str | None:
     held = samples.validation_rows
     if training is None or not training.history or len(held) < GAP_SAMPLES:
         return None
-    if training.samples < LEAST_UPDATES * evidence.settings.batch_size:
+    if evidence.updates < LEAST_UPDATES or evidence.network.output == "logistic":
         return None
-    guessing = _loss_of_guessing(evidence)
+    guessing = _loss_of_guessing(evidence, held)
     best = min(record.validation_loss for record in training.history)
-    if guessing is None or best < CLEARLY * guessing:
+    if best < CLEARLY * guessing:
         return None
     return (
         f"the validation loss, {best:.4g} at best, never fell clearly below {guessing:.4g}, that of one "
@@ -161,18 +195,19 @@ def nothing_carries_over(evidence: Evidence) -> str | None:
     )
 
 
-def _loss_of_guessing(evidence: Evidence) -> float | None:
-    """Return the loss on the validation rows of the classes' shares, or of the mean."""
+def _loss_of_guessing(evidence: Evidence, rows: NDArray[np.int64]) -> float:
+    """Return the loss on rows of the classes' or labels' shares, or of the mean."""
     targets: NDArray[Any] = evidence.samples.targets
-    rows, held = evidence.samples.rows, evidence.samples.validation_rows
-    if evidence.network.output == "identity":
-        away = targets[held] - targets[rows].mean(axis=0)
-        return float((away * away).sum(axis=1).mean() / 2)
     counts = evidence.counts
-    if counts is None:
-        return None
-    share = (counts + 1) / (counts.sum() + len(counts))  # a class without samples is not impossible
-    return float(-np.log(share[targets[held]]).mean())
+    if counts is not None:
+        share = (counts + 1) / (counts.sum() + len(counts))  # a class without samples is not impossible
+        return float(-np.log(share[targets[rows]]).mean())
+    mean = targets[evidence.samples.rows].mean(axis=0, dtype=np.float64)
+    if evidence.network.output == "identity":
+        away = targets[rows] - mean
+        return float((away * away).sum(axis=1).mean() / 2)
+    right = np.clip(np.where(targets[rows] > 0.5, mean, 1 - mean), 1e-12, 1)
+    return float(-np.log(right).sum(axis=1).mean())
 
 
 def dead_units(evidence: Evidence) -> str | None:
@@ -222,6 +257,7 @@ CHECKS_OF_DATA: tuple[Callable[[Evidence], str | None], ...] = (large_inputs, mi
 """Checks before training."""
 
 CHECKS_OF_RUN: tuple[Callable[[Evidence], str | None], ...] = (
+    huge_values,
     nothing_learnt,
     nothing_carries_over,
     one_class,
@@ -236,6 +272,8 @@ def trouble_of_data(evidence: Evidence) -> tuple[str, ...]:
     return tuple(line for check in CHECKS_OF_DATA if (line := check(evidence)) is not None)
 
 
-def trouble_of_run(evidence: Evidence) -> tuple[str, ...]:
+def trouble_of_run(evidence: Evidence, training: Training) -> tuple[str, ...]:
     """Return what went wrong in a run that has ended, a line for each finding."""
+    updates = math.ceil(training.samples / evidence.settings.batch_size) if training.history else 0
+    evidence = replace(evidence, training=training, updates=updates)
     return tuple(line for check in CHECKS_OF_RUN if (line := check(evidence)) is not None)

@@ -166,7 +166,9 @@ def test_a_pickle_from_the_last_epoch_of_a_fit_that_has_converged():
     model = model_of("converges")
     watch = At(whole.n_iter_, lambda: kept.append(pickle.dumps(model)), epochs=True)
     model.fit(X, Y, callbacks=[watch])
-    assert_same(pickle.loads(kept[0]), whole)
+    half = pickle.loads(kept[0])
+    assert_same(half, whole)
+    assert_same(half.set_params(warm_start=True).fit(X, Y), whole.set_params(warm_start=True).fit(X, Y))
 
 
 def test_a_clone_begins_anew_and_pickles_do_not_grow():

@@ -216,3 +216,20 @@ def test_mistakes_are_told_in_one_line(runs):
     (runs.parent / "none" / "empty").mkdir()
     with pytest.raises(ConfigError, match="has no complete run"):
         complete_runs([runs.parent / "none"])
+
+
+def test_warnings_are_counted(runs):
+    """Where a run had any."""
+    for name in [path.name for path in runs.iterdir() if (path / "result.json").exists()]:
+        change(runs, name, warnings=[])
+    assert "warnings" not in fastbp("runs").stdout
+    change(runs, name, warnings=["one", "two"])
+    assert re.search(rf"{name} .* 2 ", fastbp("runs").stdout)
+    counts = {
+        row["run"].split("/")[-1]: row["warnings"]
+        for row in json.loads(fastbp("runs", "--json").stdout)["runs"]
+    }
+    assert counts.pop(name) == 2
+    assert set(counts.values()) == {0}
+    change(runs, name, warnings="none")  # edited by hand
+    assert "warnings" not in fastbp("runs").stdout

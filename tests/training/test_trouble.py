@@ -60,7 +60,50 @@ def test_a_loss_that_never_falls():
     images, labels = clusters.arrays(400)
     found = warnings_of(images, labels, learning_rate=1e-6)
     assert [line for line in found if line.startswith("the training loss, ") and "other than 1e-06" in line]
-    assert not warnings_of(images, labels, learning_rate=1e-6, epochs=1, batch_size=64)  # too few updates
+    assert not warnings_of(images, labels, learning_rate=1e-6, epochs=1, batch_size=64)  # a try
+    (short,) = warnings_of(images, labels, learning_rate=1e-6, epochs=1, batch_size=32)
+    assert "is not below 1.386, that of guessing" in short
+    assert "12 mini-batches may be too few; try more epochs" in short
+    assert not warnings_of(images, labels, epochs=1, batch_size=8)
+
+
+def test_a_loss_that_is_falling_and_still_worse_than_guessing():
+    images, labels = clusters.arrays(400)
+    given = {"hidden": 16, "activation": "tanh", "epochs": 3, "batch_size": 8, "seed": 1}
+    result = fastbp.train((images, labels), learning_rate=1e3, **given)
+    history = result.history
+    assert history[-1].train_loss < 0.9 * history[0].train_loss
+    assert any(
+        line.startswith("the training loss, ") and "other than 1000" in line for line in result.warnings
+    )
+
+
+@pytest.mark.parametrize("kind", ["labels", "quantities"])
+def test_chance_is_told_whatever_is_to_be_learnt(kind):
+    """Without validation data, by the training loss alone."""
+    images, classes = arrays()
+    targets = np.eye(4)[classes][:, :2].astype(np.int64) if kind == "labels" else 1.0 * classes
+    task = "auto" if kind == "labels" else "regression"
+    given = {"hidden": 8, "backend": "numpy", "batch_size": 8, "validation": 0, "task": task}
+    result = fastbp.train((images, targets), epochs=4, learning_rate=1e-9, **given)
+    assert any("that of one answer for all samples: try a learning rate" in line for line in result.warnings)
+    assert fastbp.train((images, targets), epochs=8, learning_rate=0.1, **given).warnings == ()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_weights_that_ran_away(activation, epochs):
+    images, labels = clusters.arrays(400)
+    result = fastbp.train(
+        (images, labels), hidden=16, epochs=epochs, learning_rate=1e6, activation=activation
+    )
+    assert result.status == "completed"
+    assert float(np.abs(result.network.parameters).max()) > 1e5
+    assert result.warnings[0].startswith("weights reach ")
+    assert "training has run away; try a learning rate below 1e+06" in result.warnings[0]
+    assert result.summary()["warnings"] == list(result.warnings)
+    if activation == "tanh":  # after 13 mini-batches, too: more of them are not what it needs
+        assert "fastbp find-rate suggests one" in result.warnings[1]
 
 
 def test_one_class_and_dead_units():
@@ -78,7 +121,7 @@ def test_overfitting_to_random_labels():
 
 
 def test_every_check_has_a_test_here():
-    assert len(CHECKS_OF_DATA) + len(CHECKS_OF_RUN) == 7
+    assert len(CHECKS_OF_DATA) + len(CHECKS_OF_RUN) == 8
 
 
 def test_warnings_are_printed_kept_and_errors_if_strict(tmp_path):
