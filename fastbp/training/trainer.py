@@ -237,6 +237,7 @@ class Trainer:
         rates = self.epochs.rates(epoch, count, self._rate)
         batches = Batches(order, self.epochs.batch_size, rates, epoch_samples=size)
         losses, correct = self._step(batches, self.step_options(epoch))
+        release(self.samples.images)
         if not (np.isfinite(losses).all() and self.network.is_finite()):
             self._learner.restore(before)
             self._pace = StepPace()
