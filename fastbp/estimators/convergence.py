@@ -63,7 +63,8 @@ class Convergence(Callback):
         """Return after how many epochs the fit may end, or 1 where weights may be
         kept.
         """
-        return self._patience - self.idle + 1 if self._score is None else 1
+        # A fit that goes on may have less patience than it had.
+        return max(1, self._patience - self.idle + 1) if self._score is None else 1
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Note the epoch."""

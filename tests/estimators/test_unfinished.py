@@ -171,6 +171,14 @@ def test_a_pickle_from_the_last_epoch_of_a_fit_that_has_converged():
     assert_same(half.set_params(warm_start=True).fit(X, Y), whole.set_params(warm_start=True).fit(X, Y))
 
 
+def test_a_fit_that_goes_on_with_less_patience_ends():
+    given = {"learning_rate_init": 1e-9, "n_iter_no_change": 8, "warm_start": True}
+    model = model_of("adam", **given).fit(X, Y, callbacks=[Stop(40)])
+    assert (model._no_improvement_count, model.n_iter_) == (4, 5)
+    model.set_params(n_iter_no_change=2).fit(X, Y)
+    assert (model.n_iter_, len(model.loss_curve_)) == (6, 6)
+
+
 def test_a_clone_begins_anew_and_pickles_do_not_grow():
     model = model_of("adam", warm_start=True, tol=0).fit(X, Y, callbacks=[Stop(5)])
     assert_same(clone(model).fit(X, Y), model_of("adam", tol=0).fit(X, Y))
