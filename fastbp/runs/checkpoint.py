@@ -90,6 +90,13 @@ class State:
         """Mini-batches of the epoch that are done."""
         return len(self.losses)
 
+    @property
+    def place(self) -> str:
+        """Where the run is, in words."""
+        done = len(self.history)
+        steps = f" and {self.steps} mini-batches" if self.steps else ""
+        return f"after {done} epoch{'' if done == 1 else 's'}{steps}"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:

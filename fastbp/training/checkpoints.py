@@ -60,6 +60,7 @@ class Checkpoints:
     Attributes
     ----------
     written : checkpoints so far
+    place : where the run was at the last one, in words; empty without one
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Checkpoints:
         self._made_by: dict[str, str] = {}
         self._last = self._next = math.inf
         self.written = 0
+        self.place = "" if resumed is None else resumed.state.place
 
     def begin(
         self, data: Callable[[], str], made_by: dict[str, str], warn: Callable[[str], None]
@@ -162,6 +164,7 @@ class Checkpoints:
         )
         if self._attempt(lambda: write_checkpoint(self._folder.checkpoint, checkpoint)):
             self.written += 1
+            self.place = state.place
         now = perf_counter()
         self._last = now
         self._next = now + max(self._every, (now - began) / SHARE if self._is_bounded else 0.0)

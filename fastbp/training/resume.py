@@ -86,10 +86,7 @@ class BegunRun:
         """Where the run goes on, in words."""
         if self.checkpoint is None:
             return "no checkpoint was written: the run begins anew"
-        state = self.checkpoint.state
-        steps = f" and {state.steps} mini-batches" if state.steps else ""
-        done = len(state.history)
-        return f"goes on after {done} epoch{'' if done == 1 else 's'}{steps} of {self.settings.epochs}"
+        return f"goes on {self.checkpoint.state.place} of {self.settings.epochs}"
 
     def checkpoints(self, every: object) -> Checkpoints:
         """Return what keeps the run when it goes on."""

@@ -291,8 +291,10 @@ class Trainer:
         factor, most = falls_allowed(self.settings.on_divergence)
         if len(self._setbacks) == most:
             tries = f", after {most} rollbacks" if most else ""
+            kept = self._checkpoints.place if self._checkpoints is not None else ""
+            last = f"; the last checkpoint is that {kept}" if kept else ""
             hint = advice(self.settings, rate)
-            raise _StoppedError("diverged", f"training diverged {found}{tries}; {hint}")
+            raise _StoppedError("diverged", f"training diverged {found}{tries}{last}; {hint}")
         line = f"training diverged {found}; went back to the beginning of the epoch, rate times {factor:g}"
         self._setbacks.append(line)
         for callback in self.callbacks:

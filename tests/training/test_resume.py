@@ -132,6 +132,18 @@ def test_more_epochs(tmp_path):
         fastbp.resume(tmp_path / "run", digits())
 
 
+def test_a_run_that_diverges_names_its_last_checkpoint(tmp_path, monkeypatch):
+    def rates(_schedule, _rate, first, count, *_):
+        """From the eighth update of the second epoch on, far too high."""
+        return np.where(np.arange(first, first + count) < 21 + 7, 0.1, 1e30)
+
+    monkeypatch.setattr("fastbp.training.epochs.learning_rates", rates)
+    with pytest.raises(
+        fastbp.DivergenceError, match=r"; the last checkpoint is that after 1 epoch and 5 mini"
+    ):
+        fastbp.train(digits(), out=tmp_path / "run", checkpoint=1e-9, **SHAPE)
+
+
 def test_before_the_first_checkpoint_it_begins_anew(tmp_path):
     whole = fastbp.train(digits(), **SHAPE)
     with pytest.raises(Killed):
