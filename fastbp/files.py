@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 
 from .errors import ConfigError, FastbpError, one_line, printable
 
-__all__ = ["TEMPORARY", "locked", "naming", "read_text", "read_toml", "replace_file", "writing"]
+__all__ = ["TEMPORARY", "is_held", "locked", "naming", "read_text", "read_toml", "replace_file", "writing"]
 
 TEMPORARY = ".fastbp-*.tmp"
 """Names of files that are being written; a killed process leaves them."""
@@ -22,6 +23,7 @@ MOST_TOML = 1 << 18
 MOST_PARTS = 64  # of a dotted key: Python's parser takes the square of their number
 MOST_NESTED = 16
 LARGEST_WHOLE = 1 << 63  # TOML's whole numbers have 64 bits
+PATIENCE = 5  # tries to lock a folder
 
 
 def read_text(path: Path, most: int = MOST_TEXT) -> str:
@@ -182,12 +184,15 @@ def _sync_folder(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Lock a folder against other processes of fastbp.
 
-    The lock ends with the process. Without ``fcntl`` (Windows) there is no lock.
+    The lock ends with the process. There is none without ``fcntl`` (Windows), and on
+    file systems without locks.
 
     Raises
     ------
     ConfigError
         Another process holds the lock.
+    OSError
+        The folder cannot be opened.
     """
     try:
         import fcntl
@@ -196,11 +201,40 @@ def locked(folder: Path) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in reversed(range(PATIENCE)):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if not left:
+                    raise ConfigError(
+                        f"{folder}: another process uses this folder; wait for it, or choose another --out"
+                    ) from error
+                time.sleep(0.02)  # who only looks, as `is_held` does, is done by then
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                    raise
+                break
+            else:
+                break
         yield
-    except BlockingIOError as error:
-        raise ConfigError(
-            f"{folder}: another process uses this folder; wait for it, or choose another --out"
-        ) from error
     finally:
         os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a process holds the lock of a folder; False if that is unknown."""
+    try:
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False

@@ -6,7 +6,7 @@
 | 1 | ``verify`` found a difference above its bound |
 | 2 | the command or the data are wrong |
 | 3 | training diverged |
-| 130 | Ctrl-C |
+| 130, 143, 129 | Ctrl-C, SIGTERM, SIGHUP |
 
 A command imports heavy modules inside its function, and only the command that runs is
 imported, so that ``--help`` is fast. To add a command, add a module and name it below.
@@ -15,6 +15,7 @@ imported, so that ``--help`` is fast. To add a command, add a module and name it
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -56,6 +57,20 @@ COMMANDS = {
 
 def main() -> None:
     """Run the command line with no more commands than it needs."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while modules are imported; commands tell it themselves
+        print("fastbp: interrupted", file=sys.stderr)
+        code: Any = 128 + signal.SIGINT
+    except SystemExit as end:
+        code = end.code
+    else:
+        code = 0
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while Python ends
+    sys.exit(code)
+
+
+def _run() -> None:
     from .application import app
 
     name = sys.argv[1] if len(sys.argv) > 1 else ""

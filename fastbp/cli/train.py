@@ -58,7 +58,7 @@ def train(
         from ..terminal.progress import show_progress
         from ..terminal.tables import describe_training
         from ..training.checkpoints import checked_seconds
-        from ..training.experiment import run
+        from ..training.experiment import kept, run
 
         checked_seconds(checkpoint)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
@@ -88,7 +88,7 @@ def train(
                 )
                 for entry in logs:
                     entry.finish(result)
-            result.write(plan.folder)
+            result = kept(result, plan.folder)
         _close_run(result, plan.folder.path, strict=strict)
 
 
@@ -173,5 +173,8 @@ def _close_run(result: Result, folder: Path, *, strict: bool) -> None:
         typer.echo(f"{result.training.message}; what was learnt is {kept}; {again}")
         raise typer.Exit(FROM_SIGNAL + (result.training.signal or signal.SIGINT))
     typer.echo(f"{summary_line(result)}; {kept}")
+    if result.training.signal is not None:
+        typer.echo(f"fastbp: {result.training.message}; fastbp test {printable(folder)} tests it", err=True)
+        raise typer.Exit(FROM_SIGNAL + result.training.signal)
     if strict and result.warnings:
         fail(f"{len(result.warnings)} of --strict's checks failed: {'; '.join(result.warnings)}", MISTAKE)

@@ -6,7 +6,7 @@ The environment variables ``MLFLOW_TRACKING_URI`` and ``MLFLOW_EXPERIMENT_NAME``
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -44,6 +44,11 @@ class Log(RunLog):
             values = asdict(settings) if settings else {}
             parameters = [Param(key, str(value)) for key, value in values.items()]
             self._client.log_batch(self._run, params=parameters)
+
+    def on_resume(self, history: Sequence[EpochRecord]) -> None:
+        """Log the epochs before, too: a run that goes on is a new run of MLflow."""
+        for record in history:
+            self.on_epoch_end(record)
 
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Log the metrics of an epoch; the epoch is the step."""

@@ -6,6 +6,7 @@ only to show them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,6 +36,11 @@ class Log(RunLog):
         super().__init__(folder, settings)
         self._writer: SummaryWriter | None = None
 
+    def on_resume(self, history: Sequence[EpochRecord]) -> None:
+        """Write the epochs before again: the new file hides those of older ones."""
+        for record in history:
+            self.on_epoch_end(record)
+
     def on_epoch_end(self, record: EpochRecord) -> None:
         """Write the scalars of an epoch; the epoch is the step."""
         for name, value in epoch_figures(record).items():
@@ -58,7 +64,7 @@ class Log(RunLog):
     def _open(self) -> SummaryWriter:
         if self._writer is None:
             try:
-                # Hides the events of a run that was replaced with --force.
+                # Hides the events of a run that was replaced, or that goes on.
                 self._writer = SummaryWriter(str(self.folder), purge_step=0)
             except OSError as error:
                 raise FastbpError(f"{self.folder}: cannot be written ({error.strerror or error})") from error

@@ -14,7 +14,8 @@ from typing import Any
 from ..data.source import printable
 from ..errors import ConfigError
 from ..recipe.settings import Settings
-from .folder import CONFIG, RESULT, read_result, read_run_settings
+from .folder import CONFIG, RESULT, describe_unfinished, read_result, read_run_settings
+from .history import HISTORY
 
 __all__ = ["FIGURES", "RunTable", "compare_runs", "differing_settings", "read_figures", "to_csv"]
 
@@ -86,7 +87,13 @@ def compare_runs(runs: Sequence[str | os.PathLike[str]]) -> RunTable:
         values, result = read_run_settings(run), read_figures(run)
         for file, found in ((CONFIG, values), (RESULT, result)):
             if not found:
-                raise ConfigError(f"{name}: has no {file}; expected a run folder written by fastbp train")
+                stopped = (Path(run) / HISTORY).exists() and not (Path(run) / RESULT).exists()
+                what = (
+                    describe_unfinished(Path(run))
+                    if stopped
+                    else "expected a run folder written by fastbp train"
+                )
+                raise ConfigError(f"{name}: has no {file}; {what}")
         settings.append(Settings.from_mapping(values))
         figures.append(result)
     differing = differing_settings(settings)

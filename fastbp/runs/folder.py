@@ -19,6 +19,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ from ..callbacks import EpochRecord
 from ..data.source import printable
 from ..digits.preprocess import SIDE
 from ..errors import ConfigError, FastbpError, WeightsError
-from ..files import TEMPORARY, locked, read_text, replace_file
+from ..files import TEMPORARY, is_held, locked, read_text, replace_file
 from ..network import Network
 from ..recipe.checks import format_hidden
 from ..recipe.settings import Settings, read_settings
-from .checkpoint import CHECKPOINT
+from .checkpoint import CHECKPOINT, Checkpoint, write_checkpoint
 from .history import HISTORY, append_history, history_csv
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "check_classifies",
     "checked_path",
     "data_of_runs",
+    "describe_unfinished",
     "has_own_test",
     "load_classifier",
     "load_digit_classifier",
@@ -79,7 +81,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, force: bool = False, resume: bool = False) -> None:
         self.path = self.work = path
-        self._made = False
+        self._made = self._holds = False
         self._lock = ExitStack()
         if resume and not path.is_dir():
             found = "not a folder" if path.exists() else "not found"
@@ -91,8 +93,10 @@ class RunFolder:
             if not os.access(path, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         try:
-            self._lock.enter_context(locked(path))
             with _folder_errors(path):
+                self._stat = path.stat()
+                self._lock.enter_context(locked(path))
+                self._holds = True
                 self._open(force=force, resume=resume)
         except BaseException:
             self.release()
@@ -147,12 +151,30 @@ class RunFolder:
 
     def begin(self, settings: Settings, history: Sequence[EpochRecord]) -> None:
         """Write the settings, and the history so far; FastbpError if that fails."""
+        self._check_is_own()
         replace_file(self.work / CONFIG, settings.to_toml())
         replace_file(self.work / HISTORY, history_csv(history))
 
     def append_history(self, records: Iterable[EpochRecord]) -> None:
         """Add epochs to the history; FastbpError if that fails."""
+        self._check_is_own()
         append_history(self.work, records)
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint; FastbpError if that fails."""
+        self._check_is_own()
+        write_checkpoint(self.checkpoint, checkpoint)
+
+    def _check_is_own(self) -> None:
+        """Raise FastbpError if the folder was deleted, or another one has its name."""
+        if not self._is_own():
+            raise FastbpError(f"{self.path}: the run folder was deleted or replaced")
+
+    def _is_own(self) -> bool:
+        try:
+            return os.path.samestat(self.path.stat(), self._stat)
+        except OSError:
+            return False
 
     def write(
         self,
@@ -176,38 +198,77 @@ class RunFolder:
         keeps_checkpoint
             Whether the run can go on from its checkpoint.
         """
-        staging, target = self.path / STAGING, self.work
         try:
-            self.path.mkdir(parents=True, exist_ok=True)  # it may have been deleted meanwhile
-            if (self.path / RESULT).exists():
-                target = staging
+            self._hold_again()
+            self._write(network, history, settings, summary, keeps_checkpoint=keeps_checkpoint)
+        except FastbpError as error:
+            if not self.checkpoint.exists():
+                raise
+            raise FastbpError(
+                f"{error}; fastbp train --resume {printable(self.path)} goes on from the last checkpoint"
+            ) from error
+
+    def _write(
+        self,
+        network: Network,
+        history: Sequence[EpochRecord],
+        settings: Settings,
+        summary: Mapping[str, Any],
+        *,
+        keeps_checkpoint: bool,
+    ) -> None:
+        target = self.path / STAGING if (self.path / RESULT).exists() else self.work
+        with _file_errors(target):
             target.mkdir(exist_ok=True)
-        except OSError as error:
-            raise FastbpError(f"{target}: cannot be created ({error.strerror or error})") from error
         network.save(target / WEIGHTS)
         replace_file(target / HISTORY, history_csv(history))
         replace_file(target / CONFIG, settings.to_toml())
         with _file_errors(self.path):
-            if not keeps_checkpoint:
-                self.checkpoint.unlink(missing_ok=True)
-            elif target != self.work and self.checkpoint.exists():
+            if keeps_checkpoint and target != self.work and self.checkpoint.exists():
                 os.replace(self.checkpoint, target / CHECKPOINT)
         replace_file(target / RESULT, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+        if not keeps_checkpoint:  # only now: until there is a result, the run goes on from it
+            with suppress(OSError):
+                self.checkpoint.unlink(missing_ok=True)
         with _file_errors(self.path):
             _finish_move(self.path)
         self.work = self.path
+
+    def _hold_again(self) -> None:
+        """Make the folder again if it was deleted; under another name if another run
+        has its name now.
+        """
+        if self._is_own():
+            return
+        self._lock.close()
+        for number in count(1):
+            path = self.path if number == 1 else self.path.with_name(f"{self.path.name}-{number}")
+            try:
+                other = RunFolder(path)
+            except ConfigError as error:
+                if path.exists():
+                    continue
+                raise FastbpError(str(error)) from error
+            self.path = self.work = other.path
+            self._lock, self._stat, self._made = other._lock, other._stat, False
+            return
 
     def release(self) -> None:
         """Let others use the folder; remove it if it was created for a run that wrote
         nothing.
         """
+        if self._holds and self._is_own():  # else it is somebody else's to tidy
+            self._tidy()
+        self._holds = False
+        self._lock.close()
+
+    def _tidy(self) -> None:
         staging = self.path / STAGING
         with suppress(OSError):  # not empty
             if not any((staging / name).exists() for name in (CHECKPOINT, RESULT)):
                 shutil.rmtree(staging, ignore_errors=True)
             if self._made:
                 self.path.rmdir()
-        self._lock.close()
 
 
 def _refusal(path: Path, present: Sequence[str]) -> str:
@@ -246,12 +307,22 @@ def _settle(path: Path) -> None:
             _finish_move(path)
 
 
+def describe_unfinished(path: Path) -> str:
+    """Say in a line how it stands with a run that has no result."""
+    if is_held(path):
+        return "it is training now"
+    has_begun = any((path / name).exists() for name in (CHECKPOINT, CONFIG))
+    again = f"; fastbp train --resume {printable(path)} goes on with it" if has_begun else ""
+    return f"the run was stopped before it ended{again}"
+
+
 @contextmanager
 def _file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FastbpError(f"{path}: cannot be written ({error.strerror or error})") from error
+        place = error.filename2 or error.filename or path
+        raise FastbpError(f"{place}: cannot be written ({error.strerror or error})") from error
 
 
 @contextmanager
@@ -299,11 +370,8 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     path = checked_path(path, WeightsError)
     _settle(path)
     if path.is_dir() and not (path / WEIGHTS).exists():
-        if (path / CHECKPOINT).exists():
-            raise WeightsError(
-                f"{path}: holds a run that has not ended and has no {WEIGHTS} yet; fastbp train --resume "
-                f"{printable(path)} goes on with it"
-            )
+        if (path / CHECKPOINT).exists() or (path / HISTORY).exists():
+            raise WeightsError(f"{printable(path)}: has no {WEIGHTS} yet: {describe_unfinished(path)}")
         raise WeightsError(f"{path}: has no {WEIGHTS}; expected a run folder or a safetensors file")
     return Network.load(path / WEIGHTS if path.is_dir() else path)
 

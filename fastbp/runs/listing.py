@@ -14,9 +14,8 @@ from typing import Any
 from ..data.source import printable
 from ..errors import ConfigError, FastbpError, did_you_mean
 from ..recipe.settings import Settings
-from .checkpoint import CHECKPOINT
 from .comparison import FIGURES, differing_settings, read_figures, to_csv
-from .folder import FILES, RESULT, read_result, read_run_settings
+from .folder import FILES, RESULT, describe_unfinished, read_result, read_run_settings
 
 __all__ = ["SORTS", "ListedRun", "RunList", "complete_runs", "holds_runs", "list_runs"]
 
@@ -245,11 +244,9 @@ def _read(folder: Path) -> ListedRun:
 
 
 def _describe_missing(folder: Path, names: Sequence[str]) -> str:
-    if RESULT in names and (folder / CHECKPOINT).exists():
-        return "still training, or killed: fastbp train --resume goes on with it"
     if RESULT in names:
         found = "empty folder" if len(names) == len(FILES) else f"no {RESULT}"
-        return f"{found}: still training, or killed"
+        return f"{found}: {describe_unfinished(folder)}"
     return f"no {' and no '.join(names)}" if names else ""
 
 

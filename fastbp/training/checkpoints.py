@@ -14,7 +14,7 @@ from ..callbacks import EpochRecord
 from ..errors import ConfigError, FastbpError
 from ..recipe.settings import Settings
 from ..recipe.stopping import Stop
-from ..runs.checkpoint import Checkpoint, State, write_checkpoint
+from ..runs.checkpoint import Checkpoint, State
 from ..runs.folder import RunFolder
 from ..runs.result import Status, can_go_on
 
@@ -113,7 +113,7 @@ class Checkpoints:
         if found != checkpoint.data:
             raise ConfigError(
                 f"{self._folder.path}: the data are not those that the run was trained on; expected the same "
-                "samples, labels and weights in the same order"
+                "samples, labels and weights in the same order, or a new run"
             )
         before, now = checkpoint.made_by, self._made_by
         differing = [name for name in now if before.get(name) != now[name]]
@@ -162,7 +162,7 @@ class Checkpoints:
         checkpoint = Checkpoint(
             state=state, settings=self._settings, data=self._data(), made_by=self._made_by
         )
-        if self._attempt(lambda: write_checkpoint(self._folder.checkpoint, checkpoint)):
+        if self._attempt(lambda: self._folder.keep(checkpoint)):
             self.written += 1
             self.place = state.place
         now = perf_counter()

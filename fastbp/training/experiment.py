@@ -39,6 +39,7 @@ from ..runs.machine import versions
 from ..runs.result import Result
 from ..runs.scores import RegressionScores, regression_scores
 from .checkpoints import Checkpoints, checked_seconds
+from .interrupt import InterruptFlag
 from .measure import evaluate, values_of
 from .prepare import Prepared
 from .rate_test import RateTest, try_rates
@@ -52,6 +53,7 @@ __all__ = [
     "TrainingInterruptedError",
     "find_distortion",
     "find_rate",
+    "kept",
     "new_network",
     "run",
     "train",
@@ -162,9 +164,17 @@ def _run_in(
             consume=isinstance(data, str | os.PathLike),
             checkpoints=None if folder is None else Checkpoints(folder, made, checkpoint),
         )
-    if folder is not None:
+    return result if folder is None else kept(result, folder)
+
+
+def kept(result: Result, folder: RunFolder) -> Result:
+    """Write a run into its folder, and return it; a signal waits until that is done."""
+    with InterruptFlag() as flag:
         result.write(folder)
-    return result
+    if flag.pressed is None or result.training.signal is not None:
+        return result
+    training = replace(result.training, signal=flag.pressed, message=f"{flag.word} at its end")
+    return replace(result, training=training)
 
 
 def told(result: Result) -> Result:
@@ -178,7 +188,7 @@ def told(result: Result) -> Result:
         LOG.warning("%s", warning)
     if result.status == "diverged":
         raise TrainingDivergedError(result)
-    if result.status == "interrupted":
+    if result.status == "interrupted" or result.training.signal is not None:
         raise TrainingInterruptedError(result)
     return result
 
@@ -307,10 +317,17 @@ def _train(
     )
     warnings = _told(trouble_of_data(evidence), callbacks)
     outcome = trainer.run()
-    warnings += (*trouble, *outcome.setbacks, *trouble_of_run(evidence, outcome))
-    loss = accuracy = None
-    if prepared.test_targets is not None and outcome.status != "interrupted":
-        loss, accuracy = evaluate(backend, network, prepared.test_images, prepared.test_targets)
+    # A run that is kept is complete now: Ctrl-C costs its test, and not the run.
+    with InterruptFlag() if checkpoints is not None else nullcontext() as flag:
+        warnings += (*trouble, *outcome.setbacks, *trouble_of_run(evidence, outcome))
+        loss = accuracy = None
+        if prepared.test_targets is not None and outcome.status != "interrupted":
+            loss, accuracy = evaluate(
+                backend, network, prepared.test_images, prepared.test_targets, flag=flag
+            )
+        if flag is not None and flag.pressed:
+            loss = accuracy = None
+            outcome = replace(outcome, signal=flag.pressed, message=f"{flag.word} before the test was done")
     scores = None
     if network.output == "identity" and outcome.status == "completed":
         scores = _scores(backend, network, prepared, samples)

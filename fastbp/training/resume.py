@@ -13,21 +13,25 @@ from ..callbacks import Callback
 from ..data.arrays import DataSource, training_data
 from ..data.samples import Dataset
 from ..data.source import printable
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..recipe.keywords import SettingKeywords
 from ..recipe.paths import absolute_paths
 from ..recipe.schedules import needs_end
 from ..recipe.settings import Settings
 from ..runs.checkpoint import Checkpoint, read_checkpoint
-from ..runs.folder import RESULT, RunFolder, checked_path, read_run_settings
+from ..runs.folder import RESULT, RunFolder, checked_path, read_result, read_run_settings
 from ..runs.result import Result
 from .checkpoints import Checkpoints, checked_seconds
-from .experiment import observed, run, told
+from .experiment import kept, observed, run, told
 
 __all__ = ["BegunRun", "resume"]
 
 _FREE = ("threads", "epochs")
 """Settings that may differ when a run goes on; epochs only upwards."""
+_PLACES = ("data", "test")
+"""Settings that may differ because files have moved: the checkpoint's fingerprint tells
+whether they hold the same.
+"""
 
 
 class BegunRun:
@@ -58,7 +62,8 @@ class BegunRun:
                 kept = Settings.from_mapping(read_run_settings(self.folder.work))
             else:
                 kept = self.checkpoint.settings
-            self.settings = _merged(kept, given, printable(path))
+            free = _FREE if self.checkpoint is None else (*_FREE, *_PLACES)
+            self.settings = _merged(kept, given, printable(path), free)
             self._check_is_open()
         except BaseException:
             self.folder.release()
@@ -69,14 +74,17 @@ class BegunRun:
 
     def _check_is_open(self) -> None:
         """Refuse a run that is complete."""
-        path, kept = self.folder.work, self.checkpoint
-        if (path / RESULT).exists() and kept is None:
+        path, result = self.folder.work, read_result(self.folder.work)
+        if (path / RESULT).exists() and self.checkpoint is None:
             raise ConfigError(
                 f"{printable(path)}: the run has ended and keeps no checkpoint, because nothing can follow; "
                 "expected one that was interrupted, or whose --schedule does not depend on the number of "
                 "epochs (constant, inverse, plateau)"
             )
-        if kept is not None and (path / RESULT).exists() and len(kept.state.history) >= self.settings.epochs:
+        # The result may be older than the checkpoint: that of a run that was
+        # interrupted, or had fewer epochs, and has gone on since.
+        done = result.get("epochs_completed") if result.get("status") == "completed" else None
+        if isinstance(done, int) and done >= self.settings.epochs:
             raise ConfigError(
                 f"{printable(path)}: all {self.settings.epochs} epochs are done; expected more --epochs"
             )
@@ -137,10 +145,10 @@ def resume(
         Ctrl-C, a KeyboardInterrupt; ``result`` holds the weights trained so far.
     """
     checked_seconds(checkpoint)
-    begun = BegunRun(run_folder, settings)
+    moved = {"data": os.fspath(data)} if isinstance(data, str | os.PathLike) else {}
+    begun = BegunRun(run_folder, {**settings, **moved})
     with begun.folder:
         training, testing = loaded(begun.settings, data)
-        kept = begun.checkpoints(checkpoint)
         with observed(callbacks, progress, begun.settings.epochs) as observers:
             result = run(
                 begun.settings,
@@ -149,9 +157,9 @@ def resume(
                 observers,
                 sample_weight=sample_weight,
                 consume=data is None,
-                checkpoints=kept,
+                checkpoints=begun.checkpoints(checkpoint),
             )
-        result.write(begun.folder)
+        result = kept(result, begun.folder)
     return told(result)
 
 
@@ -165,11 +173,18 @@ def loaded(settings: Settings, data: DataSource | None = None) -> tuple[Dataset,
     """
     if data is None and settings.data == "arrays":
         raise ConfigError("the run was trained on arrays; expected them again: fastbp.resume(run, (X, y))")
-    return training_data(settings.data if data is None else data, settings.table, settings.test)
+    named = settings.data if data is None else data
+    for place in (named, settings.test):
+        if isinstance(place, str) and os.path.isabs(place) and not os.path.exists(place):
+            raise DataError(
+                f"{printable(place)}: not found; if it was moved, --data or --test with its new path goes on "
+                "with the run (data= and test= in Python)"
+            )
+    return training_data(named, settings.table, settings.test)
 
 
-def _merged(kept: Settings, given: Mapping[str, Any], path: str) -> Settings:
-    """Return the settings to go on with.
+def _merged(kept: Settings, given: Mapping[str, Any], path: str, free: tuple[str, ...]) -> Settings:
+    """Return the settings to go on with; those in ``free`` may differ.
 
     Raises
     ------
@@ -179,7 +194,7 @@ def _merged(kept: Settings, given: Mapping[str, Any], path: str) -> Settings:
     asked = Settings.from_mapping({**known, **given})
     if "data" in given or "test" in given or "augment" in given:
         asked = absolute_paths(asked)
-    differing = [name for name in given if getattr(asked, name) != known[name] and name not in _FREE]
+    differing = [name for name in given if getattr(asked, name) != known[name] and name not in free]
     if differing:
         found = "; ".join(f"{name} is {known[name]!r}, given {getattr(asked, name)!r}" for name in differing)
         raise ConfigError(
@@ -193,4 +208,4 @@ def _merged(kept: Settings, given: Mapping[str, Any], path: str) -> Settings:
             f"{path}: the learning rates of schedule {kept.schedule} depend on the number of epochs, "
             f"{kept.epochs}; expected the same number, or a run with --schedule constant, inverse or plateau"
         )
-    return replace(kept, threads=asked.threads, epochs=asked.epochs)
+    return replace(kept, **{name: getattr(asked, name) for name in free})
