@@ -58,7 +58,7 @@ Checkpoint = Annotated[
         "--checkpoint",
         "SECONDS|auto|none",
         "Time between two checkpoints, from which --resume goes on. auto is 10 s, or more if writing one "
-        "takes longer than 0.1 s.",
+        "takes longer than 0.05 s.",
         RUN,
     ),
 ]

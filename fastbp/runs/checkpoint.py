@@ -8,7 +8,6 @@ there has the bits of one that was never stopped.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..callbacks import EpochRecord
+from ..data.fingerprint import quick_fingerprint
 from ..errors import ConfigError, one_line, printable
 from ..files import naming, replace_file
 from ..network import FloatArray
@@ -280,13 +280,9 @@ def _seconds(value: Any) -> float:
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Hash names, types, shapes and values (BLAKE2b)."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
+    """Return a hash of names, types, shapes and values, at the speed of memory."""
+    names = sorted(arrays)
+    return quick_fingerprint([arrays[name] for name in names], " ".join(names))
 
 
 def _refuse(path: Path, found: str) -> NoReturn:

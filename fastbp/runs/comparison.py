@@ -14,8 +14,8 @@ from typing import Any
 from ..data.source import printable
 from ..errors import ConfigError
 from ..recipe.settings import Settings
-from .folder import CONFIG, RESULT, describe_unfinished, read_result, read_run_settings
-from .history import HISTORY
+from .folder import CONFIG, describe_unfinished, read_result, read_run_settings
+from .history import HISTORY, RESULT
 
 __all__ = ["FIGURES", "RunTable", "compare_runs", "differing_settings", "read_figures", "to_csv"]
 

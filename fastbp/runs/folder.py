@@ -32,7 +32,7 @@ from ..network import Network
 from ..recipe.checks import format_hidden
 from ..recipe.settings import Settings, read_settings
 from .checkpoint import CHECKPOINT, Checkpoint, write_checkpoint
-from .history import HISTORY, append_history, history_csv
+from .history import HISTORY, RESULT, append_history, history_csv
 
 __all__ = [
     "RunFolder",
@@ -48,7 +48,7 @@ __all__ = [
     "read_run_settings",
 ]
 
-WEIGHTS, CONFIG, RESULT = "weights.safetensors", "config.toml", "result.json"
+WEIGHTS, CONFIG = "weights.safetensors", "config.toml"
 FILES = (WEIGHTS, HISTORY, CONFIG, RESULT)
 STAGING = ".fastbp-new"  # holds a run that replaces the one in the folder, until it is whole
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
-__all__ = ["HISTORY", "History", "append_history", "history_csv", "read_history"]
+__all__ = ["HISTORY", "RESULT", "History", "append_history", "history_csv", "read_history"]
 
 HISTORY = "history.csv"
+RESULT = "result.json"  # a run without it may have been killed while it wrote a line
 
 
 class History(tuple[EpochRecord, ...]):
@@ -133,6 +134,8 @@ def _lines(records: Iterable[EpochRecord]) -> str:
 def read_history(folder: str | os.PathLike[str]) -> History:
     """Read the history of a run folder.
 
+    The last line of a run that has not ended may be cut; it does not count.
+
     Raises
     ------
     ConfigError
@@ -141,7 +144,10 @@ def read_history(folder: str | os.PathLike[str]) -> History:
     path = Path(folder) / HISTORY
     names = [field.name for field in fields(EpochRecord)]
     try:
-        rows = list(csv.reader(io.StringIO(read_text(path)), strict=True))
+        text = read_text(path)
+        if not (path.parent / RESULT).exists():
+            text = text[: text.rfind("\n") + 1]
+        rows = list(csv.reader(io.StringIO(text), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise ConfigError(f"{path}: cannot be read ({reason}); expected the history of a run") from error

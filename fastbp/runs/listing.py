@@ -15,7 +15,8 @@ from ..data.source import printable
 from ..errors import ConfigError, FastbpError, did_you_mean
 from ..recipe.settings import Settings
 from .comparison import FIGURES, differing_settings, read_figures, to_csv
-from .folder import FILES, RESULT, describe_unfinished, read_result, read_run_settings
+from .folder import FILES, describe_unfinished, read_result, read_run_settings
+from .history import RESULT
 
 __all__ = ["SORTS", "ListedRun", "RunList", "complete_runs", "holds_runs", "list_runs"]
 

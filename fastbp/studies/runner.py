@@ -23,7 +23,8 @@ from ..files import locked
 from ..network import Network
 from ..recipe.settings import Settings
 from ..runs.checkpoint import CHECKPOINT, Checkpoint
-from ..runs.folder import RESULT, STAGING, RunFolder
+from ..runs.folder import STAGING, RunFolder
+from ..runs.history import RESULT
 from ..runs.machine import cpu_name
 from ..runs.result import Result
 from ..training.checkpoints import Checkpoints, checked_seconds

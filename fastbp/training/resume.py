@@ -19,7 +19,8 @@ from ..recipe.paths import absolute_paths
 from ..recipe.schedules import needs_end
 from ..recipe.settings import Settings
 from ..runs.checkpoint import Checkpoint, read_checkpoint
-from ..runs.folder import RESULT, RunFolder, checked_path, read_result, read_run_settings
+from ..runs.folder import RunFolder, checked_path, read_result, read_run_settings
+from ..runs.history import RESULT
 from ..runs.result import Result
 from .checkpoints import Checkpoints, checked_seconds
 from .experiment import kept, observed, run, told

@@ -1,6 +1,7 @@
 """Disks that are full, folders that go away, permissions that are lost, and others who want the folder."""
 
 import json
+import math
 import multiprocessing
 import os
 import resource
@@ -16,12 +17,13 @@ from typer.testing import CliRunner
 import clusters
 import fastbp
 from fastbp import Callback, ConfigError, FastbpError, cli
+from fastbp.callbacks import EpochRecord
 from fastbp.files import is_held
 from fastbp.logs import find_log, open_logs
 from fastbp.recipe.settings import Settings
 from fastbp.runs.checkpoint import CHECKPOINT, read_checkpoint
-from fastbp.runs.folder import FILES, RESULT, STAGING, RunFolder, load_network, read_result
-from fastbp.runs.history import read_history
+from fastbp.runs.folder import FILES, STAGING, RunFolder, load_network, read_result
+from fastbp.runs.history import RESULT, history_csv, read_history
 from fastbp.training.experiment import run
 
 SHAPE = {"hidden": (6,), "batch_size": 8, "epochs": 6, "seed": 3, "backend": "numpy", "validation": 0.1}
@@ -93,6 +95,15 @@ def history_is_gone(folder):
 @pytest.mark.parametrize(
     "fault", [shutil.rmtree, remove_parent, remove_and_occupy, checkpoint_is_a_folder, history_is_gone]
 )
+def test_a_line_that_was_cut_does_not_count_before_the_end(tmp_path):
+    history = tmp_path / "history.csv"
+    history.write_text(history_csv([EpochRecord(1, 0.5, 0.5, math.nan, math.nan, 0.1, 1, 0)]) + "2,0.2,0.")
+    assert len(read_history(tmp_path)) == 1
+    (tmp_path / RESULT).write_text("{}")
+    with pytest.raises(ConfigError, match="line 3: expected epoch 2"):
+        read_history(tmp_path)
+
+
 def test_training_goes_on_and_its_result_is_kept(tmp_path, whole, fault):
     folder = tmp_path / "runs" / "run"
     watch = At(3, lambda: fault(folder))

@@ -21,6 +21,11 @@ def _signals():
 def test_a_run_that_is_ended_again_and_again(tmp_path, numbers, force, seed):
     table = killed.write_table(tmp_path / "table.csv")
     options = killed.configurations(table)["table, numpy"]
-    story = killed.Story(options, tmp_path / "story", seed, force=force, share=0)
-    story.tell(numbers, 5)
-    assert sum(count for name, count in story.counts.items() if name.startswith("SIG")) >= 2
+    ended = 0
+    for number in range(4):  # on a quick machine, a run may end by itself before the second signal
+        story = killed.Story(options, tmp_path / f"story{number}", seed + 10 * number, force=force, share=0)
+        story.tell(numbers, 5)
+        ended += sum(count for name, count in story.counts.items() if name.startswith("SIG"))
+        if ended >= 2:
+            return
+    raise AssertionError(f"{ended} runs were ended; expected 2 or more")

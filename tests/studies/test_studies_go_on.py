@@ -12,7 +12,8 @@ import pytest
 import clusters
 from fastbp.callbacks import Callback
 from fastbp.runs.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
-from fastbp.runs.folder import CONFIG, RESULT, WEIGHTS, load_network
+from fastbp.runs.folder import CONFIG, WEIGHTS, load_network
+from fastbp.runs.history import RESULT
 from fastbp.studies import read_study, run_study, runner
 from fastbp.studies.results import read_results, write_results
 

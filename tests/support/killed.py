@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from fastbp.runs.checkpoint import CHECKPOINT, read_checkpoint
-from fastbp.runs.folder import FILES, RESULT, WEIGHTS, load_network, read_result
-from fastbp.runs.history import HISTORY, read_history
+from fastbp.runs.folder import FILES, WEIGHTS, load_network, read_result
+from fastbp.runs.history import HISTORY, RESULT, read_history
 from fastbp.runs.listing import list_runs
 
 MOMENTS = ("starting", "training", "writing", "ending")
