@@ -1,4 +1,4 @@
-"""Hours of work in one process: does it keep memory or handles, does it slow down? Writes docs/soak.md.
+"""Hours of work in one process: does it keep memory or handles, does it slow down? Writes docs/reliability/soak.md.
 
     python bench/soak.py [--minutes 60]
 
@@ -31,7 +31,7 @@ from fastbp.data.dataset import load_training
 from fastbp.runs.machine import cpu_name
 from report import replace_block
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "soak.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability" / "soak.md"
 WARM_UP = 5 * 60.0  # seconds: memory is compared from here on
 
 
@@ -114,8 +114,8 @@ def report(samples: list[Sample]) -> str:
     warm = [s.resident for s in samples if s.seconds >= WARM_UP] or [s.resident for s in samples]
     third = max(1, len(warm) // 6)
     first, last = median(warm[:third]), median(warm[-third:])
-    lines += ["", f"Resident memory after five minutes: {first:.1f} MB, at the end: {last:.1f} MB "]
-    lines[-1] += f"(medians of {third} rounds); the most after five minutes: {max(warm):.1f} MB."
+    lines += ["", f"Resident memory after five minutes: {first:.1f} MB, at the end: {last:.1f} MB"]
+    lines += [f"(medians of {third} rounds); the most after five minutes: {max(warm):.1f} MB."]
     lines += ["", f"{time.strftime('%Y-%m-%d')}, {cpu_name()}, {cores()} cores."]
     return "\n".join(lines)
 

@@ -7,8 +7,6 @@ import pytest
 
 from fastbp_kernels import cache
 
-NOW = time.time()
-
 
 def version(number):
     return f"kernels-{number:020x}"
@@ -23,7 +21,7 @@ def fill(base, count, size=10):
 
 
 def times(hours_ago):
-    return (NOW - 3600 * hours_ago,) * 2
+    return (time.time() - 3600 * hours_ago,) * 2
 
 
 def names(base):

@@ -132,16 +132,45 @@ def test_more_epochs(tmp_path):
         fastbp.resume(tmp_path / "run", digits())
 
 
-def test_a_run_that_diverges_names_its_last_checkpoint(tmp_path, monkeypatch):
+def rates_from(monkeypatch, update, rate):
+    """Have all runs train at 0.1, and at another rate from an update on, counted from 0."""
+
     def rates(_schedule, _rate, first, count, *_):
-        """From the eighth update of the second epoch on, far too high."""
-        return np.where(np.arange(first, first + count) < 21 + 7, 0.1, 1e30)
+        return np.where(np.arange(first, first + count) < update, 0.1, rate)
 
     monkeypatch.setattr("fastbp.training.epochs.learning_rates", rates)
+
+
+def test_a_run_that_diverges_names_its_last_checkpoint(tmp_path, monkeypatch):
+    rates_from(monkeypatch, 21 + 7, 1e30)
     with pytest.raises(
         fastbp.DivergenceError, match=r"; the last checkpoint is that after 1 epoch and 5 mini"
     ):
         fastbp.train(digits(), out=tmp_path / "run", checkpoint=1e-9, **SHAPE)
+
+
+def test_a_run_that_goes_on_and_diverges_goes_back_to_the_beginning_of_the_epoch(tmp_path, monkeypatch):
+    rates_from(monkeypatch, 21 + 17, 1e30)
+    with pytest.raises(Killed):
+        fastbp.train(digits(), out=tmp_path / "run", checkpoint=1e-9, callbacks=[Killer(7)], **SHAPE)
+    with pytest.raises(fastbp.TrainingDivergedError) as whole:
+        fastbp.train(digits(), **SHAPE)
+    with pytest.raises(fastbp.TrainingDivergedError) as again:
+        fastbp.resume(tmp_path / "run", digits())
+    found, expected = (error.value.result.network.parameters for error in (again, whole))
+    assert np.array_equal(found, expected)
+
+
+def test_best_weights_and_criteria_know_the_epochs_before(tmp_path, monkeypatch):
+    rates_from(monkeypatch, 21, 40.0)  # all epochs after the first are bad
+    settings = {**SHAPE, "epochs": 9, "restore_best": True, "stop": ("patience:3",)}
+    whole = fastbp.train(digits(), **settings)
+    assert (whole.training.restored_epoch, whole.training.stop.epoch) == (1, 4)
+    with pytest.raises(Killed):
+        fastbp.train(digits(), out=tmp_path / "run", checkpoint=1e-9, callbacks=[Killer(12)], **settings)
+    again = fastbp.resume(tmp_path / "run", digits())
+    assert figures(again) == figures(whole)
+    assert np.array_equal(again.network.parameters, whole.network.parameters)
 
 
 def test_before_the_first_checkpoint_it_begins_anew(tmp_path):
