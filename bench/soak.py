@@ -1,4 +1,4 @@
-"""Hours of work in one process: does it keep memory or handles, does it slow down? Writes docs/reliability/soak.md.
+"""An hour of work in one process: does it keep memory, does it slow down? Writes docs/reliability/soak.md.
 
     python bench/soak.py [--minutes 60]
 

@@ -199,8 +199,8 @@ def _merged(kept: Settings, given: Mapping[str, Any], path: str, free: tuple[str
     if differing:
         found = "; ".join(f"{name} is {known[name]!r}, given {getattr(asked, name)!r}" for name in differing)
         raise ConfigError(
-            f"{path}: the run goes on with its own settings ({found}); expected others than threads and more "
-            "epochs to be left out, or a new run"
+            f"{path}: the run goes on with its own settings ({found}); expected none but threads, more epochs, "
+            "or where the data are now; train a new run otherwise"
         )
     if asked.epochs < kept.epochs:
         raise ConfigError(f"{path}: epochs is {kept.epochs}, given {asked.epochs}; expected as many or more")
