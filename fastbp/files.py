@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import ConfigError, FastbpError, one_line, printable
 
-__all__ = ["TEMPORARY", "is_held", "locked", "naming", "read_text", "read_toml", "replace_file", "writing"]
+__all__ = [
+    "TEMPORARY",
+    "is_held",
+    "locked",
+    "naming",
+    "read_text",
+    "read_toml",
+    "replace_file",
+    "tensors_file",
+    "writing",
+]
 
 TEMPORARY = ".fastbp-*.tmp"
 """Names of files that are being written; a killed process leaves them."""
@@ -128,6 +139,29 @@ def replace_file(path: Path, content: str | bytes) -> None:
             _replace(Path(os.path.realpath(path)), payload)
     except OSError as error:
         raise FastbpError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def tensors_file(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
+    """Return a safetensors file; equal content has equal bytes.
+
+    The library writes metadata in an order that differs from process to process.
+
+    Parameters
+    ----------
+    tensors
+        C-contiguous arrays by name.
+    metadata
+        Texts by name.
+    """
+    from safetensors.numpy import save
+
+    content: bytes = save(dict(tensors), dict(metadata))
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[start:]
 
 
 @contextmanager

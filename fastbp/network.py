@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import lazy
 from .errors import ConfigError, FastbpError, WeightsError, one_line, printable
-from .files import replace_file
+from .files import replace_file, tensors_file
 from .reference.activations import ACTIVATIONS
 from .reference.losses import OUTPUTS
 from .schema import Schema
@@ -280,8 +280,6 @@ class Network:
         ConfigError
             The metadata are not strings, or use a name of the network's own.
         """
-        from safetensors.numpy import save
-
         path = Path(path)
         own = {
             "format": "fastbp",
@@ -308,7 +306,7 @@ class Network:
         # contiguous first.
         tensors = {name: np.ascontiguousarray(array) for name, array in self.named_arrays()}
         try:
-            replace_file(path, save(tensors, {**(metadata or {}), **own}))
+            replace_file(path, tensors_file(tensors, {**(metadata or {}), **own}))
         except FastbpError as error:
             raise WeightsError(str(error)) from error
 

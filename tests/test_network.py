@@ -417,3 +417,13 @@ def test_damaged_files(tmp_path):
     for content in (b"\x1f\x8b" + bytes(100), b"not a weights file at all, but a text\n" * 9, b"\xff" * 100):
         path.write_bytes(content)
         refused(path, "cannot be read")
+
+
+def test_equal_networks_have_files_of_equal_bytes(tmp_path):
+    network = Network((7, 5, 3))
+    contents = set()
+    for number in range(8):
+        network.save(tmp_path / "file", {"b": "1", "a": "2", "ä": f"{number // 8}"})
+        contents.add((tmp_path / "file").read_bytes())
+    assert len(contents) == 1
+    assert Network.load(tmp_path / "file").sizes == (7, 5, 3)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import typer
 
@@ -85,11 +86,43 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+class Steady:
+    """A stream that goes on into nothing when its reader or its terminal is gone, so
+    that a run does not end because nobody watches.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, to nowhere if need be; return its length."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._try(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
 def console() -> Console:
     """Return the console of standard output, wide enough for tables in a pipe."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    width = None if sys.stdout.isatty() else 200
+    return Console(width=width, highlight=False, file=cast(IO[str], Steady(sys.stdout)))
 
 
 def print_json(values: dict[str, Any] | list[dict[str, Any]]) -> None:

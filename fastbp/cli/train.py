@@ -89,7 +89,7 @@ def train(
                 for entry in logs:
                     entry.finish(result)
             result = kept(result, plan.folder)
-        _close_run(result, plan.folder.path, strict=strict)
+        _close_run(result, plan.folder, strict=strict, quiet=quiet)
 
 
 def _new_run(values: dict[str, Any], out: Path | None, *, force: bool, checkpoint: str) -> _Planned:
@@ -158,23 +158,29 @@ def _warn_of_threads(settings: Settings) -> None:
         )
 
 
-def _close_run(result: Result, folder: Path, *, strict: bool) -> None:
+def _close_run(result: Result, folder: RunFolder, *, strict: bool, quiet: bool) -> None:
     """Print the last line, and exit with the code of how the run ended."""
     from ..data.source import printable
     from ..terminal.tables import summary_line
 
-    kept = f"kept in {printable(folder)}"
-    for warning in () if strict else result.warnings:
+    path = printable(folder.path)
+    kept = f"kept in {path}"
+    shown = () if quiet else result.training.setbacks  # by the progress, when they happened
+    for warning in () if strict else [line for line in result.warnings if line not in shown]:
         typer.echo(f"fastbp: warning: {warning}", err=True)
+    stays = f"the run before is still in {path}"
     if result.status == "diverged":
-        fail(f"{result.training.message}; the weights from before that epoch are {kept}", DIVERGED)
+        what = stays if folder.keeps_another else f"the weights from before that epoch are {kept}"
+        fail(f"{result.training.message}; {what}", DIVERGED)
     if result.status == "interrupted":
-        again = f"fastbp train --resume {printable(folder)} goes on with it"
-        typer.echo(f"{result.training.message}; what was learnt is {kept}; {again}")
+        what = stays if folder.keeps_another else f"what was learnt is {kept}"
+        which = "the new one" if folder.keeps_another else "it"
+        again = f"; fastbp train --resume {path} goes on with {which}" if folder.checkpoint.exists() else ""
+        typer.echo(f"{result.training.message}; {what}{again}")
         raise typer.Exit(FROM_SIGNAL + (result.training.signal or signal.SIGINT))
     typer.echo(f"{summary_line(result)}; {kept}")
     if result.training.signal is not None:
-        typer.echo(f"fastbp: {result.training.message}; fastbp test {printable(folder)} tests it", err=True)
+        typer.echo(f"fastbp: {result.training.message}; fastbp test {path} tests it", err=True)
         raise typer.Exit(FROM_SIGNAL + result.training.signal)
     if strict and result.warnings:
         fail(f"{len(result.warnings)} of --strict's checks failed: {'; '.join(result.warnings)}", MISTAKE)

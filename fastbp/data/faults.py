@@ -5,11 +5,16 @@ The machine code is in `fastbp_kernels.faults`, which is loaded when it is neede
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["Watch", "speaking_at_abort", "watch_memory"]
+from ..errors import DataError
+
+__all__ = ["Watch", "refuse_after_fork", "speaking_at_abort", "watch_memory"]
+
+_polars_in: list[int] = []  # the process that has used Polars first
 
 
 class Watch(Protocol):
@@ -28,6 +33,23 @@ def watch_memory(start: int, length: int) -> Watch:
     from fastbp_kernels.faults import Span
 
     return Span(start, length)
+
+
+def refuse_after_fork(origin: str) -> None:
+    """Refuse to use Polars in a fork of a process that has: its threads do not survive
+    the fork, and waiting for them would never end.
+
+    Raises
+    ------
+    DataError : this process is such a fork
+    """
+    if not _polars_in:
+        _polars_in.append(os.getpid())
+    if _polars_in[0] != os.getpid():
+        raise DataError(
+            f"{origin}: this process was forked from one that has used a table, which Polars does not "
+            'survive; expected processes that are spawned: multiprocessing.get_context("spawn")'
+        )
 
 
 @contextmanager

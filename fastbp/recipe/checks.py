@@ -224,8 +224,8 @@ class Several:
 
     def __call__(self, name: str, value: Any) -> tuple[str, ...]:
         """See `Check`."""
-        values = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else value
-        return tuple(self.each(name, single) for single in values)
+        values = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+        return () if values == ("none",) else tuple(self.each(name, single) for single in values)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..callbacks import EpochRecord
 from ..data.fingerprint import quick_fingerprint
 from ..errors import ConfigError, one_line, printable
-from ..files import naming, replace_file
+from ..files import naming, replace_file, tensors_file
 from ..network import FloatArray
 from ..recipe.settings import Settings
 from .history import History
@@ -123,8 +123,6 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
     ------
     FastbpError : it cannot be written; an older one is unchanged
     """
-    from safetensors.numpy import save
-
     state = checkpoint.state
     arrays: dict[str, NDArray[Any]] = {
         "losses": state.losses,
@@ -146,7 +144,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> int:
         "counts": {"now": _counts(state.now), "start": state.start and _counts(state.start)},
         "digest": _digest(arrays),
     }
-    content = save(arrays, {"format": FORMAT, "run": json.dumps(about)})
+    content = tensors_file(arrays, {"format": FORMAT, "run": json.dumps(about)})
     replace_file(path, content)
     return len(content)
 

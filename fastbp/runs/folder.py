@@ -145,6 +145,11 @@ class RunFolder:
         return folder
 
     @property
+    def keeps_another(self) -> bool:
+        """Whether the folder still holds another run, which this one was to replace."""
+        return self.work != self.path
+
+    @property
     def checkpoint(self) -> Path:
         """Path of the checkpoint of the run in training."""
         return self.work / CHECKPOINT
@@ -184,6 +189,7 @@ class RunFolder:
         summary: Mapping[str, Any],
         *,
         keeps_checkpoint: bool = False,
+        replaces: bool = True,
     ) -> None:
         """Write the four files; FastbpError if one cannot be written.
 
@@ -197,9 +203,18 @@ class RunFolder:
             The contents of ``result.json``.
         keeps_checkpoint
             Whether the run can go on from its checkpoint.
+        replaces
+            Whether it may replace another run. If not, and there is one, nothing is
+            written: the other run stays, and of this one its checkpoint, if it can go
+            on.
         """
+        if self.work != self.path and not replaces:
+            if summary["status"] == "diverged":
+                with suppress(OSError):
+                    self.checkpoint.unlink(missing_ok=True)
+            return
         try:
-            self._hold_again()
+            self.hold_again()
             self._write(network, history, settings, summary, keeps_checkpoint=keeps_checkpoint)
         except FastbpError as error:
             if not self.checkpoint.exists():
@@ -234,9 +249,9 @@ class RunFolder:
             _finish_move(self.path)
         self.work = self.path
 
-    def _hold_again(self) -> None:
+    def hold_again(self) -> None:
         """Make the folder again if it was deleted; under another name if another run
-        has its name now.
+        has its name now. FastbpError if that fails.
         """
         if self._is_own():
             return

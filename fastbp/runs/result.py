@@ -161,14 +161,23 @@ class Result:
             folder.release()
         return folder.path
 
-    def write(self, folder: RunFolder) -> None:
-        """Write the files of the run into a folder made for it."""
+    def write(self, folder: RunFolder, *, replaces: bool = True) -> None:
+        """Write the files of the run into a folder made for it.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        replaces
+            Whether they may replace those of another run.
+        """
         folder.write(
             self.network,
             self.history,
             self.settings,
             self.summary(),
             keeps_checkpoint=can_go_on(self.settings, self.status, self.training.stop),
+            replaces=replaces,
         )
 
     def summary(self) -> dict[str, Any]:

@@ -149,7 +149,10 @@ class Checkpoints:
         A diverged run keeps the one before.
         """
         self._append()
-        if self._every < math.inf and status != "diverged" and can_go_on(self._settings, status, stop):
+        if self._every == math.inf:
+            return
+        if status != "diverged" and can_go_on(self._settings, status, stop):
+            self._attempt(self._folder.hold_again)  # a folder that was deleted
             self._write(state())
 
     def _append(self) -> None:

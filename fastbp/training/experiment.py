@@ -170,7 +170,7 @@ def _run_in(
 def kept(result: Result, folder: RunFolder) -> Result:
     """Write a run into its folder, and return it; a signal waits until that is done."""
     with InterruptFlag() as flag:
-        result.write(folder)
+        result.write(folder, replaces=result.status == "completed")
     if flag.pressed is None or result.training.signal is not None:
         return result
     training = replace(result.training, signal=flag.pressed, message=f"{flag.word} at its end")
@@ -355,10 +355,11 @@ def _begin(
     """Have the checkpoints begin; put the trainer where the run was."""
 
     def data() -> str:
-        arrays = [prepared.images, prepared.targets, weights]
+        arrays = [prepared.images, prepared.targets, weights, *prepared.units]
         if prepared.test_targets is not None:
             arrays += [prepared.test_images, prepared.test_targets]
-        return quick_fingerprint(arrays, repr(trainer.samples.distortion))
+        schema = trainer.network.schema  # names of features and classes
+        return quick_fingerprint(arrays, f"{trainer.samples.distortion!r} {schema and schema.to_json()}")
 
     found = versions()
     made_by = {name: found[name] for name in ("fastbp", "numpy", "numba")}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -16,13 +17,17 @@ ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 """Ctrl-C, the usual request to end, and a terminal that was closed."""
 
 
+PATIENCE = 1.0  # seconds in which more signals count as the same one
+
+
 class InterruptFlag:
     """Context in which the first signal of `ENDINGS` is noted instead of ending the
     process.
 
-    A second one does what it would have done without. Python runs a handler between any
-    two bytecodes, in the NumPy path even between the updates of two layers. Only the
-    main thread receives signals; in any other thread ``pressed`` stays None.
+    A second one, more than a second later, does what it would have done without: closed
+    terminals and impatient people send several at once. Python runs a handler between
+    any two bytecodes, in the NumPy path even between the updates of two layers. Only
+    the main thread receives signals; in any other thread ``pressed`` stays None.
 
     Parameters
     ----------
@@ -36,6 +41,7 @@ class InterruptFlag:
     def __init__(self, asks: Callable[[], bool] = lambda: False) -> None:
         self.pressed: signal.Signals | None = None
         self._asks = asks
+        self._since = 0.0
         self._previous: dict[signal.Signals, Any] = {}
 
     @property
@@ -68,7 +74,8 @@ class InterruptFlag:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.pressed is None:
-            self.pressed = signal.Signals(number)
+            self.pressed, self._since = signal.Signals(number), monotonic()
+        if monotonic() < self._since + PATIENCE:
             return
         self._restore()
         signal.raise_signal(number)

@@ -58,6 +58,16 @@ class Prepared:
             self.test_images = self._inputs(testing, False)
             self.test_targets = self._targets(testing)
 
+    @property
+    def units(self) -> list[NDArray[np.float64]]:
+        """Means and deviations of inputs and quantities; none if they stay as they
+        are.
+        """
+        found = self._standard
+        if found is None:
+            return []
+        return [found.mean, found.deviation, found.value_mean, found.value_deviation]
+
     def fold(self, network: Network) -> None:
         """Make the trained network one that takes raw inputs."""
         if self._standard is not None:

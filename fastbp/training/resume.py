@@ -77,11 +77,7 @@ class BegunRun:
         """Refuse a run that is complete."""
         path, result = self.folder.work, read_result(self.folder.work)
         if (path / RESULT).exists() and self.checkpoint is None:
-            raise ConfigError(
-                f"{printable(path)}: the run has ended and keeps no checkpoint, because nothing can follow; "
-                "expected one that was interrupted, or whose --schedule does not depend on the number of "
-                "epochs (constant, inverse, plateau)"
-            )
+            raise ConfigError(f"{printable(path)}: {_ended(result)}")
         # The result may be older than the checkpoint: that of a run that was
         # interrupted, or had fewer epochs, and has gone on since.
         done = result.get("epochs_completed") if result.get("status") == "completed" else None
@@ -95,7 +91,7 @@ class BegunRun:
         """Where the run goes on, in words."""
         if self.checkpoint is None:
             return "no checkpoint was written: the run begins anew"
-        return f"goes on {self.checkpoint.state.place} of {self.settings.epochs}"
+        return f"goes on {self.checkpoint.state.place}, of {self.settings.epochs} epochs"
 
     def checkpoints(self, every: object) -> Checkpoints:
         """Return what keeps the run when it goes on."""
@@ -164,6 +160,18 @@ def resume(
     return told(result)
 
 
+def _ended(result: Mapping[str, Any]) -> str:
+    """Say why a run that has a result, and no checkpoint, cannot go on."""
+    if result.get("status") != "completed":
+        return f"the run has ended ({result.get('status')}), with no checkpoint; expected a new run"
+    if result.get("stopped_by"):
+        return f"the run was ended by {result['stopped_by']}; nothing can follow"
+    return (
+        "the run is complete, and its learning rates depend on the number of epochs; expected one "
+        "with --schedule constant, inverse or plateau, to give it more"
+    )
+
+
 def loaded(settings: Settings, data: DataSource | None = None) -> tuple[Dataset, Dataset | None]:
     """Load the data of a run.
 
@@ -199,8 +207,8 @@ def _merged(kept: Settings, given: Mapping[str, Any], path: str, free: tuple[str
     if differing:
         found = "; ".join(f"{name} is {known[name]!r}, given {getattr(asked, name)!r}" for name in differing)
         raise ConfigError(
-            f"{path}: the run goes on with its own settings ({found}); expected none but threads, more epochs, "
-            "or where the data are now; train a new run otherwise"
+            f"{path}: the run goes on with its own settings ({found}); expected none but threads, more "
+            "epochs, or where the data are now; train a new run otherwise"
         )
     if asked.epochs < kept.epochs:
         raise ConfigError(f"{path}: epochs is {kept.epochs}, given {asked.epochs}; expected as many or more")

@@ -5,6 +5,7 @@ Each test is a process of its own, which a watchdog ends: a hang fails with the 
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -150,3 +151,31 @@ print(result.status, result.network.is_finite(), len(result.history) > 0)
 def test_ctrl_c_inside_a_kernel_ends_the_fit_with_what_it_learnt():
     code = INTERRUPTED.replace("SIGNAL", str(int(signal.SIGINT)))
     assert output(python(WATCHED + code)) == "interrupted True True"
+
+
+FORKED_TABLE = """
+import os
+import sys
+import fastbp
+with open(sys.argv[1], "w") as file:
+    file.write("a,b,y\\n" + "1.5,2,yes\\n2.5,1,no\\n" * 30)
+fastbp.train(sys.argv[1], epochs=1, backend="numpy")
+if not os.fork():
+    try:
+        fastbp.train(sys.argv[1], epochs=1, backend="numpy")
+    except fastbp.DataError as error:
+        os._exit(7 if "forked from one that has used a table" in str(error) else 8)
+    os._exit(9)
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_table_in_a_fork_is_refused_instead_of_waiting_for_ever(tmp_path):
+    found = subprocess.run(
+        [sys.executable, "-c", FORKED_TABLE, str(tmp_path / "table.csv")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert found.stdout == "7\n"

@@ -95,15 +95,6 @@ def history_is_gone(folder):
 @pytest.mark.parametrize(
     "fault", [shutil.rmtree, remove_parent, remove_and_occupy, checkpoint_is_a_folder, history_is_gone]
 )
-def test_a_line_that_was_cut_does_not_count_before_the_end(tmp_path):
-    history = tmp_path / "history.csv"
-    history.write_text(history_csv([EpochRecord(1, 0.5, 0.5, math.nan, math.nan, 0.1, 1, 0)]) + "2,0.2,0.")
-    assert len(read_history(tmp_path)) == 1
-    (tmp_path / RESULT).write_text("{}")
-    with pytest.raises(ConfigError, match="line 3: expected epoch 2"):
-        read_history(tmp_path)
-
-
 def test_training_goes_on_and_its_result_is_kept(tmp_path, whole, fault):
     folder = tmp_path / "runs" / "run"
     watch = At(3, lambda: fault(folder))
@@ -415,7 +406,10 @@ def test_what_cannot_go_on_is_refused_in_a_line(tmp_path, what):
         "runs": (tmp_path / "runs", "holds no run"),
         "weights": (folder / CHECKPOINT, "not a folder"),
         "other version": (folder, "its format is 'fastbp-checkpoint-7', and this version of fastbp reads"),
-        "completed": (tmp_path / "whole", "the run has ended and keeps no checkpoint"),
+        "completed": (
+            tmp_path / "whole",
+            "the run is complete, and its learning rates depend on the number of epochs",
+        ),
     }[what]
     content = (folder / CHECKPOINT).read_bytes()
     if what == "other version":
@@ -499,3 +493,12 @@ def test_tensorboard_has_each_epoch_once(tmp_path):
     events = accumulator.EventAccumulator(str(folder))
     events.Reload()
     assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_line_that_was_cut_does_not_count_before_the_end(tmp_path):
+    history = tmp_path / "history.csv"
+    history.write_text(history_csv([EpochRecord(1, 0.5, 0.5, math.nan, math.nan, 0.1, 1, 0)]) + "2,0.2,0.")
+    assert len(read_history(tmp_path)) == 1
+    (tmp_path / RESULT).write_text("{}")
+    with pytest.raises(ConfigError, match="line 3: expected epoch 2"):
+        read_history(tmp_path)

@@ -1,13 +1,10 @@
 """Small runs of `fastbp.train`, and the hash of all that they leave behind but times."""
 
 import hashlib
-import logging
 from dataclasses import asdict
 
 import clusters
 import fastbp
-
-logging.getLogger("fastbp").setLevel(logging.ERROR)  # that so short a run learns little is no news
 
 IMAGES, LABELS = clusters.arrays(203, 64, 10)
 IMAGES = IMAGES.reshape(-1, 8, 8)

@@ -14,10 +14,14 @@ from determined import IMAGES, LABELS, PLAIN, hash_of, hashes
 from steps import output, python
 
 HERE = """
+import logging
+logging.disable()  # that so short a run learns little is no news
 import determined
 print(*determined.hashes(threads=2))
 """
 FORKED = """
+import logging
+logging.disable()  # that so short a run learns little is no news
 import os
 import sys
 import warnings
@@ -33,10 +37,14 @@ os.waitpid(process, 0)
 print(os.read(reading, 1000).decode())
 """
 COLD = """
+import logging
+logging.disable()  # that so short a run learns little is no news
 import determined
 print(determined.hash_of(determined.PLAIN))
 """
 PARAMETERS = """
+import logging
+logging.disable()  # that so short a run learns little is no news
 import sys
 import determined
 import fastbp

@@ -228,6 +228,19 @@ def test_sample_weights_belong_to_the_data(stopped):
         fastbp.resume(stopped, digits(), sample_weight=np.ones(257))
 
 
+@pytest.mark.parametrize("change", [lambda x: x + 1, lambda x: 2 * x])
+def test_rows_in_other_units_are_other_data(tmp_path, change):
+    """Standardised, they would be the same; the network that is kept takes them as they are."""
+    rows = np.random.default_rng(0).normal(size=(90, 5)).astype(np.float32)
+    labels = (rows[:, 0] > 0).astype(int)
+    with pytest.raises(Killed):
+        fastbp.train(
+            (rows, labels), out=tmp_path / "run", checkpoint=1e-9, callbacks=[Killer(6)], batch_size=5
+        )
+    with pytest.raises(ConfigError, match="the data are not those"):
+        fastbp.resume(tmp_path / "run", (change(rows), labels))
+
+
 def test_arrays_have_to_be_given_again(stopped):
     with pytest.raises(ConfigError, match=r"trained on arrays; expected them again"):
         fastbp.resume(stopped)
@@ -262,6 +275,42 @@ def test_other_versions_are_told(stopped, caplog):
     result = fastbp.resume(stopped, digits())
     assert any("begun with numba 0.1, now " in line for line in result.warnings)
     assert "begun with numba 0.1" in caplog.text
+
+
+class Ender(Callback):
+    """Asks for the end of the run after two epochs."""
+
+    def __init__(self):
+        self.epochs = 0
+
+    def on_epoch_end(self, record):
+        self.epochs = record.epoch
+
+    def wants_end(self):
+        return self.epochs >= 2
+
+
+@pytest.mark.parametrize("checkpoint", ["auto", "none"])
+def test_a_run_that_was_interrupted_replaces_no_other(tmp_path, checkpoint):
+    run = tmp_path / "run"
+    old = fastbp.train(digits(seed=1), out=run, **SHAPE)
+    with pytest.raises(fastbp.TrainingInterruptedError):
+        fastbp.train(digits(), out=run, force=True, checkpoint=checkpoint, callbacks=[Ender()], **SHAPE)
+    assert np.array_equal(fastbp.load(run).parameters, old.network.parameters)
+    assert (run / STAGING).exists() == (checkpoint == "auto")
+    if checkpoint == "auto":
+        again = fastbp.resume(run, digits())
+        assert np.array_equal(fastbp.load(run).parameters, again.network.parameters)
+        assert figures(again) == figures(fastbp.train(digits(), **SHAPE))
+
+
+def test_a_run_that_diverged_replaces_no_other(tmp_path):
+    run = tmp_path / "run"
+    old = fastbp.train(digits(seed=1), out=run, **SHAPE)
+    with pytest.raises(fastbp.DivergenceError):
+        fastbp.train(digits(), out=run, force=True, learning_rate=1e30, optimizer="momentum", **SHAPE)
+    assert np.array_equal(fastbp.load(run).parameters, old.network.parameters)
+    assert not (run / STAGING).exists()
 
 
 def test_a_run_that_replaces_another_goes_on(tmp_path):

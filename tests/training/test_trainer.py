@@ -17,6 +17,7 @@ from fastbp.network import Network
 from fastbp.random import shuffle, split
 from fastbp.recipe.settings import Settings
 from fastbp.reference import step as reference
+from fastbp.training import interrupt
 from fastbp.training import measure as validation
 from fastbp.training.experiment import new_network
 from fastbp.training.measure import evaluate
@@ -228,7 +229,12 @@ def test_ctrl_c_stops_after_the_chunk_and_keeps_what_was_learnt(monkeypatch):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_second_ctrl_c_is_not_kept_waiting():
+def test_ctrl_c_pressed_twice_within_a_second_is_one():
+    assert prepare(callbacks=[Pressing(epoch=1, times=3)])[1].run().status == "interrupted"
+
+
+def test_second_ctrl_c_is_not_kept_waiting(monkeypatch):
+    monkeypatch.setattr(interrupt, "PATIENCE", 0.0)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         prepare(callbacks=[Pressing(epoch=1, times=2)])[1].run()

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...schema import Schema
-from ..faults import speaking_at_abort
+from ..faults import refuse_after_fork, speaking_at_abort
 from ..source import check_regular, open_source, printable, reading
 from .dialect import LONGEST_LINE, Dialect, dialect_of
 from .names import listed, shown
@@ -98,6 +98,7 @@ def read_table(path: Path, *, whole: bool = False) -> Table:
     DataError
         The file is missing, damaged or not a table.
     """
+    refuse_after_fork(printable(path))
     import polars as pl
 
     origin = printable(path)
@@ -163,6 +164,7 @@ def table_of(data: Any, origin: str = "data") -> Table:
     DataError
         A column is of several dimensions, or columns are of different lengths.
     """
+    refuse_after_fork(origin)
     import polars as pl
 
     with polars_errors(origin):
