@@ -44,7 +44,7 @@ class Dialect:
 
 def is_number(text: str) -> bool:
     """Return whether a field is a number, of digits only (no 1_000)."""
-    return DIGITS.fullmatch(text.strip()) is not None
+    return DIGITS.fullmatch(text.strip(" \t\n\r\f\v")) is not None  # what float() strips
 
 
 def are_pixel_names(names: tuple[str, ...]) -> bool:

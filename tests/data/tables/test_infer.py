@@ -7,6 +7,7 @@ import pytest
 from fastbp import DataError
 from fastbp.data.dataset import load_training
 from fastbp.data.tables import text as text_module
+from fastbp.data.tables.dialect import is_number
 from fastbp.data.tables.infer import infer
 from fastbp.data.tables.load import dataset_of
 from fastbp.data.tables.options import TableOptions
@@ -332,3 +333,8 @@ def test_a_column_that_float32_hardly_tells_apart_is_noted(offset, is_noted):
 def test_a_target_that_is_named_twice_is_one():
     found = inferred({"f": FLOATS, "v": FLOATS}, target=("v", "v")).schema
     assert (found.targets, found.outputs) == (("v",), ("v",))
+
+
+@pytest.mark.parametrize("text", ["9\x1f", "\x1c9", "1_000", "9\u00a0", ""])
+def test_what_float_would_not_read_is_no_number(text):
+    assert not is_number(text)
