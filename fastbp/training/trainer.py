@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -130,10 +131,12 @@ class Trainer:
 
     def state(self) -> State:
         """Return a copy of everything that `resume` needs."""
-        steps = self._steps
+        steps, start = self._steps, self._start
+        if not self._may_go_back:  # only to end there: what the rule needs to go on is left out
+            start = replace(start, first=start.first[:0], second=start.second[:0])
         return State(
             now=self._learner.snapshot(),
-            start=self._start if steps else None,
+            start=start if steps else None,
             best=self._judge.best,
             losses=self._losses[:steps].copy(),
             correct=self._correct[:steps].copy(),
@@ -156,12 +159,15 @@ class Trainer:
             raise ConfigError(
                 f"{state.steps} mini-batches of an epoch are done; expected {self.epochs.steps} at most"
             )
+        self._history, self._setbacks = list(state.history), list(state.setbacks)
         if state.start is not None:
-            self._learner.restore(state.start)
-            self._start = state.start
+            start = state.start
+            if not self._may_go_back:
+                start = replace(start, first=state.now.first, second=state.now.second)
+            self._learner.restore(start)
+            self._start = start
         self._learner.restore(state.now)
         self._judge.restore(state.history, state.best)
-        self._history, self._setbacks = list(state.history), list(state.setbacks)
         self._seconds, self._validation_seconds = state.seconds, state.validation_seconds
         self._steps, self._epoch_seconds = state.steps, state.epoch_seconds
         self._losses[: state.steps], self._correct[: state.steps] = state.losses, state.correct
@@ -256,6 +262,11 @@ class Trainer:
         return True
 
     @property
+    def _may_go_back(self) -> bool:
+        """Whether the run goes on if it diverges."""
+        return len(self._setbacks) < falls_allowed(self.settings.on_divergence)[1]
+
+    @property
     def _rate(self) -> float:
         """Highest learning rate of the next epoch."""
         factor, _ = falls_allowed(self.settings.on_divergence)
@@ -289,7 +300,7 @@ class Trainer:
         self._learner.restore(self._start)
         self._steps, self._epoch_seconds = 0, 0.0
         factor, most = falls_allowed(self.settings.on_divergence)
-        if len(self._setbacks) == most:
+        if not self._may_go_back:
             tries = f", after {most} rollbacks" if most else ""
             kept = self._checkpoints.place if self._checkpoints is not None else ""
             last = f"; the last checkpoint is that {kept}" if kept else ""
