@@ -291,14 +291,8 @@ class Optimizer:
         )
 
     def state(self) -> tuple[Any, ...]:
-        """Return a copy of what updates change, for `restore`."""
+        """Return a copy of what updates change: the three blocks, and their number."""
         return self.first.copy(), self.second.copy(), self.mean.copy(), self.updates
-
-    def restore(self, state: tuple[Any, ...]) -> None:
-        """Go back to a state."""
-        *blocks, self.updates = state
-        for block, kept in zip((self.first, self.second, self.mean), blocks, strict=True):
-            np.copyto(block, kept)
 
     def mean_gain(self, update: int) -> float:
         """What part of the way to the parameters the mean goes after an update, counted

@@ -59,7 +59,6 @@ class Checkpoints:
 
     Attributes
     ----------
-    written : checkpoints so far
     place : where the run was at the last one, in words; empty without one
     """
 
@@ -79,7 +78,6 @@ class Checkpoints:
         self._warn: Callable[[str], None] = lambda _line: None
         self._made_by: dict[str, str] = {}
         self._last = self._next = math.inf
-        self.written = 0
         self.place = "" if resumed is None else resumed.state.place
 
     def begin(
@@ -166,7 +164,6 @@ class Checkpoints:
             state=state, settings=self._settings, data=self._data(), made_by=self._made_by
         )
         if self._attempt(lambda: self._folder.keep(checkpoint)):
-            self.written += 1
             self.place = state.place
         now = perf_counter()
         self._last = now

@@ -429,7 +429,7 @@ class Trainer:
     ) -> None:
         """Raise _DivergedError unless losses, parameters and statistics are finite."""
         steps, finite = self.epochs.steps, np.isfinite(losses)
-        if finite.all() and self.network.is_finite() and self._learner.is_finite():
+        if finite.all() and self._learner.is_finite():
             return
         first, by = len(losses) - 1, "by "  # one of the steps of this part
         if not finite.all():
