@@ -37,7 +37,7 @@ ROOMS = [
     "terminal",
     "plots",
     "display",
-    "drawing",
+    "pages",
     "studies",
     "cli",
     "__main__",

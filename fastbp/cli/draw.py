@@ -31,8 +31,8 @@ def draw_digits(
         import webbrowser
 
         from ..data.source import printable
-        from ..drawing import drawing_page, pack, read_shown
         from ..files import replace_file
+        from ..pages import drawing_page, pack, read_shown
 
         replace_file(out, drawing_page(pack([read_shown(path) for path in weights])))
         typer.echo(printable(out))

@@ -43,8 +43,8 @@ class Activation:
     torch : module of ``torch.nn``
     c : expression of ``float z``, C99 with ``math.h``
     numpy : expression of the array z, with ``np`` and ``math``
-    javascript : expression of the number z, with ``Math`` and the drawing page's
-        ``erfc``
+    javascript, javascript_slope : expressions of the number z for value and slope, with
+        ``Math`` and ``erfc`` and ``logistic`` of ``fastbp/pages/scripts/special.js``
     """
 
     value: Callable[[Floats], Floats]
@@ -54,6 +54,7 @@ class Activation:
     c: str = ""
     numpy: str = ""
     javascript: str = ""
+    javascript_slope: str = ""
 
 
 def _relu(z: Floats) -> Floats:
@@ -145,6 +146,7 @@ ACTIVATIONS: dict[str, Activation] = {
         c="z > 0.0f ? z : 0.0f",
         numpy="np.maximum(z, 0)",
         javascript="Math.max(z, 0)",
+        javascript_slope="z > 0 ? 1 : 0",
     ),
     "leaky-relu": Activation(
         _leaky_relu,
@@ -154,6 +156,7 @@ ACTIVATIONS: dict[str, Activation] = {
         c="z > 0.0f ? z : 0.01f * z",
         numpy="np.where(z > 0, z, 0.01 * z)",
         javascript="z > 0 ? z : 0.01 * z",
+        javascript_slope="z > 0 ? 1 : 0.01",
     ),
     "tanh": Activation(
         np.tanh,
@@ -163,6 +166,7 @@ ACTIVATIONS: dict[str, Activation] = {
         c="tanhf(z)",
         numpy="np.tanh(z)",
         javascript="Math.tanh(z)",
+        javascript_slope="1 - Math.tanh(z) ** 2",
     ),
     "logistic": Activation(
         _logistic,
@@ -172,7 +176,8 @@ ACTIVATIONS: dict[str, Activation] = {
         c="1.0f / (1.0f + expf(-z))",
         # tanh cannot overflow: (1 + tanh(z / 2)) / 2 = 1 / (1 + exp(-z)).
         numpy="0.5 + 0.5 * np.tanh(0.5 * z)",
-        javascript="1 / (1 + Math.exp(-z))",
+        javascript="logistic(z)",
+        javascript_slope="logistic(z) * logistic(-z)",
     ),
     "gelu": Activation(
         _gelu,
@@ -189,6 +194,7 @@ ACTIVATIONS: dict[str, Activation] = {
         c="0.5f * z * erfcf(-0.707106781f * z)",
         numpy="z * np.vectorize(math.erfc, otypes=[z.dtype])(-z * math.sqrt(0.5)) / 2",
         javascript="0.5 * z * erfc(-z / Math.SQRT2)",
+        javascript_slope="0.5 * erfc(-z / Math.SQRT2) + z * Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI)",
     ),
     "silu": Activation(
         _silu,
@@ -197,7 +203,8 @@ ACTIVATIONS: dict[str, Activation] = {
         torch="nn.SiLU()",
         c="z / (1.0f + expf(-z))",
         numpy="z * (0.5 + 0.5 * np.tanh(0.5 * z))",
-        javascript="z / (1 + Math.exp(-z))",
+        javascript="z * logistic(z)",
+        javascript_slope="logistic(z) * (1 + z * logistic(-z))",
     ),
     "identity": Activation(
         np.positive,
@@ -207,6 +214,7 @@ ACTIVATIONS: dict[str, Activation] = {
         c="z",
         numpy="z",
         javascript="z",
+        javascript_slope="1",
     ),
 }
 """Every activation function: the one place where they are declared."""

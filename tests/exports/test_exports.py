@@ -26,7 +26,7 @@ from exported import (
 from fastbp.reference.activations import ACTIVATIONS
 
 
-@pytest.mark.parametrize("field", ["onnx", "torch", "c", "numpy", "javascript"])
+@pytest.mark.parametrize("field", ["onnx", "torch", "c", "numpy", "javascript", "javascript_slope"])
 def test_every_language_has_every_activation(field):
     assert set(ACTIVATIONS) == set(NAMES), "the oracle in tests/support/exported.py wants its own formula"
     assert all(getattr(entry, field) for entry in ACTIVATIONS.values())

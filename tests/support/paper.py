@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from fastbp.drawing import Shown, drawing_page, pack
+from fastbp.pages import Shown, drawing_page, pack
 
 
 def write_page(folder, networks, limit=10**9):

@@ -178,7 +178,7 @@ def test_activations(opened):
     assert opened.run("return Object.keys(ACTIVATIONS)") == list(ACTIVATIONS)
     z = [-1000, -40, -5.3, -2.5, -1e-9, 0, 1e-300, 0.3, 1, 2.4999, 2.5, 6, 39, 1000]
     for name, function in ACTIVATIONS.items():
-        found = opened.run("return arguments[1].map((z) => ACTIVATIONS[arguments[0]](z))", name, z)
+        found = opened.run("return arguments[1].map((z) => ACTIVATIONS[arguments[0]].value(z))", name, z)
         np.testing.assert_allclose(found, list(map(function, z)), rtol=1e-11, err_msg=name)
 
 

@@ -48,7 +48,8 @@ function showImage(context, image) {
 class Card {
   constructor(about, parent) {
     this.name = about.name;
-    this.network = new Network(about);
+    const parameters = parametersOf(about, Float64Array);
+    this.network = new Network(about.sizes, about.activation, parameters, about.scale);
     const card = document.getElementById("card").content.cloneNode(true).firstElementChild;
     card.querySelector(".name").textContent = about.name;
     card.querySelector(".about").textContent = about.description;

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from fastbp import cli
 from fastbp.digits import preprocess
-from fastbp.drawing import LIMIT, Shown, drawing_page, pack, read_shown
 from fastbp.errors import ConfigError, WeightsError
 from fastbp.network import Network
+from fastbp.pages import LIMIT, Shown, drawing_page, pack, read_shown
 from fastbp.reference.activations import ACTIVATIONS
 
 
@@ -204,11 +204,13 @@ def test_the_page_says_the_test_accuracy_that_the_run_measured(tmp_path):
 
 
 def script(name):
-    return (files("fastbp.drawing") / name).read_text(encoding="utf-8")
+    return (files("fastbp.pages") / name).read_text(encoding="utf-8")
 
 
 def test_javascript_has_pythons_numbers():
-    constants = dict(re.findall(r"^const ([A-Z]+) = ([0-9e.-]+);$", script("normalize.js"), re.MULTILINE))
+    constants = dict(
+        re.findall(r"^const ([A-Z]+) = ([0-9e.-]+);$", script("scripts/normalize.js"), re.MULTILINE)
+    )
     assert set(constants) == {"SIDE", "MIDDLE", "BOX", "FAINT", "LEAST", "TIE"}
     for name, value in constants.items():
         assert float(value) == getattr(preprocess, name)
@@ -217,13 +219,15 @@ def test_javascript_has_pythons_numbers():
 def test_javascript_has_all_activations():
     text = drawing_page(pack(shown(network())))
     table = re.search(r"const ACTIVATIONS = \{\n(.*?)\n\};", text, re.DOTALL)[1]
-    assert re.findall(r'^ +"([a-z-]+)": \(z\) => ', table, re.MULTILINE) == list(ACTIVATIONS)
+    assert re.findall(
+        r'^ +"([a-z-]+)": \{ value: \(z\) => .*, slope: \(z\) => .* \},$', table, re.MULTILINE
+    ) == list(ACTIVATIONS)
 
 
 def test_activation_without_javascript_is_refused(monkeypatch):
     monkeypatch.setitem(ACTIVATIONS, "tanh", dataclasses.replace(ACTIVATIONS["tanh"], javascript=""))
     made = Network((784, 7, 3), activation="tanh")
-    with pytest.raises(ConfigError, match="activation tanh has no JavaScript"):
+    with pytest.raises(ConfigError, match="net 0: activation tanh has no JavaScript"):
         drawing_page(pack(shown(made)))
 
 

@@ -15,6 +15,7 @@ from ..data.source import printable
 from ..errors import ConfigError, FastbpError, WeightsError
 from ..evaluation.evaluate import test
 from ..network import Network
+from ..reference.activations import ACTIVATIONS
 from ..runs.comparison import read_figures
 from ..runs.folder import data_of_runs, load_digit_classifier
 from ..terminal.numbers import percent
@@ -63,8 +64,14 @@ class Packed:
     accuracy: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, which ``network.js`` reads."""
+        """Return plain values, which ``encoding.js`` reads."""
         network = self.network
+        entry = ACTIVATIONS[network.activation]
+        if not (entry.javascript and entry.javascript_slope):
+            raise ConfigError(
+                f"{self.name}: activation {network.activation} has no JavaScript; "
+                "expected a network with another one"
+            )
         arrays = [
             array.astype("<f2" if self.type == "float16" else "<f4") for _, array in network.named_arrays()
         ]
