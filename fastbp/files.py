@@ -10,6 +10,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -215,11 +216,18 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, waits: bool = False) -> Iterator[None]:
     """Lock a folder against other processes of fastbp.
 
     The lock ends with the process. There is none without ``fcntl`` (Windows), and on
     file systems without locks.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    waits
+        Whether to wait until nobody else holds it.
 
     Raises
     ------
@@ -235,7 +243,7 @@ def locked(folder: Path) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        for left in reversed(range(PATIENCE)):
+        for left in repeat(1) if waits else reversed(range(PATIENCE)):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

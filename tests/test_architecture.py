@@ -38,6 +38,7 @@ ROOMS = [
     "plots",
     "display",
     "pages",
+    "sweeps",
     "studies",
     "cli",
     "__main__",

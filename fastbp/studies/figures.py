@@ -16,9 +16,10 @@ from ..plots.robustness import robustness_figure
 from ..plots.signals import measure_signals
 from ..plots.style import COLOURS, MARKERS, new_figure, render, styled
 from ..runs.history import read_history
+from ..sweeps.keys import key_of
 from ..training.experiment import new_network
 from .plan import Cell, Figure, Study, Table
-from .results import Run, key_of
+from .results import Run
 from .robustness import read_measured
 from .runner import find_folder
 from .summary import runs_of

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 
-from ..data.builtin import NAMES
 from ..errors import ConfigError, one_line, printable
 from ..files import read_text, replace_file
-from ..recipe.settings import Settings, declarations
 
-__all__ = ["RESULTS", "Run", "key_of", "read_results", "write_results"]
+__all__ = ["RESULTS", "Run", "read_results", "write_results"]
 
 RESULTS = "results.csv"
 
@@ -46,65 +42,6 @@ class Run:
 
 
 _TYPES = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Run)}
-
-
-def key_of(settings: Settings) -> str:
-    """Return the key of a run: a hash of everything that decides its weights.
-
-    The number of threads does not change the weights and is not part of the key.
-    Settings that are newer than stored results are part of it only if they differ from
-    their default.
-    """
-    files = _contents(settings)
-    text = _decisive(settings) + (json.dumps(files, sort_keys=True) if files else "")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def fingerprint(path: Path) -> str:
-    """Return a hash of the contents of a file or folder; empty if it does not exist."""
-    if path.is_dir():
-        parts = [f"{entry.name} {fingerprint(entry)}" for entry in sorted(path.iterdir()) if entry.is_file()]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    try:
-        state = path.stat()
-    except OSError:
-        return ""
-    return _hash_of(path, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=256)
-def _hash_of(path: Path, _changed: int, _size: int) -> str:
-    """Hash a file; the cache avoids reading it for every cell of a study."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except OSError:
-        return ""
-
-
-def _contents(settings: Settings) -> dict[str, str]:
-    """Return hashes of the files in the settings: paths do not tell contents."""
-    named = {}
-    if settings.data not in NAMES:
-        named["data_sha256"] = fingerprint(Path(settings.data))
-    if settings.augment.endswith(".toml"):
-        named["augment_sha256"] = fingerprint(Path(settings.augment))
-    return named
-
-
-def _decisive(settings: Settings) -> str:
-    values, plain = asdict(settings), asdict(Settings())
-    decisive = {
-        name: values[name]
-        for name, declared in declarations().items()
-        if declared.changes_weights and (declared.keyed_at_default or values[name] != plain[name])
-    }
-    return json.dumps(decisive, sort_keys=True)
-
-
-def settings_text(settings: Settings) -> str:
-    """Return the settings as one line of JSON, for readers of the file."""
-    return _decisive(settings)
 
 
 def write_results(folder: Path, runs: Mapping[str, Run]) -> None:

@@ -15,8 +15,9 @@ from ..files import read_text, replace_file
 from ..network import Network
 from ..robustness import CURVES, Robustness, measure_robustness
 from ..runs.folder import load_network
+from ..sweeps.keys import key_of
 from .plan import Study
-from .results import Run, key_of
+from .results import Run
 from .runner import find_folder
 from .summary import mean_and_deviation, runs_of
 

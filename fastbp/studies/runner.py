@@ -27,12 +27,13 @@ from ..runs.folder import STAGING, RunFolder
 from ..runs.history import RESULT
 from ..runs.machine import cpu_name
 from ..runs.result import Result
+from ..sweeps.keys import key_of, settings_text
 from ..training.checkpoints import Checkpoints, checked_seconds
 from ..training.experiment import new_network, run
 from ..training.interrupt import InterruptFlag
 from ..training.resume import BegunRun
 from .plan import Study
-from .results import Run, key_of, read_results, settings_text, write_results
+from .results import Run, read_results, write_results
 
 __all__ = ["Progress", "StudyInterruptedError", "extremes", "planned", "run_study"]
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
+from ..sweeps.keys import key_of
 from .plan import Cell, Study, Table
-from .results import Run, key_of
+from .results import Run
 
 __all__ = ["WelchTest", "markdown", "mean_and_deviation", "runs_of", "t_quantile", "welch_test"]
 

@@ -22,9 +22,10 @@ from fastbp.network import Network
 from fastbp.recipe.settings import Settings
 from fastbp.studies import available, read_study, run_study
 from fastbp.studies.figures import _measure, _signals
-from fastbp.studies.results import key_of, read_results, write_results
+from fastbp.studies.results import read_results, write_results
 from fastbp.studies.runner import extremes, planned
 from fastbp.studies.summary import markdown, runs_of, t_quantile, welch_test
+from fastbp.sweeps.keys import key_of
 
 STUDY = """
 title = "Small"

@@ -11,8 +11,8 @@ import clusters
 from fastbp.errors import ConfigError
 from fastbp.recipe.settings import Settings
 from fastbp.studies import read_study, run_study
-from fastbp.studies.results import key_of
 from fastbp.studies.summary import markdown
+from fastbp.sweeps.keys import key_of
 
 STUDY = """
 [settings]

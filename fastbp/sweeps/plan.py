@@ -1,0 +1,232 @@
+"""The plan of a sweep: which settings vary, and the runs that follow from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.builtin import NAMES
+from ..errors import ConfigError, did_you_mean
+from ..files import naming, read_toml
+from ..recipe.defaults import Kind, settings_for
+from ..recipe.settings import Settings, declarations
+from .keys import key_of
+from .space import Choice, Range, read_space
+
+__all__ = ["Planned", "Sweep", "Variant", "label_of", "placed", "plan", "read_sweep"]
+
+_KEYS = ("title", "seeds", "settings", "grid", "list", "random")
+_RANDOM = ("draws", "seed")  # beside settings, in [random]
+_OWN = ("seed", "threads")  # set for each run
+MOST_RUNS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One combination of the settings that vary; it runs once per random seed."""
+
+    varied: Mapping[str, Any]  # setting: value, in the order of the file
+    given: Mapping[str, Any]  # these and the shared settings
+
+    @property
+    def data(self) -> str:
+        """Name or path of the data."""
+        return str(self.given.get("data", Settings.data))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Variants of settings, and how many random seeds each runs with.
+
+    Attributes
+    ----------
+    name : of the file, without its ending
+    title : for tables and figures
+    seeds : number of random seeds, from 0
+    axes : settings that vary, in the order of the file
+    variants : each combination once
+    """
+
+    name: str
+    title: str
+    seeds: int
+    axes: tuple[str, ...]
+    variants: tuple[Variant, ...]
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Names or paths of all data sets."""
+        return tuple(dict.fromkeys(variant.data for variant in self.variants))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run of the plan."""
+
+    key: str
+    variant: int
+    settings: Settings
+
+
+def read_sweep(path: Path, *, data: Sequence[str] = (), seeds: int | None = None) -> Sweep:
+    """Read the file of a sweep.
+
+    Parameters
+    ----------
+    path
+        TOML: ``[settings]`` that all runs share; ``[grid]``, lists of values of which
+        each is combined with each; ``[[list]]``, groups of settings, each combined with
+        the grid; ``[random]`` with ``draws`` and, by setting, values or ranges to draw
+        from.
+    data
+        Data sets instead of those in the file; several become an axis.
+    seeds
+        Number of random seeds instead of that in the file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or not a valid sweep.
+    """
+    values = read_toml(path)
+    with naming(path):
+        for key in values:
+            if key not in _KEYS:
+                hint = did_you_mean(key, _KEYS) or f"; expected one of: {', '.join(_KEYS)}"
+                raise ConfigError(f"{key} is not a key of a sweep{hint}")
+        shared = _settings("settings", values.get("settings", {}))
+        if data:
+            shared["data"] = data[0]
+        grid = read_space("grid", _settings("grid", values.get("grid", {})))
+        if len(data) > 1:
+            grid = {"data": Choice(tuple(data)), **grid}
+        variants = tuple(_variants(shared, grid, values, path.parent if not data else Path()))
+        axes = tuple(dict.fromkeys(name for variant in variants for name in variant.varied))
+        count = values.get("seeds", 5) if seeds is None else seeds
+        return Sweep(
+            name=path.stem,
+            title=" ".join(str(values.get("title", path.stem)).split()),
+            seeds=_whole("seeds", count),
+            axes=axes,
+            variants=variants,
+        )
+
+
+def plan(sweep: Sweep, kinds: Mapping[str, Kind]) -> dict[str, Planned]:
+    """Return the runs of a sweep by key: seed 0 of all variants first, then seed 1.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    kinds
+        Kind of each data set, whose defaults apply where a variant does not say.
+
+    Raises
+    ------
+    ConfigError
+        A variant has settings that contradict each other or do not suit the data.
+    """
+    settled = []
+    for variant in sweep.variants:
+        try:
+            settled.append(settings_for(kinds.get(variant.data, "images"), {**variant.given, "threads": 1}))
+        except ConfigError as error:
+            raise ConfigError(f"{label_of(variant.varied) or 'settings'}: {error}") from error
+    runs: dict[str, Planned] = {}
+    for seed in range(sweep.seeds):
+        for number, settings in enumerate(settled):
+            seeded = replace(settings, seed=seed)
+            runs.setdefault(key := key_of(seeded), Planned(key, number, seeded))
+    return runs
+
+
+def label_of(varied: Mapping[str, Any]) -> str:
+    """Return what varies, in words: ``hidden 100,100, learning_rate 0.1``."""
+    return ", ".join(f"{name} {_shown(value)}" for name, value in varied.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_shown, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _variants(
+    shared: Mapping[str, Any], grid: Mapping[str, Choice | Range], values: Mapping[str, Any], folder: Path
+) -> Iterator[Variant]:
+    """Yield every combination of the grid, the list and the draws, each once."""
+    for name, axis in grid.items():
+        if isinstance(axis, Range):
+            raise ConfigError(f"{name} in [grid] is a range; expected a list of values, or [random]")
+    listed = _listed(values.get("list", [{}]))
+    drawn = list(_drawn(values["random"])) if "random" in values else [{}]
+    columns = [axis.values for axis in grid.values() if isinstance(axis, Choice)]
+    combined = len(listed) * len(drawn) * int(np.prod([len(column) for column in columns], dtype=float))
+    if combined > MOST_RUNS:
+        raise ConfigError(f"has {combined:,} combinations; expected at most {MOST_RUNS:,}")
+    seen = set()
+    for point in product(*columns):
+        for entry in listed:
+            for draw in drawn:
+                varied = {**dict(zip(grid, point, strict=True)), **entry, **draw}
+                if (text := repr(varied)) not in seen:
+                    seen.add(text)
+                    yield Variant(varied, placed({**shared, **varied}, folder))
+
+
+def _listed(value: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"list is {value!r}; expected [[list]] tables of settings")
+    return [_settings("list", entry) for entry in value]
+
+
+def _drawn(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the draws of ``[random]``."""
+    if not isinstance(value, Mapping) or "draws" not in value:
+        raise ConfigError("random has no draws; expected [random] with draws = 20 and settings to draw")
+    count, seed = _whole("draws", value["draws"]), value.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ConfigError(f"seed in [random] is {seed!r}; expected a whole number, 0 or more")
+    table = {name: entry for name, entry in value.items() if name not in _RANDOM}
+    space = read_space("random", _settings("random", table))
+    for number in range(count):
+        # A draw depends on its number alone: more draws keep the first.
+        rng = np.random.default_rng([seed, number])
+        yield {name: entry.draw(rng) for name, entry in space.items()}
+
+
+def _settings(place: str, value: Any) -> dict[str, Any]:
+    """Return a table of settings, after a look at their names."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{place} is {value!r}; expected a table of settings")
+    known = declarations()
+    for name in value:
+        if name in _OWN:
+            raise ConfigError(f"{name} in [{place}]: a sweep sets it for each run; remove it")
+        if name not in known:
+            raise ConfigError(f"{name} in [{place}] is not a setting{did_you_mean(name, known)}")
+    return dict(value)
+
+
+def placed(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return settings whose paths, given relative to ``folder``, are absolute."""
+    found = dict(given)
+    for name in ("data", "test"):
+        if found.get(name) and found[name] not in NAMES:
+            found[name] = os.path.abspath(folder / str(found[name]))
+    if str(found.get("augment", "")).endswith(".toml"):
+        found["augment"] = os.path.abspath(folder / str(found["augment"]))
+    return found
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more")
+    return value
