@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Generic, Protocol, TypeVar
 
 __all__ = ["Engine", "Pool"]
@@ -113,7 +113,7 @@ class Pool(Generic[Item, Outcome]):
             item = self._running.pop(future)
             try:
                 outcome = future.result()
-            except (*self._engine.deaths, CancelledError):
+            except self._engine.deaths:
                 broken = True
                 self._deaths[item] += alone
                 if self._deaths[item] < LIVES:
