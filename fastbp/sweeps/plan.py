@@ -19,7 +19,17 @@ from ..recipe.settings import Settings, declarations
 from .keys import key_of
 from .space import Choice, Range, read_space
 
-__all__ = ["Planned", "Sweep", "Variant", "label_of", "placed", "plan", "read_sweep"]
+__all__ = [
+    "Planned",
+    "Sweep",
+    "Variant",
+    "label_of",
+    "placed",
+    "plan",
+    "read_sweep",
+    "settings_table",
+    "whole_number",
+]
 
 _KEYS = ("title", "seeds", "settings", "grid", "list", "random")
 _RANDOM = ("draws", "seed")  # beside settings, in [random]
@@ -100,10 +110,10 @@ def read_sweep(path: Path, *, data: Sequence[str] = (), seeds: int | None = None
             if key not in _KEYS:
                 hint = did_you_mean(key, _KEYS) or f"; expected one of: {', '.join(_KEYS)}"
                 raise ConfigError(f"{key} is not a key of a sweep{hint}")
-        shared = _settings("settings", values.get("settings", {}))
+        shared = settings_table("settings", values.get("settings", {}))
         if data:
             shared["data"] = data[0]
-        grid = read_space("grid", _settings("grid", values.get("grid", {})))
+        grid = read_space("grid", settings_table("grid", values.get("grid", {})))
         if len(data) > 1:
             grid = {"data": Choice(tuple(data)), **grid}
         variants = tuple(_variants(shared, grid, values, path.parent if not data else Path()))
@@ -112,7 +122,7 @@ def read_sweep(path: Path, *, data: Sequence[str] = (), seeds: int | None = None
         return Sweep(
             name=path.stem,
             title=" ".join(str(values.get("title", path.stem)).split()),
-            seeds=_whole("seeds", count),
+            seeds=whole_number("seeds", count),
             axes=axes,
             variants=variants,
         )
@@ -184,25 +194,25 @@ def _variants(
 def _listed(value: Any) -> list[Mapping[str, Any]]:
     if not isinstance(value, list) or not value:
         raise ConfigError(f"list is {value!r}; expected [[list]] tables of settings")
-    return [_settings("list", entry) for entry in value]
+    return [settings_table("list", entry) for entry in value]
 
 
 def _drawn(value: Any) -> Iterator[dict[str, Any]]:
     """Yield the draws of ``[random]``."""
     if not isinstance(value, Mapping) or "draws" not in value:
         raise ConfigError("random has no draws; expected [random] with draws = 20 and settings to draw")
-    count, seed = _whole("draws", value["draws"]), value.get("seed", 0)
+    count, seed = whole_number("draws", value["draws"]), value.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise ConfigError(f"seed in [random] is {seed!r}; expected a whole number, 0 or more")
     table = {name: entry for name, entry in value.items() if name not in _RANDOM}
-    space = read_space("random", _settings("random", table))
+    space = read_space("random", settings_table("random", table))
     for number in range(count):
         # A draw depends on its number alone: more draws keep the first.
         rng = np.random.default_rng([seed, number])
         yield {name: entry.draw(rng) for name, entry in space.items()}
 
 
-def _settings(place: str, value: Any) -> dict[str, Any]:
+def settings_table(place: str, value: Any) -> dict[str, Any]:
     """Return a table of settings, after a look at their names."""
     if not isinstance(value, Mapping):
         raise ConfigError(f"{place} is {value!r}; expected a table of settings")
@@ -226,7 +236,8 @@ def placed(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return found
 
 
-def _whole(name: str, value: Any) -> int:
+def whole_number(name: str, value: Any) -> int:
+    """Return a whole number above 0; ConfigError for anything else."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more")
     return value

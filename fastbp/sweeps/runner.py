@@ -24,7 +24,7 @@ from .shared_data import open_data
 from .store import FAILED, Store
 from .task import DATA, INTERRUPTED, STATUS, STOP, WORK, Task, train
 
-__all__ = ["Running", "SweepInterruptedError", "View", "run_sweep"]
+__all__ = ["Running", "SweepInterruptedError", "View", "kinds_of", "run_sweep"]
 
 LOOK = 0.5  # seconds between two looks at what runs
 
@@ -105,7 +105,7 @@ def run_sweep(
         work.mkdir(parents=True, exist_ok=True)
         (work / STOP).unlink(missing_ok=True)
         try:
-            runs = plan(sweep, _kinds(sweep, work, engine))
+            runs = plan(sweep, kinds_of(sweep, work, engine))
             made = _Made(sweep, store, view, runs, work, flag)
             done = store.done()
             view.begin(len(runs), sum(key in done for key in runs))
@@ -125,7 +125,7 @@ def kind_of_data(task: Task) -> Kind:
     return open_data(task.work / DATA, task.settings)[0].recipe
 
 
-def _kinds(sweep: Sweep, work: Path, engine: Engine) -> dict[str, Kind]:
+def kinds_of(sweep: Sweep, work: Path, engine: Engine) -> dict[str, Kind]:
     """Return the kind of each data set. Files are read by a process of the engine: this
     one stays small.
     """
