@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from concurrent.futures import BrokenExecutor, Executor
 
 __all__ = ["Processes"]
 
+LAST_WORDS = 10.0  # seconds for a checkpoint after the process that leads is gone
+
 
 class Processes:
-    """Processes of loky, which notices when one dies, and imports what tasks need once.
+    """Processes of loky, which notices when one of them dies.
 
     Parameters
     ----------
@@ -31,10 +36,10 @@ class Processes:
         from loky import ProcessPoolExecutor
 
         self.close(now=True)
-        # Each process compiles and computes with one thread; the parent's own variables
-        # for BLAS are too late once NumPy is imported.
+        # Each process compiles and computes with one thread; BLAS reads its variables
+        # when NumPy is imported.
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        self._executor = ProcessPoolExecutor(self.room, initializer=_leave_signals, env=one)
+        self._executor = ProcessPoolExecutor(self.room, initializer=_begin, env=one)
         return self._executor
 
     def close(self, *, now: bool) -> None:
@@ -44,8 +49,18 @@ class Processes:
             self._executor = None
 
 
-def _leave_signals() -> None:
-    """Leave Ctrl-C to the process that leads: it lets tasks end with a checkpoint."""
+def _begin() -> None:
+    """Leave Ctrl-C to the process that leads, which lets runs end with a checkpoint;
+    end when that process is gone.
+    """
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    time.sleep(LAST_WORDS)
+    os._exit(1)

@@ -38,6 +38,8 @@ __all__ = ["INTERRUPTED", "STATUS", "STOP", "WORK", "Task", "figures", "train", 
 WORK, STOP, STATUS = "work", "stop", "status.json"
 DATA = "data"  # in the folder of the work
 INTERRUPTED = "interrupted"
+PARENT = os.getppid()
+"""Who leads this process; the number changes when that process is gone."""
 PAUSE = 1.0  # seconds between two notes of how far a run is
 
 
@@ -189,7 +191,6 @@ class _Watch(Callback):
     place: Path
     began: float = field(default_factory=time.time)
     next: float = 0.0
-    parent: int = field(default_factory=os.getppid)
     compiling: ExitStack = field(default_factory=ExitStack)
 
     def on_compile_start(self) -> None:
@@ -219,4 +220,4 @@ class _Watch(Callback):
 
     def wants_end(self) -> bool:
         """Whether the sweep ends, or the process that leads it is gone."""
-        return (self.task.work / STOP).exists() or os.getppid() != self.parent
+        return (self.task.work / STOP).exists() or os.getppid() != PARENT
