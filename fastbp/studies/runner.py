@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections import deque
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
 from ..backends.base import make_backend
 from ..backends.pace import available_cores
-from ..callbacks import Callback
 from ..data.dataset import load_training
 from ..data.parts import Images
 from ..data.samples import Dataset
@@ -22,16 +19,17 @@ from ..errors import ConfigError
 from ..files import locked
 from ..network import Network
 from ..recipe.settings import Settings
-from ..runs.checkpoint import CHECKPOINT, Checkpoint
-from ..runs.folder import STAGING, RunFolder
+from ..runs.folder import RunFolder
 from ..runs.history import RESULT
 from ..runs.machine import cpu_name
 from ..runs.result import Result
 from ..sweeps.keys import key_of, settings_text
-from ..training.checkpoints import Checkpoints, checked_seconds
-from ..training.experiment import new_network, run
+from ..sweeps.local import Threads
+from ..sweeps.pool import Pool
+from ..sweeps.task import INTERRUPTED, STOP, WORK, Task, train_in
+from ..training.checkpoints import checked_seconds
+from ..training.experiment import new_network
 from ..training.interrupt import InterruptFlag
-from ..training.resume import BegunRun
 from .plan import Study
 from .results import Run, read_results, write_results
 
@@ -56,27 +54,15 @@ class Progress:
     run: Run
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Job:
     key: str
     cells: str
-    settings: Settings
+    task: Task
 
-
-class _Guard(Callback):
-    """Lets one run compile at a time; ends runs if the study is interrupted."""
-
-    def __init__(self, is_stopped: Callable[[], bool], compiling: threading.Lock) -> None:
-        self._is_stopped, self._compiling = is_stopped, compiling
-
-    def on_compile_start(self) -> None:
-        self._compiling.acquire()
-
-    def on_compile_end(self, seconds: float) -> None:  # noqa: ARG002
-        self._compiling.release()
-
-    def wants_end(self) -> bool:
-        return self._is_stopped()
+    @property
+    def settings(self) -> Settings:
+        return self.task.settings
 
 
 def planned(study: Study, seeds: int) -> dict[str, tuple[str, Settings]]:
@@ -143,120 +129,95 @@ def run_study(
     checked_seconds(checkpoint)
     plan = planned(study, study.seeds if seeds is None else seeds)
     _make_folders(out)
-    with locked(out):
+    with locked(out), InterruptFlag() as flag:
+        work = out / WORK
+        work.mkdir(exist_ok=True)
+        (work / STOP).unlink(missing_ok=True)
         known = _whole(out)
         for key, (cells, _) in plan.items():
             if key in known:  # cells may have been renamed
                 known[key] = replace(known[key], cells=cells)
-        jobs = deque(_Job(key, cells, entry) for key, (cells, entry) in plan.items() if key not in known)
+        jobs = [
+            _Job(key, cells, Task(key, entry, work, checkpoint))
+            for key, (cells, entry) in plan.items()
+            if key not in known
+        ]
         data = {name: load_training(name) for name in {job.settings.data for job in jobs}}
-        pool = _Pool(out, jobs, known, data, len(plan), announce, warn, checkpoint)
-        pool.work(min(workers or available_cores(), max(len(jobs), 1)))
+        made = _Made(out, known, data, plan, announce, warn, flag)
+        engine = Threads(min(workers or available_cores(), max(len(jobs), 1)))
+        try:
+            Pool(engine, made.make, _raised).run(jobs, made.done, made.tick)
+        finally:
+            engine.close(now=True)
+            shutil.rmtree(work, ignore_errors=True)
+        if made.failure is not None:
+            raise made.failure
+        if flag.pressed is not None:
+            raise StudyInterruptedError(flag.pressed)
         write_results(out, known)
     return {key: known[key] for key in plan}
 
 
-class _Pool:
-    """Threads with a queue of jobs. Kernels release the GIL; threads share the data."""
+def _raised(error: BaseException | None) -> BaseException | None:
+    return error
+
+
+class _Made:
+    """Trains the runs of a study in its folder, and keeps a line for each."""
 
     def __init__(
         self,
         out: Path,
-        jobs: deque[_Job],
         known: dict[str, Run],
         data: dict[str, tuple[Dataset, Dataset | None]],
-        total: int,
+        plan: Collection[str],
         announce: Callable[[Progress], None],
         warn: Callable[[str], None],
-        checkpoint: float | str,
+        flag: InterruptFlag,
     ) -> None:
-        self._out, self._jobs, self._known, self._data = out, jobs, known, data
-        self._total, self._announce, self._warn = total, announce, warn
-        self._every = checkpoint
-        self._done = total - len(jobs)
-        self._flag, self._stop = InterruptFlag(), threading.Event()
-        self._compiling, self._writing = threading.Lock(), threading.Lock()
-        self._failure: BaseException | None = None
+        self._out, self._known, self._data, self._flag = out, known, data, flag
+        self._total, self._announce, self._warn = len(plan), announce, warn
+        self._done = sum(key in known for key in plan)
+        self.failure: BaseException | None = None
 
-    def work(self, workers: int) -> None:
-        threads = [threading.Thread(target=self._drain, daemon=True) for _ in range(workers)]
-        with self._flag:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        if self._failure is not None:
-            raise self._failure
-        if self._flag.pressed is not None:
-            raise StudyInterruptedError(self._flag.pressed)
-
-    def _is_stopped(self) -> bool:
-        return self._flag.is_up or self._stop.is_set()
-
-    def _drain(self) -> None:
-        while not self._is_stopped():
-            try:
-                job = self._jobs.popleft()
-            except IndexError:
-                return
-            try:
-                self._make(job)
-            except BaseException as error:
-                self._failure = self._failure or error
-                self._stop.set()
-                return
-
-    def _make(self, job: _Job) -> None:
-        """Go on with the run of a job if it can, or begin it."""
-        path = self._out / RUNS / _folder_name(job)
-        if _is_begun(path):
-            try:
-                begun = BegunRun(path, {})
-                with begun.folder:
-                    if key_of(begun.settings) != job.key:
-                        raise ConfigError(f"{path}: holds a run of other settings")
-                    self._train(job, begun.folder, begun.checkpoint)
-                return
-            except ConfigError as error:  # damaged, or of other data
-                self._warn(f"{error}: the run begins anew")
-        with RunFolder(path, force=True) as folder:
-            self._train(job, folder, None)
-
-    def _train(self, job: _Job, folder: RunFolder, resumed: Checkpoint | None) -> None:
-        """Train in a folder, and keep what comes out unless it was interrupted."""
+    def make(self, job: _Job) -> Run | BaseException | None:
+        """Make a run, and return its line; None for one that was interrupted."""
         training, testing = self._data[job.settings.data]
-        guard = _Guard(self._is_stopped, self._compiling)
-        checkpoints = Checkpoints(folder, job.settings, self._every, resumed=resumed)
-        began = perf_counter()
-        result = run(job.settings, training, testing, [guard], checkpoints=checkpoints)
-        if result.status == "interrupted":
-            return
-        wall = perf_counter() - began - result.compile_seconds
-        if resumed is not None:
-            wall += resumed.state.seconds + resumed.state.validation_seconds
+        place = self._out / RUNS / _folder_name(job)
+
+        def keep(result: Result, folder: RunFolder) -> None:
+            if result.status != INTERRUPTED:
+                result.write(folder)
+
+        result, wall = train_in(place, job.task, (training, testing), keep=keep, warn=self._warn)
+        if result.status == INTERRUPTED:
+            return None
         start, _ = extremes(new_network(job.settings, training), training.images)
         end, margin = extremes(result.network, training.images)
-        self._finish(job, folder, result, _line(job, result, wall, start, end, margin))
+        return _line(job, result, wall, start, end, margin)
 
-    def _finish(self, job: _Job, folder: RunFolder, result: Result, line: Run) -> None:
-        with self._writing:
+    def done(self, job: _Job, line: Run | BaseException | None) -> bool:
+        """Keep the line of a run; the first failure ends the study."""
+        if isinstance(line, BaseException):
+            self.failure = self.failure or line
+        elif line is not None:
             self._known[job.key] = line
             write_results(self._out, self._known)
-            # The folder comes last: a line whose run is not whole does not count.
-            result.write(folder)
             self._done += 1
             self._announce(Progress(self._done, self._total, f"{job.cells}, seed {job.settings.seed}", line))
+        return True
+
+    def tick(self) -> bool:
+        """Return whether the study ends, and let its runs know."""
+        ends = self._flag.is_up or self.failure is not None
+        if ends:
+            (self._out / WORK / STOP).touch()
+        return ends
 
 
 def _folder_name(job: _Job) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "-", job.cells.split(" | ")[0]).strip("-")[:60]
     return f"{words}-seed{job.settings.seed}-{job.key}"
-
-
-def _is_begun(path: Path) -> bool:
-    """Return whether a folder holds a checkpoint of a run that has not ended."""
-    work = path / STAGING if (path / STAGING).is_dir() else path
-    return (work / CHECKPOINT).exists() and not (work / RESULT).exists()
 
 
 def _make_folders(out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Processes on this machine."""
+"""Processes, or threads, of this machine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import BrokenExecutor, Executor
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "Threads"]
 
 LAST_WORDS = 10.0  # seconds for a checkpoint after the process that leads is gone
 
@@ -47,6 +47,36 @@ class Processes:
         if self._executor is not None:
             self._executor.shutdown(wait=True, kill_workers=now)  # type: ignore[call-arg]
             self._executor = None
+
+
+class Threads:
+    """Threads of this process, for tasks that share arrays and mostly run kernels:
+    these release the GIL.
+
+    Parameters
+    ----------
+    jobs : how many
+
+    Attributes
+    ----------
+    room, deaths : see `fastbp.sweeps.pool.Engine`
+    """
+
+    deaths: tuple[type[BaseException], ...] = ()
+
+    def __init__(self, jobs: int) -> None:
+        self.room = jobs
+        self._executor: Executor | None = None
+
+    def start(self) -> Executor:
+        """Return an executor."""
+        self._executor = ThreadPoolExecutor(self.room)
+        return self._executor
+
+    def close(self, *, now: bool) -> None:
+        """Wait for the threads; ``now``: not for tasks that have not begun."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=now)
 
 
 def _begin() -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -31,6 +31,7 @@ from ..runs.result import Result
 from ..training.checkpoints import Checkpoints
 from ..training.experiment import run
 from ..training.resume import BegunRun
+from .keys import key_of
 from .shared_data import open_data
 
 __all__ = ["INTERRUPTED", "STATUS", "STOP", "WORK", "Task", "figures", "train", "train_in"]
@@ -77,7 +78,7 @@ def train(task: Task, callbacks: Iterable[Callback] = ()) -> dict[str, Any]:
     _one_blas_thread()
     try:
         training, testing = open_data(task.work / DATA, task.settings)
-        result, wall = train_in(place, task, training, testing if task.tests else None, callbacks)
+        result, wall = train_in(place, task, (training, testing if task.tests else None), callbacks)
     except FastbpError as error:
         shutil.rmtree(place, ignore_errors=True)
         return {"status": "failed", "error": one_line(error), **_machine()}
@@ -97,37 +98,61 @@ def _one_blas_thread() -> None:
 def train_in(
     place: Path,
     task: Task,
-    training: Dataset,
-    testing: Dataset | None,
+    data: tuple[Dataset, Dataset | None],
     callbacks: Iterable[Callback] = (),
+    *,
+    keep: Callable[[Result, RunFolder], object] = lambda _result, _folder: None,
+    warn: Callable[[str], object] = lambda _line: None,
 ) -> tuple[Result, float]:
     """Train in a folder, from its checkpoint if there is one; return also the seconds.
 
-    Nothing is written for a run that is over before its first checkpoint is due, except
-    what it says of itself.
+    Parameters
+    ----------
+    place : folder of the run
+    task : the run
+    data : what to train on, and what to test on or None
+    callbacks : of the run
+    keep : called with what came of it while the folder is held
+    warn : told a line if the run cannot go on from its checkpoint, and begins anew
     """
     with ExitStack() as stack:
-        folder, resumed = _folder(place, task, stack)
+        folder, resumed = _folder(place, task, stack, warn)
         watch = _Watch(task, place)
+        stack.push(watch.compiling)
         watch.note(0.0)
         checkpoints = Checkpoints(folder, task.settings, task.checkpoint, resumed=resumed)
         began = perf_counter()
-        result = run(task.settings, training, testing, [watch, *callbacks], checkpoints=checkpoints)
+        try:
+            result = run(task.settings, *data, [watch, *callbacks], checkpoints=checkpoints)
+        except ConfigError as error:
+            if resumed is None:
+                raise
+            warn(f"{error}: the run begins anew")
+            stack.close()
+            (place / CHECKPOINT).unlink(missing_ok=True)
+            return train_in(place, task, data, callbacks, keep=keep, warn=warn)
         wall = perf_counter() - began - result.compile_seconds
-    if resumed is not None:
-        wall += resumed.state.seconds + resumed.state.validation_seconds
+        (place / STATUS).unlink(missing_ok=True)
+        if resumed is not None:
+            wall += resumed.state.seconds + resumed.state.validation_seconds
+        keep(result, folder)
     return result, wall
 
 
-def _folder(place: Path, task: Task, stack: ExitStack) -> tuple[RunFolder, Checkpoint | None]:
+def _folder(
+    place: Path, task: Task, stack: ExitStack, warn: Callable[[str], object]
+) -> tuple[RunFolder, Checkpoint | None]:
     """Return the folder of a run and the checkpoint to go on from, if it has one."""
     if is_begun(place):
-        with suppress(ConfigError):  # damaged, or of other data: the run begins anew
+        try:
             begun = BegunRun(place, {})
             stack.enter_context(begun.folder)
-            if begun.settings == task.settings:
-                return begun.folder, begun.checkpoint
-            begun.folder.release()
+            if key_of(begun.settings) != task.key:
+                raise ConfigError(f"{place}: holds a run of other settings")
+            return begun.folder, begun.checkpoint
+        except ConfigError as error:  # damaged, or of other data
+            warn(f"{error}: the run begins anew")
+            stack.close()
     return stack.enter_context(RunFolder(place, force=True)), None
 
 

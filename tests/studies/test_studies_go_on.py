@@ -14,8 +14,9 @@ from fastbp.callbacks import Callback
 from fastbp.runs.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from fastbp.runs.folder import CONFIG, WEIGHTS, load_network
 from fastbp.runs.history import RESULT
-from fastbp.studies import read_study, run_study, runner
+from fastbp.studies import read_study, run_study
 from fastbp.studies.results import read_results, write_results
+from fastbp.sweeps import task
 
 STUDY = """
 [settings]
@@ -89,8 +90,8 @@ def resumed(monkeypatch):
 
 def watch_runs(patch, make):
     """Give each run of a study one more callback."""
-    real = runner.run
-    patch.setattr(runner, "run", lambda *given, **more: real(*given[:3], [*given[3], make()], **more))
+    real = task.run
+    patch.setattr(task, "run", lambda *given, **more: real(*given[:3], [*given[3], make()], **more))
 
 
 def wait_for(condition, process):
@@ -199,7 +200,6 @@ def test_a_run_that_cannot_go_on_begins_anew(here, monkeypatch, resumed, trouble
 
 
 def test_a_line_counts_when_its_run_is_whole(here):
-    """The line is written first: a kill between the two must not leave a run without a folder."""
     entry = study(5)
     run_study(entry, here / "out", seeds=1)
     before = figures(here / "out")
