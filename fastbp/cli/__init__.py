@@ -46,14 +46,16 @@ COMMANDS = {
         "Measure accuracy under distortions: shift, rotation, zoom, blur, noise and more.",
     ),
     "study": ("study", "Run a study: a grid of runs over random seeds, with a table and figures."),
-    "sweep": ("sweep", "Make many runs: every combination of settings, over random seeds."),
     "augment": ("augment", "Draw what --augment does to training images, epoch by epoch."),
     "export": ("export", "Export a network to ONNX, NumPy, PyTorch or C."),
     "verify": ("verify", "Check that the compiled kernels and the NumPy reference train alike."),
+    "sweep": ("sweep", "Make many runs: every combination of settings, over random seeds."),
     "data": ("data", "Inspect, convert, split and download data sets."),
     "cache": ("cache", "Show or clear the compiled kernels that are kept on the disk."),
 }
-"""Module of each command, and the first sentence of its help, in the order shown."""
+"""Module of each command, and the first sentence of its help, in the order shown: those
+that have commands of their own come last.
+"""
 
 
 def main() -> None:

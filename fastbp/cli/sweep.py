@@ -1,24 +1,50 @@
-"""``fastbp sweep``: many runs over settings and random seeds."""
+"""``fastbp sweep``: many runs over settings and random seeds, and their report."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..errors import ConfigError
+from . import options
 from .application import app
-from .common import console, ended_by_signals, reporting
+from .common import console, ended_by_signals, print_json, reporting
+
+if TYPE_CHECKING:
+    from ..sweeps.summary import Summary
 
 __all__ = ["sweep"]
+
+RUN = "run"  # what is meant where no command is named
+SHOWN = 20  # variants in the terminal
+
+
+class _FileOrCommand(TyperGroup):
+    """``fastbp sweep grid.toml`` makes runs; ``fastbp sweep report`` is a command."""
+
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Return the context of the command that is meant; see the base class."""
+        if args and args[0] in self.commands and args[0] != RUN:
+            return super().make_context(info_name, args, parent, **extra)
+        return self.commands[RUN].make_context(info_name, args, parent, **extra)
+
+
+sweep = typer.Typer(
+    cls=_FileOrCommand,
+    help="Make many runs: every combination of settings, over random seeds.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(sweep, name="sweep")
 
 File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE.toml",
-        help="What varies: [settings] that all runs share, [grid] with lists of values, [[list]] of groups "
-        "of settings, [random] draws.",
+        help="What varies. Its tables: settings, for all runs; grid, lists of values; list, groups of "
+        "settings; random, values to draw.",
     ),
 ]
 Seeds = Annotated[
@@ -50,8 +76,8 @@ Out = Annotated[
 ]
 
 
-@app.command()
-def sweep(
+@sweep.command(RUN, hidden=True, epilog="fastbp sweep report FOLDER: tables, figures and a page of the runs.")
+def run(
     file: File,
     seeds: Seeds = None,
     jobs: Jobs = None,
@@ -83,9 +109,100 @@ def sweep(
                 f"completed runs are kept in {printable(folder)}: the same command continues", err=True
             )
             raise
-        typer.echo(f"{printable(folder)}: {view.total:,} runs; fastbp sweep-report {printable(folder)}")
+        typer.echo(f"{printable(folder)}: {view.total:,} runs; fastbp sweep report {printable(folder)}")
         if failed:
             raise ConfigError(
                 f"{failed:,} of {view.total:,} runs failed, and their files say why; the same command tries "
                 "them again"
             )
+
+
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="The folder of a sweep, finished or not: its --out.")
+]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="What variants are judged by: test_accuracy, r2, validation_accuracy, test_loss, "
+        "validation_loss, train_accuracy, train_loss, epochs_completed, best_epoch, parameters, "
+        "training_seconds or wall_seconds.",
+        show_default="test accuracy; R2 of regression; validation accuracy if nothing was tested",
+    ),
+]
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE",
+        help="Write a row a run to FILE, and a row a variant to FILE with -variants in its name.",
+    ),
+]
+Parquet = Annotated[
+    Path | None, typer.Option("--parquet", metavar="FILE", help="The same two tables as Parquet.")
+]
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE.html",
+        help="The page: tables, figures, failures, machines.",
+        show_default="FOLDER/report.html; none with --json",
+    ),
+]
+
+
+@sweep.command("report")
+def report(
+    folder: Folder,
+    metric: Metric = None,
+    csv: Table = None,
+    parquet: Parquet = None,
+    out: Page = None,
+    as_json: options.Json = False,
+) -> None:
+    """Report on a sweep: means over random seeds, figures, and a page.
+
+    The page has the best variants, parallel coordinates, a heat map, the effect of each
+    setting, and the runs that failed. With several data sets it also compares variants
+    by their mean ranks. The sweep need not be finished.
+    """
+    with reporting():
+        from ..files import replace_file
+        from ..sweeps.page import sweep_html
+        from ..sweeps.report import as_values, write_csv, write_parquet
+        from ..sweeps.store import Store
+        from ..sweeps.summary import summarize
+
+        summary = summarize(folder, metric)
+        written = [*write_csv(summary, csv), *write_parquet(summary, parquet)]
+        page = out or (None if as_json else folder / "report.html")
+        if page is not None:
+            replace_file(page, sweep_html(summary, Store(folder).asked()))
+            written.append(page)
+        if as_json:
+            print_json(as_values(summary))
+        else:
+            _show(summary, written)
+
+
+def _show(summary: Summary, written: list[Path]) -> None:
+    """Print the best variants, what is to know of the runs, and what was written."""
+    from ..data.source import printable
+    from ..sweeps.tables import DataTable, notes, variant_table
+    from ..terminal.lines import print_line, print_table
+
+    screen = console()
+    if summary.data:
+        table = DataTable(summary)
+        heads, rows, said = table.heads, table.rows, table.verdict()
+    else:
+        heads, rows = variant_table(summary, summary.variants.head(SHOWN))
+        said = []
+    print_table(screen, heads, rows[:SHOWN])
+    more = (len(rows) if summary.data else summary.variants.height) - SHOWN
+    for line in [*([f"and {more:,} more variants"] if more > 0 else []), *said, *notes(summary)]:
+        print_line(screen, line)
+    for path in written:
+        print_line(screen, printable(path))

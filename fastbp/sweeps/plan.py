@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class Sweep:
     seeds : number of random seeds, from 0
     axes : settings that vary, in the order of the file
     variants : each combination once
+    source : what says all this, as a file of a sweep would, with absolute paths
     """
 
     name: str
@@ -68,6 +69,7 @@ class Sweep:
     seeds: int
     axes: tuple[str, ...]
     variants: tuple[Variant, ...]
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -113,19 +115,20 @@ def read_sweep(path: Path, *, data: Sequence[str] = (), seeds: int | None = None
         shared = settings_table("settings", values.get("settings", {}))
         if data:
             shared["data"] = data[0]
-        grid = read_space("grid", settings_table("grid", values.get("grid", {})))
+        table = settings_table("grid", values.get("grid", {}))
+        if data:
+            table.pop("data", None)
         if len(data) > 1:
-            grid = {"data": Choice(tuple(data)), **grid}
-        variants = tuple(_variants(shared, grid, values, path.parent if not data else Path()))
+            table = {"data": list(data), **table}
+        grid = read_space("grid", table)
+        folder = path.parent if not data else Path()
+        variants = tuple(_variants(shared, grid, values, folder))
         axes = tuple(dict.fromkeys(name for variant in variants for name in variant.varied))
-        count = values.get("seeds", 5) if seeds is None else seeds
-        return Sweep(
-            name=path.stem,
-            title=" ".join(str(values.get("title", path.stem)).split()),
-            seeds=whole_number("seeds", count),
-            axes=axes,
-            variants=variants,
-        )
+        seeds = whole_number("seeds", values.get("seeds", 5) if seeds is None else seeds)
+        title = " ".join(str(values.get("title", path.stem)).split())
+        tables = {**values, "settings": shared, "grid": table}
+        source = {"title": title, "seeds": seeds, **_located(tables, folder)}
+        return Sweep(path.stem, title, seeds, axes, variants, source)
 
 
 def plan(sweep: Sweep, kinds: Mapping[str, Kind]) -> dict[str, Planned]:
@@ -234,6 +237,21 @@ def placed(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if str(found.get("augment", "")).endswith(".toml"):
         found["augment"] = os.path.abspath(folder / str(found["augment"]))
     return found
+
+
+def _located(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the tables of a sweep's file with absolute paths."""
+
+    def located(name: str, value: Any) -> Any:
+        return [placed({name: entry}, folder)[name] for entry in value] if isinstance(value, list) else value
+
+    def values(table: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: located(name, value) for name, value in table.items()}
+
+    found: dict[str, Any] = {name: values(tables[name]) for name in ("grid", "random") if tables.get(name)}
+    if "list" in tables:
+        found["list"] = [placed(entry, folder) for entry in tables["list"]]
+    return {"settings": placed(tables["settings"], folder), **found}
 
 
 def whole_number(name: str, value: Any) -> int:

@@ -107,6 +107,7 @@ def run_sweep(
         try:
             runs = plan(sweep, kinds_of(sweep, work, engine))
             made = _Made(sweep, store, view, runs, work, flag)
+            store.keep(sweep.source, runs)
             done = store.done()
             view.begin(len(runs), sum(key in done for key in runs))
             tasks = (Task(p.key, p.settings, work, checkpoint) for p in runs.values() if p.key not in done)

@@ -1,19 +1,22 @@
-"""What a sweep keeps: one JSON file a run, named by its key."""
+"""What a sweep keeps: one JSON file a run, named by its key, and what it was asked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from ..data.source import printable
 from ..errors import ConfigError, one_line
-from ..files import read_text, replace_file
+from ..files import read_text, read_toml, replace_file
 
 __all__ = ["FAILED", "Store"]
 
-RUNS = "runs"
+RUNS, SWEEP, PLANNED = "runs", "sweep.toml", "planned.json"
 FAILED = "failed"
 STATUSES = ("completed", "diverged", FAILED)
 
@@ -53,6 +56,23 @@ class Store:
         """
         text = json.dumps({"key": key, **run}, indent=1, allow_nan=False)
         replace_file(self.runs / f"{key}.json", text + "\n")
+
+    def keep(self, sweep: Mapping[str, Any], keys: Iterable[str]) -> None:
+        """Keep what was asked: the sweep as TOML, and the keys of its runs."""
+        replace_file(self.path / SWEEP, tomli_w.dumps(sweep))
+        replace_file(self.path / PLANNED, json.dumps(sorted(keys)) + "\n")
+
+    def asked(self) -> dict[str, Any]:
+        """Return the sweep as it was last started; empty if that is not known."""
+        with suppress(ConfigError):
+            return read_toml(self.path / SWEEP)
+        return {}
+
+    def planned(self) -> set[str] | None:
+        """Return the keys of the sweep's runs; None if they are not known."""
+        with suppress(OSError, ValueError, TypeError, RecursionError):
+            return {str(key) for key in json.loads(read_text(self.path / PLANNED))}
+        return None
 
     def done(self) -> set[str]:
         """Return the keys of the runs that need not be made again."""
