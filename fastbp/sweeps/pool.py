@@ -56,10 +56,12 @@ class Pool(Generic[Item, Outcome]):
         failure: Callable[[BaseException | None], Outcome],
     ) -> None:
         self._engine, self._function, self._failure = engine, function, failure
+        self._executor: Executor
         self._waiting: deque[Item] = deque()
         self._suspects: deque[Item] = deque()
         self._running: dict[Future[Outcome], Item] = {}
         self._deaths: Counter[Item] = Counter()
+        self._is_alone = False  # whether a suspect runs, and nothing beside it
 
     def run(
         self,
@@ -78,44 +80,46 @@ class Pool(Generic[Item, Outcome]):
             run are waited for: it is up to `tick` to let them know
         """
         self._waiting.extend(items)
-        executor = self._engine.start()
+        self._executor = self._engine.start()
         stopping = False
         while self._running or (not stopping and (self._waiting or self._suspects)):
             if not stopping:
-                self._fill(executor)
+                self._fill()
             finished, _ = wait(self._running, timeout=TICK, return_when=FIRST_COMPLETED)
             if self._collect(finished, done):
-                executor = self._engine.start()
+                self._executor = self._engine.start()
             stopping = tick() or stopping
         return not stopping
 
-    def _fill(self, executor: Executor) -> None:
+    def _fill(self) -> None:
         """Submit what there is room for; suspects alone."""
-        if self._suspects:
+        if self._suspects or self._is_alone:
             if not self._running:
-                self._submit(executor, self._suspects.popleft())
+                self._is_alone = True
+                self._submit(self._suspects.popleft())
             return
         # One more than run at a time: a process that ends a task finds the next one.
         while self._waiting and len(self._running) <= self._engine.room:
-            self._submit(executor, self._waiting.popleft())
+            self._submit(self._waiting.popleft())
 
-    def _submit(self, executor: Executor, item: Item) -> None:
+    def _submit(self, item: Item) -> None:
         try:
-            self._running[executor.submit(self._function, item)] = item
-        except self._engine.deaths:  # a process died since the last look: nobody's fault yet
+            self._running[self._executor.submit(self._function, item)] = item
+        except self._engine.deaths:  # a process died since the last look: not of this item
+            self._is_alone = False
             self._suspects.appendleft(item)
-            self._engine.start()
+            self._executor = self._engine.start()
 
     def _collect(self, finished: Iterable[Future[Outcome]], done: Callable[[Item, Outcome], bool]) -> bool:
         """Take outcomes; return whether the executor is broken."""
-        alone, broken = len(self._running) == 1, False
+        broken, was_alone = False, self._is_alone
         for future in finished:
-            item = self._running.pop(future)
+            item, self._is_alone = self._running.pop(future), False
             try:
                 outcome = future.result()
             except self._engine.deaths:
                 broken = True
-                self._deaths[item] += alone
+                self._deaths[item] += was_alone
                 if self._deaths[item] < LIVES:
                     self._suspects.append(item)
                     continue
