@@ -46,6 +46,7 @@ COMMANDS = {
         "Measure accuracy under distortions: shift, rotation, zoom, blur, noise and more.",
     ),
     "study": ("study", "Run a study: a grid of runs over random seeds, with a table and figures."),
+    "search": ("search", "Search for the best settings in a space, then train them over random seeds."),
     "augment": ("augment", "Draw what --augment does to training images, epoch by epoch."),
     "export": ("export", "Export a network to ONNX, NumPy, PyTorch or C."),
     "verify": ("verify", "Check that the compiled kernels and the NumPy reference train alike."),

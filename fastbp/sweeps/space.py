@@ -49,8 +49,11 @@ class Range:
         drawn = math.exp(rng.uniform(*ends)) if self.log else rng.uniform(*ends)
         if self.whole:
             return min(max(round(drawn), int(self.low)), int(self.high))
-        # Six digits are read, written and repeated exactly.
-        return min(max(float(f"{drawn:.6g}"), self.low), self.high)
+        return self.rounded(drawn)
+
+    def rounded(self, number: float) -> float:
+        """Return a number with six digits, which files hold exactly."""
+        return min(max(float(f"{number:.6g}"), self.low), self.high)
 
 
 Space: TypeAlias = Mapping[str, Choice | Range]
