@@ -74,12 +74,14 @@ def test_parallel_coordinates_have_a_line_a_variant(tmp_path):
     assert {"learning rate (log)", "batch size (log)", "test accuracy, %", "0.03", "128"} <= texts(figure)
 
 
-def test_lines_through_one_value_lie_side_by_side(tmp_path):
+def test_lines_through_one_value_lie_side_by_side_the_better_above(tmp_path):
     figure = parallel_figure(summarize(write_grid(tmp_path)))
-    starts = sorted(path.vertices[0, 1] for path in lines(figure)[0])
+    starts = [path.vertices[0, 1] for path in lines(figure)[0]]
     assert len(set(starts)) == 12
-    gaps = np.diff(starts)
+    gaps = np.diff(sorted(starts))
     assert sorted(np.argsort(gaps)[-3:].tolist()) == [2, 5, 8]  # four rates, three lines each
+    upwards = np.argsort(starts).reshape(4, 3)  # numbers of lines, which are drawn from bad to good
+    assert (np.diff(upwards, axis=1) > 0).all()
 
 
 def test_two_thousand_variants_are_paths_of_a_page_of_some_megabytes(tmp_path):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import clusters
 from fastbp import cli
 from fastbp.sweeps.page import sweep_html
+from fastbp.sweeps.plan import read_sweep
 from fastbp.sweeps.store import Store
 from fastbp.sweeps.summary import summarize
 from hostile import HOSTILE
@@ -160,6 +162,32 @@ def test_options_may_stand_before_the_file(here):
     assert "4 runs, 4 of them made before" in again
     sweep("report", "out", "--out", "page.html")
     assert "<h1>Two $rates$</h1>" in (here / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_sweep_that_is_kept_has_absolute_paths(here):
+    (here / "in").mkdir()
+    (here / "in" / "grid.toml").write_text(
+        'seeds = 2\n[settings]\ntest = "t.csv"\n[grid]\ndata = ["a.csv", "mnist"]\n'
+        '[[list]]\naugment = "own.toml"\n[[list]]\naugment = "none"\n'
+        "[random]\ndraws = 2\ndropout = { low = 0.0, high = 0.5 }\n"
+    )
+    place = str(here / "in")
+    source = read_sweep(Path("in/grid.toml")).source
+    assert source == {
+        "title": "grid",
+        "seeds": 2,
+        "settings": {"test": os.path.join(place, "t.csv")},
+        "grid": {"data": [os.path.join(place, "a.csv"), "mnist"]},
+        "random": {"draws": 2, "dropout": {"low": 0.0, "high": 0.5}},
+        "list": [{"augment": os.path.join(place, "own.toml")}, {"augment": "none"}],
+    }
+    # Data of the command line are relative to where it is given, and replace the file's.
+    other = read_sweep(Path("in/grid.toml"), data=["b.csv", "c.csv"], seeds=1)
+    assert other.source["grid"] == {"data": [str(here / "b.csv"), str(here / "c.csv")]}
+    assert {variant.data for variant in other.variants} == {str(here / "b.csv"), str(here / "c.csv")}
+    single = read_sweep(Path("in/grid.toml"), data=["b.csv"])
+    assert {variant.data for variant in single.variants} == {str(here / "b.csv")}
+    assert "grid" not in single.source
 
 
 def test_failures_and_machines_are_on_the_page(here):

@@ -251,3 +251,10 @@ def test_values_on_several_data_sets_are_differences_from_their_means(tmp_path):
     summary = summarize(write_sets(tmp_path, {"/a.csv": easy, "/b.csv": hard}))
     rows = {row["activation"]: row["value"] for row in points(summary).to_dicts()}
     assert rows == {"relu": pytest.approx(0.015), "tanh": pytest.approx(-0.015)}
+
+
+def test_a_variant_that_was_only_tried_on_hard_data_is_not_bad_for_it(tmp_path):
+    scores = {"/a.csv": {"relu": 0.99, "tanh": 0.97}, "/b.csv": {"relu": 0.5}}
+    frame = points(summarize(write_sets(tmp_path, scores)))
+    values = dict(zip(frame["activation"], frame["value"], strict=True))
+    assert values == {"relu": pytest.approx(0.005), "tanh": pytest.approx(-0.01)}
