@@ -4,6 +4,11 @@
 one of them wherever it is called, ``shared_data.py`` lets processes share one copy of
 the data, ``pool.py`` hands tasks to an engine, ``store.py`` keeps one file a run, and
 ``runner.py`` joins them.
+
+Of what came out, ``summary.py`` makes tables, ``effects.py`` says what each setting
+does, ``ranks.py`` compares over several data sets, ``figures.py`` draws, with
+``scale.py`` for the axes, and ``tables.py``, ``page.py`` and ``report.py`` show it in a
+terminal, on a page and to programs.
 """
 
 from __future__ import annotations

@@ -104,7 +104,11 @@ def _best(summary: Summary) -> Iterator[str]:
     of_each = " of each data set" if summary.data else ""
     cut = f"The best {each:,}{of_each}, of {frame.height:,} variants. " if len(rows) < frame.height else ""
     yield f"<h2>Variants</h2><p>{cut}Mean and standard deviation over random seeds.</p>"
-    yield _table(heads, rows, len(summary.axes))
+    # The result first: a narrow screen shows the first columns.
+    settings = range(len(summary.axes))
+    order = [len(settings), len(settings) + 1, *settings, *range(len(settings) + 2, len(heads))]
+    placed = [[row[place] for place in order] for row in (heads, *rows)]
+    yield _table(placed[0], placed[1:], range(2, 2 + len(settings)))
 
 
 def _across_data(summary: Summary) -> Iterator[str]:
@@ -119,7 +123,7 @@ def _across_data(summary: Summary) -> Iterator[str]:
     more = f" The best {RANKED} of {len(found.rows):,} variants." if len(found.rows) > RANKED else ""
     unit = escape(metric_title(summary, compared=False))
     yield f"<p>{unit}, mean over random seeds; bold: the best of a data set.{more}</p>"
-    yield _table(found.heads, found.rows[:RANKED], 1)
+    yield _table(found.heads, found.rows[:RANKED], range(1))
 
 
 def _figures(summary: Summary) -> Iterator[str]:
@@ -181,7 +185,7 @@ def _effect(summary: Summary, effect: Effect) -> str:
         for level in effect.levels
     ]
     name = effect.setting.replace("_", " ")
-    return f"<section><h3>{escape(name)}{share}</h3>{_table(heads, rows, 1)}</section>"
+    return f"<section><h3>{escape(name)}{share}</h3>{_table(heads, rows, range(1))}</section>"
 
 
 def _compared(summary: Summary, value: float) -> str:
@@ -214,7 +218,7 @@ def _failures(summary: Summary) -> Iterator[str]:
         for row in found.head(FAILURES).iter_rows(named=True)
     ]
     heads = [*(name.replace("_", " ") for name in summary.axes), "seeds", "status", "why"]
-    yield _table(heads, rows, len(heads), long=True)
+    yield _table(heads, rows, range(len(heads)), long=True)
 
 
 def _machines(summary: Summary) -> Iterator[str]:
@@ -235,7 +239,7 @@ def _machines(summary: Summary) -> Iterator[str]:
         for row in frame.sort("runs", descending=True).iter_rows(named=True)
     ]
     yield "<h2>Machines</h2>"
-    yield _table(["CPU", "fastbp", "NumPy", "Numba", "hosts", "runs", "time on one thread"], rows, 1)
+    yield _table(["CPU", "fastbp", "NumPy", "Numba", "hosts", "runs", "time on one thread"], rows, range(1))
 
 
 def _asked(asked: Mapping[str, Any] | None) -> Iterator[str]:
@@ -244,8 +248,8 @@ def _asked(asked: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"<details><summary>The sweep</summary><pre>{lines}</pre></details>"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int, *, long: bool = False) -> str:
-    """Return a table whose first columns are text; a cell with ``*`` is bold.
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: range, *, long: bool = False) -> str:
+    """Return a table with some columns of text; a cell with ``*`` is bold.
 
     ``long``: the last column is text of any length.
     """
@@ -253,8 +257,8 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int, *, l
     def line(cells: Sequence[str], tag: str) -> str:
         found = []
         for column, cell in enumerate(cells):
-            kinds = ["text"] * (column < texts) + ["long"] * (long and column == len(cells) - 1)
-            is_best = tag == "td" and column >= texts and cell.startswith("*")
+            kinds = ["text"] * (column in texts) + ["long"] * (long and column == len(cells) - 1)
+            is_best = tag == "td" and column not in texts and cell.startswith("*")
             kinds += ["best"] * is_best
             mark = f' class="{" ".join(kinds)}"' if kinds else ""
             found.append(f"<{tag}{mark}>{escape(cell.removeprefix('*') if is_best else cell)}</{tag}>")
