@@ -72,8 +72,8 @@ def search(
 ) -> None:
     """Search for the best settings in a space, then train them over random seeds.
 
-    Trials are compared by their validation data. One that is worse than most others after
-    an epoch ends there. The test data are used once, for the best settings. The same
+    Trials are compared by their validation data. One that is worse than most others
+    ends early. The test data are used once, for the best settings. The same
     command continues a search that was interrupted or killed.
     """
     with reporting(), ended_by_signals():

@@ -29,6 +29,7 @@ NUMBER = re.compile(r"\d[\d,./x-]*|(?<= )\.(?= |$)", re.MULTILINE)  # a dot is a
 EXTRAS = {
     "estimators": ("sklearn",),
     "export": ("onnx", "onnxruntime"),
+    "search": ("optuna",),
 }
 
 pytestmark = pytest.mark.skipif(not GUIDE.is_dir(), reason="the guide is not beside the tests")

@@ -36,7 +36,7 @@ def importances_figure(study: OpenStudy, important: Mapping[str, float]) -> byte
     bars = axis.barh(names, [100 * important[name] for name in names], color=COLOURS[0], height=0.6)
     axis.bar_label(bars, fmt="%.0f %%", padding=3, fontsize=9)
     axis.set_xlim(0, 112 * max([*important.values(), 0.01]))
-    axis.set_xlabel("share of the importance for being among the best tenth, %")
+    axis.set_xlabel("importance for being among the best tenth, % of all")
     axis.grid(visible=False, axis="y")
     picture.suptitle(plain(f"{study.search.title}: which settings matter"))
     return render(picture, "svg")
@@ -56,7 +56,7 @@ def slices_figure(study: OpenStudy) -> bytes:
     best = study.best()
     for axis, name in zip(axes.flat, space, strict=False):
         _slice(axis, study, name, completed, "o", COLOURS[0], "completed")
-        _slice(axis, study, name, pruned, "x", GREY, "pruned")
+        _slice(axis, study, name, pruned, "x", GREY, "pruned: at its last epoch")
         if best is not None:
             _slice(axis, study, name, [best], "*", COLOURS[1], "best")
         axis.set_xlabel(name)

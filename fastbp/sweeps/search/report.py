@@ -57,9 +57,10 @@ def write_found(out: Path, found: Found, settings: Settings, runs: list[dict[str
 def importances(study: OpenStudy) -> dict[str, float]:
     """Return how much each setting matters for being among the best tenth, in all 1.
 
-    Pruned trials count with the value that they had reached. PED-ANOVA: S. Watanabe, A.
-    Bansal, F. Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter importance in
-    arbitrary subspaces", IJCAI 2023. Empty if there are too few trials to say.
+    It is how far the best trials differ from draws of the whole space. Pruned trials
+    count with the value that they had reached. PED-ANOVA: S. Watanabe, A. Bansal, F.
+    Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary
+    subspaces", IJCAI 2023. Empty if there are too few trials to say.
     """
     import optuna
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
@@ -73,7 +74,7 @@ def importances(study: OpenStudy) -> dict[str, float]:
             optuna.create_trial(params=t.params, distributions=t.distributions, value=_value(t))
             for t in with_value
         )
-        found = get_param_importances(whole, evaluator=PedAnovaImportanceEvaluator())
+        found = get_param_importances(whole, evaluator=PedAnovaImportanceEvaluator(evaluate_on_local=False))
     return {name: round(share, 4) for name, share in found.items()}
 
 

@@ -72,7 +72,8 @@ def test_a_hidden_best_point_is_found(monkeypatch):
     assert distance(settings) < lucky, "as good as 80 draws at random, or worse"
     important = importances(found.study)
     assert sum(important.values()) == pytest.approx(1, abs=1e-3)
-    assert min(important, key=important.get) == "activation", "it does not matter"
+    assert important["activation"] < 0.05, "it does not matter"
+    assert all(important[name] > 0.05 for name in ("learning_rate", "dropout", "batch_size"))
 
 
 def test_the_learning_rate_of_a_real_network_is_found():
