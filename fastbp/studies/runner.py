@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -130,30 +130,18 @@ def run_study(
     plan = planned(study, study.seeds if seeds is None else seeds)
     _make_folders(out)
     with locked(out), InterruptFlag() as flag:
-        work = out / WORK
-        work.mkdir(exist_ok=True)
-        (work / STOP).unlink(missing_ok=True)
         known = _whole(out)
         for key, (cells, _) in plan.items():
             if key in known:  # cells may have been renamed
                 known[key] = replace(known[key], cells=cells)
         jobs = [
-            _Job(key, cells, Task(key, entry, work, checkpoint))
+            _Job(key, cells, Task(key, entry, out / WORK, checkpoint))
             for key, (cells, entry) in plan.items()
             if key not in known
         ]
         data = {name: load_training(name) for name in {job.settings.data for job in jobs}}
         made = _Made(out, known, data, plan, announce, warn, flag)
-        engine = Threads(min(workers or available_cores(), max(len(jobs), 1)))
-        try:
-            Pool(engine, made.make, _raised).run(jobs, made.done, made.tick)
-        finally:
-            engine.close(now=True)
-            shutil.rmtree(work, ignore_errors=True)
-        if made.failure is not None:
-            raise made.failure
-        if flag.pressed is not None:
-            raise StudyInterruptedError(flag.pressed)
+        made.run(jobs, min(workers or available_cores(), max(len(jobs), 1)))
         write_results(out, known)
     return {key: known[key] for key in plan}
 
@@ -179,6 +167,22 @@ class _Made:
         self._total, self._announce, self._warn = len(plan), announce, warn
         self._done = sum(key in known for key in plan)
         self.failure: BaseException | None = None
+
+    def run(self, jobs: Sequence[_Job], workers: int) -> None:
+        """Make runs on some threads, until one fails or the study is interrupted."""
+        work = self._out / WORK
+        work.mkdir(exist_ok=True)
+        (work / STOP).unlink(missing_ok=True)
+        engine = Threads(workers)
+        try:
+            Pool(engine, self.make, _raised).run(jobs, self.done, self.tick)
+        finally:
+            engine.close(now=True)
+            shutil.rmtree(work, ignore_errors=True)
+        if self.failure is not None:
+            raise self.failure
+        if self._flag.pressed is not None:
+            raise StudyInterruptedError(self._flag.pressed)
 
     def make(self, job: _Job) -> Run | BaseException | None:
         """Make a run, and return its line; None for one that was interrupted."""
