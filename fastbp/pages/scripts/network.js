@@ -119,7 +119,7 @@ class Nonzero {
   }
 }
 
-/** sums = x W + b, for `count` rows of x. Four inputs at a time: sums are then loaded and stored less often. */
+/** sums = x W + b, for `count` rows of x. Four inputs at a time: sums are loaded and stored less often. */
 function dense(x, { list, counts }, { fanIn, fanOut, weights, biases }, sums, count) {
   for (let sample = 0; sample < count; sample++) {
     const to = sample * fanOut;
@@ -133,7 +133,10 @@ function dense(x, { list, counts }, { fanIn, fanOut, weights, biases }, sums, co
       const [r0, r1, r2, r3] = [i0 * fanOut, i1 * fanOut, i2 * fanOut, i3 * fanOut];
       for (let unit = 0; unit < fanOut; unit++) {
         sums[to + unit] +=
-          x0 * weights[r0 + unit] + x1 * weights[r1 + unit] + x2 * weights[r2 + unit] + x3 * weights[r3 + unit];
+          x0 * weights[r0 + unit] +
+          x1 * weights[r1 + unit] +
+          x2 * weights[r2 + unit] +
+          x3 * weights[r3 + unit];
       }
     }
     for (; place < end; place++) {

@@ -1,0 +1,180 @@
+"""The page on which a network trains: its scripts, and the data that they find."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ...data.arrays import BYTE_SCALE, byte_scale
+from ...data.source import printable
+from ...errors import WeightsError
+from ...network import Network
+from ...recipe.distortions import PRESETS, make_distortion
+from ...recipe.initializers import SCHEMES
+from ...recipe.schedules import SCHEDULES
+from ...reference.activations import ACTIVATIONS
+from ...runs.folder import load_classifier
+from ..document import FUNCTIONS, Page
+from ..weights import Shown, pack
+from .digits import PlaygroundDigits
+
+__all__ = ["CHOICES", "PAGE", "WORKER", "Start", "playground_page", "read_start"]
+
+WORKER = (
+    "special.js",
+    FUNCTIONS,
+    "encoding.js",
+    "network.js",
+    "step.js",
+    "hash.js",
+    "random.js",
+    "initialize.js",
+    "schedules.js",
+    "dropout.js",
+    "distort.js",
+    "images.js",
+    "choices.js",
+    "trainer.js",
+    "measure.js",
+    "breaking.js",
+    "safetensors.js",
+    "learner.js",
+    "session.js",
+    "worker.js",
+)
+
+PAGE = Page(
+    folder="playground",
+    title="Playground",
+    scripts=(
+        "special.js",
+        FUNCTIONS,
+        "encoding.js",
+        "network.js",
+        "normalize.js",
+        "board.js",
+        "images.js",
+        "page.js",
+    ),
+    worker=WORKER,
+)
+
+CHOICES: dict[str, Any] = {
+    "hidden": [64],
+    "activation": "relu",
+    "initialization": "he",
+    "batchSize": 32,
+    "learningRate": 0.2,
+    "schedule": "linear",
+    "epochs": 30,
+    "momentum": 0,
+    "l2": 0,
+    "dropout": 0,
+    "augment": "affine",
+    "seed": 1,
+}
+"""Choices of the page at first."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network whose weights training may start from, and its name on the page."""
+
+    name: str
+    network: Network
+
+
+def read_start(path: str | os.PathLike[str]) -> Start:
+    """Read a network from a run folder or a weights file.
+
+    Raises
+    ------
+    WeightsError
+        The weights are missing or damaged, or do not classify images.
+    """
+    name, network = printable(os.fspath(path)), load_classifier(path)
+    if network.schema is not None and network.schema.features:
+        raise WeightsError(f"{name}: takes rows of a table; expected a network for images")
+    return Start(name, network)
+
+
+def playground_page(digits: PlaygroundDigits, start: Start | None = None) -> str:
+    """Return the page: one HTML file with the images, which loads nothing else.
+
+    Parameters
+    ----------
+    digits
+        Images from `playground_digits`.
+    start
+        Network whose weights are those at first; none: weights are drawn.
+
+    Raises
+    ------
+    WeightsError
+        The network does not take these images or has other classes.
+    """
+    return PAGE.html(playground_data(digits, start))
+
+
+def playground_data(digits: PlaygroundDigits, start: Start | None = None) -> dict[str, Any]:
+    """Return what the page's scripts find."""
+    choices = dict(CHOICES)
+    if start is not None:
+        _check_fit(start, digits)
+        choices |= {
+            "hidden": list(start.network.sizes[1:-1]),
+            "activation": start.network.activation,
+            "initialization": "start",
+        }
+    return {
+        **digits.to_dict(),
+        "version": _version(),
+        "scale": BYTE_SCALE if start is None else byte_scale(start.network.input_scale),
+        "augment": _presets(digits.shape),
+        "start": None
+        if start is None
+        else pack([Shown(start.name, start.network, digits.name)])[0].to_dict(),
+        "choices": choices,
+        "names": {
+            "activation": list(ACTIVATIONS),
+            "initialization": list(SCHEMES),
+            "schedule": list(SCHEDULES),
+            "augment": ["none", *_presets(digits.shape)],
+        },
+    }
+
+
+def _check_fit(start: Start, digits: PlaygroundDigits) -> None:
+    network, (height, width) = start.network, digits.shape
+    if network.inputs != height * width:
+        raise WeightsError(
+            f"{start.name}: takes {network.inputs} inputs; expected {height * width}, as {digits.name} has "
+            f"images of {height}x{width}"
+        )
+    if network.classes != len(digits.classes):
+        raise WeightsError(
+            f"{start.name}: has {network.classes} classes; expected {len(digits.classes)}, as in "
+            f"{digits.name}"
+        )
+
+
+def _presets(shape: tuple[int, int]) -> dict[str, Any]:
+    """Return the distortions that images of a shape can have, as ``distort.js`` reads
+    them.
+    """
+    found = {}
+    for name, variants in PRESETS.items():
+        if any(variant.squares and variant.square > min(shape) for variant in variants):
+            continue
+        distortion = make_distortion(variants, shape)
+        found[name] = {"plan": distortion.plan.tolist(), "taps": distortion.taps.tolist()}
+    return found
+
+
+def _version() -> str:
+    try:
+        return version("fastbp")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"
