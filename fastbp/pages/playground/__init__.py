@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from .digits import PlaygroundDigits, playground_digits
-from .page import Start, playground_page, read_start
+from .page import Start, playground_page, read_start, training_source
 
-__all__ = ["PlaygroundDigits", "Start", "playground_digits", "playground_page", "read_start"]
+__all__ = [
+    "PlaygroundDigits",
+    "Start",
+    "playground_digits",
+    "playground_page",
+    "read_start",
+    "training_source",
+]

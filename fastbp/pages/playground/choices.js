@@ -1,20 +1,19 @@
 // The choices of one network, checked: they may come from a link that anybody wrote.
 
-const MOST = { layers: 8, units: 1000, epochs: 1000 };
-
 /** Throw an Error of one line unless a network can be made and trained by these choices. */
 function checkChoices(choices, digits) {
   const { hidden, batchSize, learningRate, epochs, momentum, l2, dropout, seed } = choices;
+  const most = digits.limits;
   checkName("activation", choices.activation, ACTIVATIONS);
   checkName("initialization", choices.initialization, { ...INITIALIZERS, start: null });
   checkName("schedule", choices.schedule, SCHEDULES);
   checkName("augment", choices.augment, { none: null, ...digits.augment });
-  if (!Array.isArray(hidden) || hidden.length > MOST.layers) {
-    throw new Error(`hidden: expected at most ${MOST.layers} numbers of units`);
+  if (!Array.isArray(hidden) || hidden.length > most.layers) {
+    throw new Error(`hidden: expected at most ${most.layers} numbers of units`);
   }
-  for (const units of hidden) checkWhole("hidden", units, 1, MOST.units);
+  for (const units of hidden) checkWhole("hidden", units, 1, most.units);
   checkWhole("batchSize", batchSize, 1, Infinity);
-  checkWhole("epochs", epochs, 1, MOST.epochs);
+  checkWhole("epochs", epochs, 1, most.epochs);
   checkWhole("seed", seed, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("learningRate", learningRate, Number.MIN_VALUE, Infinity);
   checkNumber("momentum", momentum, 0, 1);

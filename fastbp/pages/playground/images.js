@@ -4,7 +4,7 @@ class Images {
   constructor(data, images, labels) {
     [this.shape, this.scale, this.start, this.augment] = [data.shape, data.scale, data.start, data.augment];
     [this.count, this.trainCount, this.classes] = [data.count, data.trainCount, data.classes.length];
-    [this.version, this.images, this.labels] = [data.version, images, labels];
+    [this.version, this.limits, this.images, this.labels] = [data.version, data.limits, images, labels];
     this.pixels = data.shape[0] * data.shape[1];
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,16 +12,18 @@ from ...data.arrays import BYTE_SCALE, byte_scale
 from ...data.source import printable
 from ...errors import WeightsError
 from ...network import Network
+from ...recipe.checks import format_hidden
 from ...recipe.distortions import PRESETS, make_distortion
 from ...recipe.initializers import SCHEMES
 from ...recipe.schedules import SCHEDULES
+from ...recipe.settings import Settings
 from ...reference.activations import ACTIVATIONS
-from ...runs.folder import load_classifier
+from ...runs.folder import load_classifier, read_run_settings
 from ..document import FUNCTIONS, Page
 from ..weights import Shown, pack
 from .digits import PlaygroundDigits
 
-__all__ = ["CHOICES", "PAGE", "WORKER", "Start", "playground_page", "read_start"]
+__all__ = ["CHOICES", "PAGE", "WORKER", "Start", "playground_page", "read_start", "training_source"]
 
 WORKER = (
     "special.js",
@@ -77,6 +80,9 @@ CHOICES: dict[str, Any] = {
 }
 """Choices of the page at first."""
 
+LIMITS = {"layers": 8, "units": 1000, "epochs": 1000}
+"""Largest choices: hidden layers, their units, and epochs."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -98,6 +104,14 @@ def read_start(path: str | os.PathLike[str]) -> Start:
     if network.schema is not None and network.schema.features:
         raise WeightsError(f"{name}: takes rows of a table; expected a network for images")
     return Start(name, network)
+
+
+def training_source(run: str | os.PathLike[str] | None) -> str:
+    """Return the data that a run was trained on; without one, or without settings, the
+    default data.
+    """
+    settings = {} if run is None else read_run_settings(run)
+    return str(settings.get("data", Settings().data))
 
 
 def playground_page(digits: PlaygroundDigits, start: Start | None = None) -> str:
@@ -133,10 +147,9 @@ def playground_data(digits: PlaygroundDigits, start: Start | None = None) -> dic
         "version": _version(),
         "scale": BYTE_SCALE if start is None else byte_scale(start.network.input_scale),
         "augment": _presets(digits.shape),
-        "start": None
-        if start is None
-        else pack([Shown(start.name, start.network, digits.name)])[0].to_dict(),
+        "start": None if start is None else _packed(start, digits),
         "choices": choices,
+        "limits": LIMITS,
         "names": {
             "activation": list(ACTIVATIONS),
             "initialization": list(SCHEMES),
@@ -153,11 +166,23 @@ def _check_fit(start: Start, digits: PlaygroundDigits) -> None:
             f"{start.name}: takes {network.inputs} inputs; expected {height * width}, as {digits.name} has "
             f"images of {height}x{width}"
         )
+    hidden = network.sizes[1:-1]
+    if len(hidden) > LIMITS["layers"] or max(hidden, default=0) > LIMITS["units"]:
+        raise WeightsError(
+            f"{start.name}: has hidden layers of {format_hidden(hidden)} units; expected at most "
+            f"{LIMITS['layers']} of at most {LIMITS['units']}, which a page can train"
+        )
     if network.classes != len(digits.classes):
         raise WeightsError(
             f"{start.name}: has {network.classes} classes; expected {len(digits.classes)}, as in "
             f"{digits.name}"
         )
+
+
+def _packed(start: Start, digits: PlaygroundDigits) -> dict[str, Any]:
+    """Return the network as ``encoding.js`` reads it: never rounded to float16."""
+    (packed,) = pack([Shown(start.name, start.network, digits.name)], limit=sys.maxsize)
+    return packed.to_dict()
 
 
 def _presets(shape: tuple[int, int]) -> dict[str, Any]:
