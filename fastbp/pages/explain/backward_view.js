@@ -1,0 +1,124 @@
+// Backward, a card for each block, from the loss to the first layer: dz, dW and db.
+
+class BackwardView {
+  constructor(parent, explained) {
+    this.explained = explained;
+    const last = explained.example.hidden;
+    const column = columnIn(parent);
+    this.addLogits(column, last);
+    this.cards = [new GradientCard(column, explained, last)];
+    for (let layer = last - 1; layer >= 0; layer--) {
+      const own = columnIn(parent);
+      this.cards.push(new BackCard(own, explained, layer), new GradientCard(own, explained, layer));
+    }
+  }
+
+  addLogits(parent, last) {
+    const { example, classes } = this.explained;
+    const block = card(parent, "d-logits", "Back at the logits");
+    logitsBackFormula(block, last + 1, classes.length, example.count);
+    this.logits = new Bars(block, { name: "Derivatives of the loss by the logits", classes, isSigned: true });
+    this.words = element("p", "about");
+    block.append(this.words);
+  }
+
+  show() {
+    const { example, viewed, label, classes } = this.explained;
+    this.logits.show(rowOf(example.gradient.dSums.at(-1), viewed, classes.length), label);
+    const p = example.probabilities(viewed)[label];
+    const mean = example.count === 1 ? "" : `, divided by ${example.count}, as the loss is a mean`;
+    this.words.textContent = `For ${classes[label]}, p \u2212 y = ${figure(p)} \u2212 1${mean}. For all others y is 0.`;
+    for (const block of this.cards) block.show();
+  }
+}
+
+/** dz of a hidden layer: through the weights of the next layer and the slopes of its own units. */
+class BackCard {
+  constructor(parent, explained, layer) {
+    Object.assign(this, { explained, layer });
+    const { example } = explained;
+    const isRelu = example.activationName === "relu";
+    const block = card(parent, `back-${layer}`, `Back through ${example.activationName} of hidden layer ${layer + 1}`);
+    const options = { nameOf: (unit) => `Unit ${unit}`, choose: (unit) => explained.chooseUnit(layer, unit) };
+    backFormula(block, layer + 1, example.network.layers[layer + 1], example.count, example.activationName);
+    const addCells = (words, name) => {
+      block.append(element("p", "about", words));
+      return new Cells(block, { ...options, name });
+    };
+    const next = layer + 2;
+    this.products = addCells(`dz\u00a0W\u1d40 of layer ${next}: how the loss answers to each unit's a`, `dz W^T of layer ${next}`);
+    this.slopes = addCells(isRelu ? "times the mask: 1 where ReLU is on, 0 where it is off" : "times the slope at z", "slopes");
+    this.dSums = addCells("gives dz", `dz of hidden layer ${layer + 1}`);
+    this.words = element("p", "about");
+    block.append(this.words);
+  }
+
+  show() {
+    const { example, viewed, chosen } = this.explained;
+    const { fanOut } = example.network.layers[this.layer];
+    const row = (array) => rowOf(array, viewed, fanOut);
+    const sums = row(example.pass.sums[this.layer]);
+    const grid = { ...gridOf(fanOut), chosen: chosen[this.layer] };
+    const [products, dSums] = [row(example.dOutputs(this.layer)), row(example.gradient.dSums[this.layer])];
+    const slopes = sums.map(example.network.activation.slope);
+    const off = offOf(example, sums);
+    this.products.show({ values: products, ...grid });
+    this.slopes.show({ values: slopes, ...grid, off });
+    this.dSums.show({ values: dSums, ...grid, off });
+    const unit = chosen[this.layer];
+    this.words.textContent = `Unit ${unit}: ${figure(products[unit])} \u00d7 ${figure(slopes[unit])} = ${figure(dSums[unit])}`;
+  }
+}
+
+/** dW and db of a layer: what goes in, times dz; as an image for one unit. */
+class GradientCard {
+  constructor(parent, explained, layer) {
+    Object.assign(this, { explained, layer });
+    const { example, shape } = explained;
+    const { fanIn, fanOut } = example.network.layers[layer];
+    const title = layer === example.hidden ? "Gradient of the output layer" : `Gradient of hidden layer ${layer + 1}`;
+    const block = card(parent, `gradient-${layer}`, title);
+    gradientFormulas(block, layer + 1, { fanIn, fanOut }, example.count);
+    this.chooser = new UnitChooser(block, explained, layer);
+    const side = layer === 0 && shape ? 5 : 10;
+    const name = (index) => inputName(index, layer, shape);
+    block.append(element("p", "about", `a, what went into layer ${layer + 1}:`));
+    this.inputs = new Cells(block, {
+      name: `a, inputs of layer ${layer + 1}`, nameOf: (index) => `a, ${name(index)}`, side, isInk: layer === 0 && shape !== null,
+    });
+    this.factor = element("p", "about");
+    block.append(this.factor);
+    this.weights = new Cells(block, {
+      name: `dW of one unit of layer ${layer + 1}`,
+      nameOf: (index) => `dW, ${name(index)}`,
+      choose: (index) => explained.chooseWeight(layer, index, explained.chosen[layer]),
+      side,
+    });
+    this.words = element("p", "about");
+    block.append(this.words);
+    this.biases = new Cells(block, {
+      name: `db of layer ${layer + 1}`,
+      nameOf: (unit) => `db, ${layer === example.hidden ? explained.classes[unit] : `unit ${unit}`}`,
+      choose: (unit) => explained.chooseWeight(layer, null, unit),
+    });
+  }
+
+  show() {
+    const { example, viewed, chosen, shape, classes } = this.explained;
+    const { layer } = this;
+    const unit = chosen[layer];
+    const { fanIn, fanOut, weights, biases } = example.gradient.layers[layer];
+    const grid = gridOf(fanIn, layer === 0 ? shape : null);
+    const dz = example.gradient.dSums[layer][viewed * fanOut + unit];
+    const who = layer === example.hidden ? `class ${classes[unit]}` : `unit ${unit}`;
+    this.chooser.show(unit);
+    this.inputs.show({ values: rowOf(example.pass.inputs[layer], viewed, fanIn), ...grid });
+    this.factor.textContent = example.count === 1 ? `\u00d7 dz = ${figure(dz)} gives dW:`
+      : `\u00d7 dz = ${figure(dz)}, and so on for each sample; together they give dW:`;
+    this.weights.show({ values: columnOf(weights, unit, fanIn, fanOut), ...grid });
+    this.words.textContent = example.count === 1
+      ? `dW of ${who}: choose a cell to prove it. db, of all units:`
+      : `dW of ${who}, of all ${example.count} samples: choose a cell to prove it. db, of all units:`;
+    this.biases.show({ values: biases, ...gridOf(fanOut), chosen: unit });
+  }
+}

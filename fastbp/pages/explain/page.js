@@ -1,0 +1,128 @@
+// The page: one step of backpropagation, and what one chose to look at.
+
+class Explained {
+  constructor(data) {
+    this.classes = data.classes;
+    this.shape = data.shape;
+    this.example = new Example(data);
+    this.rate = data.rate;
+    this.viewed = 0;
+    this.chosen = this.example.network.layers.map((_, layer) => this.liveliest(layer));
+    this.weight = this.heaviest();
+    this.difference = this.example.difference(data.reference, data.rate);
+    const find = (id) => document.getElementById(id);
+    this.forward = new ForwardView(find("forward"), this);
+    this.backward = new BackwardView(find("backward"), this);
+    this.update = new UpdateView(find("after"), this);
+    this.proof = new ProofView(find("proofs"), this);
+    this.showEverything();
+    this.walk = new Walk(this);
+  }
+
+  get label() {
+    return this.example.labels[this.viewed];
+  }
+
+  /** The unit with most to see: the largest dz; of the last layer the label's. */
+  liveliest(layer) {
+    if (layer === this.example.hidden) return this.label;
+    const { fanOut } = this.example.network.layers[layer];
+    return furthest(rowOf(this.example.gradient.dSums[layer], this.viewed, fanOut));
+  }
+
+  /** The weight of the first layer's chosen unit whose gradient is largest. */
+  heaviest() {
+    const { fanIn, fanOut, weights } = this.example.gradient.layers[0];
+    const unit = this.chosen[0];
+    return { layer: 0, row: furthest(columnOf(weights, unit, fanIn, fanOut)), unit };
+  }
+
+  chooseUnit(layer, unit) {
+    this.chosen[layer] = unit;
+    this.forward.show();
+    this.backward.show();
+    this.walk.tell();
+  }
+
+  chooseWeight(layer, row, unit) {
+    this.weight = { layer, row, unit };
+    this.proof.show();
+    this.walk.tell();
+    announce(`${this.proof.place.textContent}. ${this.proof.words.textContent}`);
+  }
+
+  setRate(rate) {
+    this.rate = rate;
+    this.update.showRate();
+    this.walk.tell();
+  }
+
+  view(sample) {
+    this.viewed = sample;
+    this.showEverything();
+    this.walk.tell();
+  }
+
+  relabel(label) {
+    this.example.relabel(this.viewed, label);
+    this.proof.forget();
+    this.showEverything();
+    this.walk.tell();
+  }
+
+  showEverything() {
+    this.forward.show();
+    this.backward.show();
+    this.update.show();
+    this.proof.show();
+  }
+}
+
+/** For screen readers, what was chosen outside of the lesson. */
+function announce(text) {
+  put(document.getElementById("said"), text);
+}
+
+function startPage() {
+  const place = document.getElementById("data");
+  const data = JSON.parse(place.textContent);
+  place.remove(); // the text is as large as the weights themselves
+  const put = (id, text) => (document.getElementById(id).textContent = text);
+  put("name", data.network.name);
+  put("about", data.network.description);
+  put("note", data.network.note);
+  put("samples", data.title);
+  const explained = new Explained(data);
+  addChoices(explained, data);
+  const exactly = explained.difference === 0 ? "they are equal to the last bit" :
+    `the largest difference is ${figure(explained.difference, 1)} of the largest number`;
+  put("checked", `All numbers are computed in this page, in float64. Beside those of fastbp's reference path, ${exactly}.`);
+  document.body.dataset.ready = "true";
+  performance.mark("ready");
+  return explained;
+}
+
+/** Which sample of a mini-batch is viewed, and what its label is taken to be. */
+function addChoices(explained, data) {
+  const label = document.getElementById("label");
+  const sample = document.getElementById("sample");
+  label.append(...selectOf(data.classes).childNodes);
+  sample.append(...selectOf(data.names).childNodes);
+  document.getElementById("which").hidden = data.names.length === 1;
+  const showLabel = () => {
+    label.value = String(explained.label);
+    const own = data.labels[explained.viewed];
+    document.getElementById("own").textContent = explained.label === own ? "" : `in the data: ${data.classes[own]}`;
+  };
+  label.addEventListener("change", () => {
+    explained.relabel(Number(label.value));
+    showLabel();
+  });
+  sample.addEventListener("change", () => {
+    explained.view(Number(sample.value));
+    showLabel();
+  });
+  showLabel();
+}
+
+const explained = startPage();
