@@ -4,10 +4,11 @@ const GAP = 3;
 
 class Tiles extends View {
   /** `choose(unit)`: called when one of the images is chosen; without it, they are only looked at.
-   *  `side`: about how many CSS pixels an image is wide. `unit`: what an image stands for. */
-  constructor(parent, { name, side = 56, choose = null, unit = "unit" }) {
+   *  `side`: about how many CSS pixels an image is wide; `least`: how many there are side by side where there is
+   *  little room. `unit`: what an image stands for. */
+  constructor(parent, { name, side = 56, least = 1, choose = null, unit = "unit" }) {
     super(parent, { name });
-    this.side = side;
+    [this.side, this.least] = [side, least];
     this.unit = unit;
     this.choose = choose;
     this.pointed = null;
@@ -41,7 +42,7 @@ class Tiles extends View {
   arrange(width) {
     const { units, height: rows, width: columns } = this.values;
     const ratio = devicePixelRatio;
-    const wanted = Math.min(this.side, width - GAP) / columns;
+    const wanted = Math.min(this.side, width / this.least - GAP) / columns;
     const scale = wanted * ratio >= 1 ? Math.floor(wanted * ratio) / ratio : wanted;
     const across = Math.max(1, Math.min(units, Math.floor((width + GAP) / (scale * columns + GAP))));
     const down = Math.ceil(units / across);
