@@ -120,7 +120,8 @@ class Trainer {
       network.layers.forEach(({ weights }, layer) => decay(weights, gradient.layers[layer].weights, l2));
     }
     if (velocity !== null) accumulate(velocity, gradient.block, momentum);
-    descend(network.parameters, velocity ?? gradient.block, rate);
+    if (velocity === null && l2 === 0) descendNonzero(network, this.pass, gradient, rate);
+    else descend(network.parameters, velocity ?? gradient.block, rate);
   }
 
   /** Tell the validation loss after an epoch. */

@@ -1,7 +1,7 @@
 // The worker: commands of the page in, states out. It works in pieces of CHUNK milliseconds, between which it
 // takes commands, and tells a state every STATE milliseconds, or less often where states are slow.
 
-const [CHUNK, STATE, MOST_SHARE] = [25, 100, 0.04];
+const [CHUNK, STATE, MOST_SHARE] = [25, 100, 0.03];
 
 let digits = null;
 let session = null;

@@ -104,6 +104,22 @@ function denseTransposed(dSums, { fanIn, fanOut, weights }, dInputs, count) {
   }
 }
 
+/** Plain SGD after a backward pass, of what has a derivative: weights whose input was 0 in all samples do not
+ *  move. */
+function descendNonzero(network, pass, gradient, rate) {
+  network.layers.forEach(({ fanIn, fanOut, weights, biases }, number) => {
+    const { weights: dWeights, biases: dBiases } = gradient.layers[number];
+    const { ends } = pass.nonzero[number];
+    for (let i = 0, start = 0; i < fanIn; i++) {
+      const isMoved = ends[i] > start;
+      start = ends[i];
+      const end = isMoved ? (i + 1) * fanOut : 0;
+      for (let place = i * fanOut; place < end; place++) weights[place] -= rate * dWeights[place];
+    }
+    descend(biases, dBiases, rate);
+  });
+}
+
 /** Plain SGD: w <- w - rate dw, of all parameters. */
 function descend(parameters, derivatives, rate) {
   for (let i = 0; i < parameters.length; i++) parameters[i] -= rate * derivatives[i];
