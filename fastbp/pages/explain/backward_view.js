@@ -27,7 +27,8 @@ class BackwardView {
     this.logits.show(rowOf(example.gradient.dSums.at(-1), viewed, classes.length), label);
     const p = example.probabilities(viewed)[label];
     const mean = example.count === 1 ? "" : `, divided by ${example.count}, as the loss is a mean`;
-    this.words.textContent = `For ${classes[label]}, p \u2212 y = ${figure(p)} \u2212 1${mean}. For all others y is 0.`;
+    const own = `For ${classes[label]}, p \u2212 y = ${figure(p)} \u2212 1${mean}.`;
+    this.words.textContent = `${own} For all others y is 0.`;
     for (const block of this.cards) block.show();
   }
 }
@@ -37,17 +38,21 @@ class BackCard {
   constructor(parent, explained, layer) {
     Object.assign(this, { explained, layer });
     const { example } = explained;
-    const isRelu = example.activationName === "relu";
-    const block = card(parent, `back-${layer}`, `Back through ${example.activationName} of hidden layer ${layer + 1}`);
+    const name = example.activationName;
+    const shown = name === "relu" ? "ReLU" : name;
+    const block = card(parent, `back-${layer}`, `Back through ${shown} of hidden layer ${layer + 1}`);
     const options = { nameOf: (unit) => `Unit ${unit}`, choose: (unit) => explained.chooseUnit(layer, unit) };
-    backFormula(block, layer + 1, example.network.layers[layer + 1], example.count, example.activationName);
-    const addCells = (words, name) => {
+    backFormula(block, layer + 1, example.network.layers[layer + 1], example.count, name);
+    const addCells = (words, label) => {
       block.append(element("p", "about", words));
-      return new Cells(block, { ...options, name });
+      return new Cells(block, { ...options, name: label });
     };
     const next = layer + 2;
-    this.products = addCells(`dz\u00a0W\u1d40 of layer ${next}: how the loss answers to each unit's a`, `dz W^T of layer ${next}`);
-    this.slopes = addCells(isRelu ? "times the mask: 1 where ReLU is on, 0 where it is off" : "times the slope at z", "slopes");
+    const products = `dz\u00a0W\u1d40 of layer ${next}: how fast the loss changes with each unit's a`;
+    const mask = "times the mask: 1 where ReLU is on, 0 where it is off";
+    const slopes = name === "relu" ? mask : "times the slope at z";
+    this.products = addCells(products, `dz W^T of layer ${next}`);
+    this.slopes = addCells(slopes, `slopes of hidden layer ${layer + 1}`);
     this.dSums = addCells("gives dz", `dz of hidden layer ${layer + 1}`);
     this.words = element("p", "about");
     block.append(this.words);
@@ -66,7 +71,8 @@ class BackCard {
     this.slopes.show({ values: slopes, ...grid, off });
     this.dSums.show({ values: dSums, ...grid, off });
     const unit = chosen[this.layer];
-    this.words.textContent = `Unit ${unit}: ${figure(products[unit])} \u00d7 ${figure(slopes[unit])} = ${figure(dSums[unit])}`;
+    const [product, slope, dSum] = [products, slopes, dSums].map((values) => figure(values[unit]));
+    this.words.textContent = `Unit ${unit}: ${product} \u00d7 ${slope} = ${dSum}`;
   }
 }
 
@@ -76,15 +82,18 @@ class GradientCard {
     Object.assign(this, { explained, layer });
     const { example, shape } = explained;
     const { fanIn, fanOut } = example.network.layers[layer];
-    const title = layer === example.hidden ? "Gradient of the output layer" : `Gradient of hidden layer ${layer + 1}`;
-    const block = card(parent, `gradient-${layer}`, title);
+    const where = layer === example.hidden ? "the output layer" : `hidden layer ${layer + 1}`;
+    const block = card(parent, `gradient-${layer}`, `Gradient of ${where}`);
     gradientFormulas(block, layer + 1, { fanIn, fanOut }, example.count);
     this.chooser = new UnitChooser(block, explained, layer);
     const side = layer === 0 && shape ? 5 : 10;
     const name = (index) => inputName(index, layer, shape);
     block.append(element("p", "about", `a, what went into layer ${layer + 1}:`));
     this.inputs = new Cells(block, {
-      name: `a, inputs of layer ${layer + 1}`, nameOf: (index) => `a, ${name(index)}`, side, isInk: layer === 0 && shape !== null,
+      name: `a, inputs of layer ${layer + 1}`,
+      nameOf: (index) => `a, ${name(index)}`,
+      side,
+      isInk: layer === 0 && shape !== null,
     });
     this.factor = element("p", "about");
     block.append(this.factor);

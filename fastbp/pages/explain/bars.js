@@ -32,8 +32,8 @@ class Bars {
 
 function barRow(list, text) {
   const row = element("li", "row");
-  const [label, track, value] = [element("span", "label", text), element("span", "track"), element("span", "value")];
-  const bar = element("span", "bar");
+  const [label, track, bar, value] = ["label", "track", "bar", "value"].map((name) => element("span", name));
+  label.textContent = text;
   track.append(bar);
   row.append(label, track, value);
   list.append(row);

@@ -24,8 +24,8 @@ class Cells extends View {
     canvas.addEventListener("keydown", (event) => this.move(event));
   }
 
-  /** `values`: { values, height, width }, and optionally `chosen`, a cell, `off`, whether a cell is crossed out,
-   *  and `limit`, the value at the ends of the scale. */
+  /** `values`: { values, height, width }, and optionally `chosen`, a cell, and `off(index)`, whether it is
+   *  crossed out. */
   show(values) {
     super.show(values);
     [this.low, this.high] = [Infinity, -Infinity];
@@ -33,7 +33,7 @@ class Cells extends View {
       this.low = Math.min(this.low, value);
       this.high = Math.max(this.high, value);
     }
-    this.limit = values.limit ?? (Math.max(Math.abs(this.low), Math.abs(this.high)) || 1);
+    this.limit = Math.max(Math.abs(this.low), Math.abs(this.high)) || 1;
     this.tell();
   }
 
@@ -61,7 +61,8 @@ class Cells extends View {
       if (index === undefined || index === null) continue;
       pen.lineWidth = 2;
       pen.strokeStyle = colour(name);
-      pen.strokeRect((index % columns) * cell - 0.5, Math.floor(index / columns) * cell - 0.5, cell + 1, cell + 1);
+      const [x, y] = [(index % columns) * cell, Math.floor(index / columns) * cell];
+      pen.strokeRect(x - 0.5, y - 0.5, cell + 1, cell + 1);
     }
   }
 
@@ -84,9 +85,9 @@ class Cells extends View {
   cellAt(event) {
     const [x, y] = this.place(event);
     const [column, row] = [Math.floor((x - 1) / this.cell), Math.floor((y - 1) / this.cell)];
-    const index = row * this.values.width + column;
-    const isInside = column >= 0 && column < this.values.width && row >= 0 && index < this.values.values.length;
-    return isInside ? index : null;
+    const { width, values } = this.values;
+    const index = row * width + column;
+    return column >= 0 && column < width && row >= 0 && index < values.length ? index : null;
   }
 
   point(index) {

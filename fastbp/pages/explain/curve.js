@@ -11,11 +11,11 @@ class LossCurve extends View {
     this.canvas.addEventListener("click", (event) => this.take(event));
   }
 
-  /** `values`: { example, low, high: powers of ten of the rate, rate, after: loss with it }. */
+  /** `values`: { example, squaredLength: of its gradient, low, high: powers of ten of the rate, rate, after:
+   *  the loss with it }. */
   show(values) {
     super.show(values);
     this.points = [];
-    this.length = values.example.squaredLength();
     this.turn = (this.turn ?? 0) + 1;
     this.compute(this.turn);
   }
@@ -40,7 +40,7 @@ class LossCurve extends View {
   }
 
   draw(pen, width, height, colour) {
-    const { example, low, high, rate, after } = this.values;
+    const { example, squaredLength, low, high, rate, after } = this.values;
     const frame = { left: 52, right: width - 18, top: 10, bottom: height - 36 };
     const top = this.top();
     const across = (power) => frame.left + ((power - low) / (high - low)) * (frame.right - frame.left);
@@ -51,7 +51,7 @@ class LossCurve extends View {
     pen.beginPath();
     pen.rect(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top);
     pen.clip();
-    const promised = this.points.map(([power]) => [power, example.loss - 10 ** power * this.length]);
+    const promised = this.points.map(([power]) => [power, example.loss - 10 ** power * squaredLength]);
     trace(pen, [[low, example.loss], [high, example.loss]], across, down, colour("line"), [2, 3]);
     trace(pen, promised, across, down, colour("b"), [6, 4]);
     trace(pen, this.points, across, down, colour("a"), []);
@@ -66,8 +66,9 @@ class LossCurve extends View {
 
   /** The highest loss of the axis: more than the loss was before, but not all of an explosion. */
   top() {
-    const highest = Math.max(...this.points.map(([, loss]) => (Number.isFinite(loss) ? loss : 0)), 0);
-    return Math.max(1.25 * this.values.example.loss, Math.min(1.05 * highest, 3 * this.values.example.loss)) || 1;
+    const { loss } = this.values.example;
+    const highest = Math.max(0, ...this.points.map(([, after]) => (Number.isFinite(after) ? after : 0)));
+    return Math.max(1.25 * loss, Math.min(1.05 * highest, 3 * loss)) || 1;
   }
 
   drawAxes(pen, frame, across, down, top, colour) {
@@ -85,7 +86,9 @@ class LossCurve extends View {
     pen.textAlign = "center";
     pen.textBaseline = "top";
     const every = Math.ceil((high - low) / Math.max(2, Math.floor((frame.right - frame.left) / 55)));
-    for (let power = low; power <= high; power += every) pen.fillText(powerName(power), across(power), frame.bottom + 6);
+    for (let power = low; power <= high; power += every) {
+      pen.fillText(powerName(power), across(power), frame.bottom + 6);
+    }
     pen.textAlign = "right";
     pen.fillText("learning rate", frame.right, frame.bottom + 21);
   }

@@ -1,7 +1,7 @@
 // The proof of a gradient: the slope of the loss by central differences, from forward passes only.
 
-/** About the cube root of the rounding error: there, what the step leaves out and what rounding leaves over are
- *  both smallest. A power of two, so that w + h and w - h are exact. */
+/** About the cube root of the rounding error: there, truncation and rounding together are smallest. A power
+ *  of two, so that w + h and w - h lose little. */
 const STEP = 2 ** -17;
 
 class Differences {
@@ -13,14 +13,14 @@ class Differences {
     this.hasKink = Math.abs(slope(1e-9) - slope(-1e-9)) > 1e-3;
   }
 
-  /** Gradient and slope of a parameter: of the weight from input `row` to `unit`, or of the bias if row is null.
-   *  Layers count from 0. */
+  /** Gradient and slope of a parameter of layer `number`, from 0: the weight from input `row` to `unit`, or
+   *  the unit's bias if `row` is null. */
   of(number, row, unit) {
     const { example } = this;
     const { network, gradient } = example;
-    const at = ({ weights, biases, fanOut }) => (row === null ? [biases, unit] : [weights, row * fanOut + unit]);
-    const [parameters, index] = at(network.layers[number]);
-    const [derivatives] = at(gradient.layers[number]);
+    const index = row === null ? unit : row * network.layers[number].fanOut + unit;
+    const name = row === null ? "biases" : "weights";
+    const [parameters, derivatives] = [network, gradient].map(({ layers }) => layers[number][name]);
     const value = parameters[index];
     const h = this.stepFor(number, row, value);
     const after = this.losses(number, parameters, index, value + h, this.high);
@@ -36,13 +36,10 @@ class Differences {
 
   /** Smaller for large inputs, which carry a step on to the sums. */
   stepFor(number, row, value) {
-    let largest = 1;
-    if (row !== null) {
-      const { fanIn } = this.example.network.layers[number];
-      const inputs = this.example.pass.inputs[number];
-      for (let i = row; i < this.example.count * fanIn; i += fanIn) largest = Math.max(largest, Math.abs(inputs[i]));
-    }
-    const size = Math.max(1, Math.abs(value)) / largest;
+    const { network, pass, labels } = this.example;
+    const { fanIn } = network.layers[number];
+    const inputs = row === null ? [] : labels.map((_, i) => Math.abs(pass.inputs[number][i * fanIn + row]));
+    const size = Math.max(1, Math.abs(value)) / Math.max(1, ...inputs);
     return STEP * 2 ** Math.round(Math.log2(size));
   }
 
@@ -54,8 +51,9 @@ class Differences {
     const rest = { activation: network.activation, layers: network.layers.slice(number) };
     const kept = parameters[index];
     parameters[index] = value;
-    const [inputs, sums, nonzero] = [pass.inputs, pass.sums, pass.nonzero].map((arrays) => arrays.slice(number));
-    forward(rest, { inputs, sums, nonzero }, count);
+    const restOf = (arrays) => arrays.slice(number);
+    const own = { inputs: restOf(pass.inputs), sums: restOf(pass.sums), nonzero: restOf(pass.nonzero) };
+    forward(rest, own, count);
     parameters[index] = kept;
     return example.labels.map((label, sample) => exactLoss(rowOf(pass.logits, sample, classes), label));
   }
@@ -74,11 +72,9 @@ class Differences {
 
 /** -log p[label] with all of its digits, even where p is so near to 1 that 1 - p would lose them. */
 function exactLoss(logits, label) {
-  let highest = -Infinity;
-  for (let k = 0; k < logits.length; k++) if (k !== label) highest = Math.max(highest, logits[k] - logits[label]);
-  const shift = Math.max(0, highest);
-  let sum = 0; // of exp(z_k - z_label - shift) for all other classes
-  for (let k = 0; k < logits.length; k++) if (k !== label) sum += Math.exp(logits[k] - logits[label] - shift);
+  const others = logits.map((logit) => logit - logits[label]).filter((_, k) => k !== label);
+  const shift = Math.max(0, ...others);
+  const sum = others.reduce((total, other) => total + Math.exp(other - shift), 0);
   return shift > 0 ? shift + Math.log(sum + Math.exp(-shift)) : Math.log1p(sum);
 }
 

@@ -42,7 +42,7 @@ class Example {
     return softmax(this.logits(sample));
   }
 
-  /** Derivatives of the loss by what the units of a hidden layer put out, of all samples: dz W^T of the next. */
+  /** Derivatives of the loss by the activations of a hidden layer, of all samples: dz W^T of the next. */
   dOutputs(number) {
     const layer = this.network.layers[number + 1];
     const found = new Float64Array(this.count * layer.fanIn);
@@ -74,8 +74,7 @@ class Example {
     return sum;
   }
 
-  /** The largest difference from the numbers of the reference path, each as a share of the largest number of its
-   *  array. */
+  /** The largest difference from the numbers of the reference path, as a share of the largest of an array. */
   difference(reference, rate) {
     const { pass, gradient } = this;
     const doubles = (text) => numbersOf(text, "float64");
@@ -85,7 +84,7 @@ class Example {
       ...gradient.dSums.map((dz, number) => [dz, doubles(reference.dSums[number])]),
       ...gradient.layers.map(({ biases }, number) => [biases, doubles(reference.dBiases[number])]),
       [this.losses, doubles(reference.losses)],
-      [this.labels.flatMap((_, sample) => [...this.probabilities(sample)]), doubles(reference.probabilities)],
+      [this.labels.flatMap((_, i) => [...this.probabilities(i)]), doubles(reference.probabilities)],
       [[this.loss, this.after(rate).loss], doubles(reference.ends)],
     ];
     return Math.max(...pairs.map(([mine, theirs]) => distance(mine, theirs)));

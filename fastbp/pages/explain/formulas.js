@@ -51,6 +51,11 @@ function formula(parent, ...parts) {
   return line;
 }
 
+/** The sum over the samples of a mini-batch. */
+function overBatch() {
+  return mathml("munder", sign("\u2211"), mathml("mtext", "batch"));
+}
+
 /** z = a W + b of a layer, counted from 1. */
 function sumFormula(parent, layer, { fanIn, fanOut }, count) {
   formula(
@@ -68,14 +73,14 @@ function activationFormula(parent, layer, name) {
 function softmaxFormula(parent, classes, count) {
   const power = (index) => mathml("msup", letter("e"), under(letter("z"), letter(index)));
   const sum = group(mathml("munder", sign("\u2211"), letter("c")), power("c"));
-  formula(parent, shaped(under(letter("p"), letter("k")), count, classes), sign("="), mathml("mfrac", power("k"), sum));
+  const probability = shaped(under(letter("p"), letter("k")), count, classes);
+  formula(parent, probability, sign("="), mathml("mfrac", power("k"), sum));
 }
 
 function lossFormula(parent, count) {
   const own = group(sign(MINUS), mathml("mtext", "log\u00a0"), under(letter("p"), letter("y")));
-  if (count === 1) return formula(parent, mathml("mtext", "loss"), sign("="), own);
-  const mean = group(mathml("mfrac", number(1), number(count)), mathml("munder", sign("\u2211"), mathml("mtext", "batch")));
-  return formula(parent, mathml("mtext", "loss"), sign("="), mean, own);
+  const mean = count === 1 ? [] : [mathml("mfrac", number(1), number(count)), overBatch()];
+  formula(parent, mathml("mtext", "loss"), sign("="), ...mean, own);
 }
 
 function logitsBackFormula(parent, layer, classes, count) {
@@ -91,31 +96,35 @@ function gradientFormulas(parent, layer, { fanIn, fanOut }, count) {
     shaped(of("W", layer, true), fanIn, fanOut), sign("="),
     shaped(transposed(of("a", layer - 1)), fanIn, count), gap(), shaped(of("z", layer, true), count, fanOut),
   );
-  const sum = count === 1 ? [] : [mathml("munder", sign("\u2211"), mathml("mtext", "batch"))];
+  const sum = count === 1 ? [] : [overBatch()];
   formula(parent, shaped(of("b", layer, true), fanOut), sign("="), ...sum, of("z", layer, true));
 }
 
 /** dz = (dz W^T of the next layer) times the slope, of a hidden layer counted from 1. */
 function backFormula(parent, layer, { fanIn, fanOut }, count, name) {
-  const product = [shaped(of("z", layer + 1, true), count, fanOut), gap(), shaped(transposed(of("W", layer + 1)), fanOut, fanIn)];
+  const next = shaped(of("z", layer + 1, true), count, fanOut);
+  const weights = shaped(transposed(of("W", layer + 1)), fanOut, fanIn);
   const slope = name === "relu"
     ? [sign("["), of("z", layer), sign(">"), number(0), sign("]")]
     : [mathml("mtext", name), sign("\u2032"), sign("("), of("z", layer), sign(")")];
   formula(
     parent,
-    shaped(of("z", layer, true), count, fanIn), sign("="), sign("("), ...product, sign(")"), sign("\u2299"), ...slope,
+    shaped(of("z", layer, true), count, fanIn), sign("="),
+    sign("("), next, gap(), weights, sign(")"), sign("\u2299"), ...slope,
   );
 }
 
 function updateFormulas(parent) {
   for (const name of ["W", "b"]) {
     const d = group(differential(), letter(name));
-    formula(parent, letter(name), sign("\u2190"), letter(name), sign(MINUS), mathml("mtext", "rate"), sign("\u00b7"), d);
+    const step = [mathml("mtext", "rate"), sign("\u00b7"), d];
+    formula(parent, letter(name), sign("\u2190"), letter(name), sign(MINUS), ...step);
   }
 }
 
 function slopeFormula(parent) {
-  const loss = (step) => group(mathml("mtext", "loss"), sign("("), letter("w"), sign(step), letter("h"), sign(")"));
+  const moved = (step) => group(sign("("), letter("w"), sign(step), letter("h"), sign(")"));
+  const loss = (step) => group(mathml("mtext", "loss"), moved(step));
   const fraction = mathml("mfrac", group(loss("+"), sign(MINUS), loss(MINUS)), group(number(2), letter("h")));
   formula(parent, differential(), letter("w"), sign("\u2248"), fraction);
 }

@@ -16,9 +16,13 @@ class ForwardView {
     const { example, shape } = this.explained;
     const pixels = example.network.sizes[0];
     const block = card(parent, "picture", shape ? "The picture" : "The sample");
-    formula(block, shaped(of("a", 0), example.count, pixels), sign("="), mathml("mtext", shape ? "pixels" : "inputs"));
+    const what = mathml("mtext", shape ? "pixels" : "inputs");
+    formula(block, shaped(of("a", 0), example.count, pixels), sign("="), what);
     this.picture = new Cells(block, {
-      name: "The picture", nameOf: (index) => capital(inputName(index, 0, shape)), side: 8, isInk: shape !== null,
+      name: "The picture",
+      nameOf: (index) => capital(inputName(index, 0, shape)),
+      side: 8,
+      isInk: shape !== null,
     });
     block.append(element("p", "about", shape
       ? `${shape[0]} \u00d7 ${shape[1]} = ${pixels} pixels, by rows: one input of the network each.`
@@ -104,11 +108,9 @@ function offOf(example, sums) {
 
 function stateOf(example, sums) {
   const slopes = sums.map(example.network.activation.slope);
-  const countOf = (test) => slopes.reduce((count, slope) => count + (test(slope) ? 1 : 0), 0);
-  if (example.activationName === "relu") {
-    return `${countOf((slope) => slope === 0)} of ${sums.length} units are off (crossed out).`;
-  }
-  return `${countOf((slope) => Math.abs(slope) < 0.05)} of ${sums.length} units are flat: a slope below 0.05.`;
+  const under = countOf(slopes, (slope) => Math.abs(slope) < 0.05); // of ReLU, exactly 0
+  const state = example.activationName === "relu" ? "off (crossed out)" : "flat, with a slope below 0.05";
+  return `${under} of ${sums.length} units are ${state}.`;
 }
 
 /** The unit that one chose in a layer: its sum term by term, and its weights as an image. */
@@ -138,9 +140,11 @@ class UnitWeights {
     const most = furthest(products);
     const sum = example.pass.sums[layer][viewed * fanOut + unit];
     this.chooser.show(unit);
-    this.words.textContent = `z = b + \u2211 a W = ${figure(biases[unit])} + ${figure(sum - biases[unit])} = ${figure(sum)}. `
-      + `The largest product: ${figure(inputs[most])} \u00d7 ${figure(column[most])}, ${inputName(most, layer, shape)}. `
-      + "Its weights:";
+    const [bias, rest] = [figure(biases[unit]), figure(sum - biases[unit])];
+    const [factor, weight] = [figure(inputs[most]), figure(column[most])];
+    const largest = `${factor} \u00d7 ${weight}, of ${inputName(most, layer, shape)}`;
+    this.words.textContent = `z = b + \u2211 a W = ${bias} + ${rest} = ${figure(sum)}. `
+      + `The largest product a W is ${largest}. All weights W of this unit:`;
     this.weights.show({ values: column, ...gridOf(fanIn, layer === 0 ? shape : null) });
   }
 }

@@ -9,14 +9,22 @@ class Explained {
     this.viewed = 0;
     this.chosen = this.example.network.layers.map((_, layer) => this.liveliest(layer));
     this.weight = this.heaviest();
-    this.difference = this.example.difference(data.reference, data.rate);
+    this.isWhole = false;
     const find = (id) => document.getElementById(id);
     this.forward = new ForwardView(find("forward"), this);
     this.backward = new BackwardView(find("backward"), this);
     this.update = new UpdateView(find("after"), this);
     this.proof = new ProofView(find("proofs"), this);
-    this.showEverything();
+    this.forward.show();
     this.walk = new Walk(this);
+  }
+
+  /** What can wait until there is something to see. */
+  finish(data) {
+    this.isWhole = true;
+    this.showRest();
+    this.difference = this.example.difference(data.reference, data.rate);
+    this.walk.tell();
   }
 
   get label() {
@@ -72,6 +80,10 @@ class Explained {
 
   showEverything() {
     this.forward.show();
+    this.showRest();
+  }
+
+  showRest() {
     this.backward.show();
     this.update.show();
     this.proof.show();
@@ -94,12 +106,22 @@ function startPage() {
   put("samples", data.title);
   const explained = new Explained(data);
   addChoices(explained, data);
-  const exactly = explained.difference === 0 ? "they are equal to the last bit" :
-    `the largest difference is ${figure(explained.difference, 1)} of the largest number`;
-  put("checked", `All numbers are computed in this page, in float64. Beside those of fastbp's reference path, ${exactly}.`);
-  document.body.dataset.ready = "true";
-  performance.mark("ready");
+  performance.mark("first view");
+  requestAnimationFrame(() => setTimeout(() => {
+    explained.finish(data);
+    put("checked", wordsOfCheck(explained.difference));
+    document.body.dataset.ready = "true";
+    performance.mark("ready");
+  }));
   return explained;
+}
+
+function wordsOfCheck(difference) {
+  const exactly = difference === 0
+    ? "they are equal to the last bit"
+    : `the largest difference is ${figure(difference, 1)} of the largest number of an array`;
+  const beside = `Beside those of fastbp's reference path, ${exactly}.`;
+  return `All numbers are computed in this page, in float64. ${beside}`;
 }
 
 /** Which sample of a mini-batch is viewed, and what its label is taken to be. */
@@ -112,7 +134,8 @@ function addChoices(explained, data) {
   const showLabel = () => {
     label.value = String(explained.label);
     const own = data.labels[explained.viewed];
-    document.getElementById("own").textContent = explained.label === own ? "" : `in the data: ${data.classes[own]}`;
+    const said = explained.label === own ? "" : `in the data: ${data.classes[own]}`;
+    document.getElementById("own").textContent = said;
   };
   label.addEventListener("change", () => {
     explained.relabel(Number(label.value));

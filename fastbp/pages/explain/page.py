@@ -24,7 +24,7 @@ __all__ = ["HALF_FROM", "explain_page", "explained_network", "pack_explained", "
 
 HALF_FROM = 2_500_000
 """Bytes of float32 weights above which the page has float16: 4 MB are its limit."""
-CHECKED = 50_000
+CHECKED = 20_000
 """Numbers of z, a and d_z in the page, at most: of the first samples, of one at least.
 """
 

@@ -22,7 +22,8 @@ class ProofView {
       `W of layer ${layer + 1}, ${fanIn} \u00d7 ${fanOut}`, `b of layer ${layer + 1}, ${fanOut}`,
     ]);
     this.array = selectOf(names);
-    [this.row, this.unit] = ["row", "column"].map(() => Object.assign(element("input"), { type: "number", min: 0, step: 1 }));
+    const place = () => Object.assign(element("input"), { type: "number", min: 0, step: 1 });
+    [this.row, this.unit] = [place(), place()];
     const row = element("div", "choice");
     for (const [text, input] of [["Array ", this.array], ["Row ", this.row], ["Column ", this.unit]]) {
       const label = element("label", "chooser", text);
@@ -36,7 +37,7 @@ class ProofView {
   }
 
   addSome(block) {
-    const about = "Where an input is 0, or a ReLU is off, a gradient is 0, exactly: nothing changes with the weight.";
+    const about = "Where an input is 0, or a ReLU is off, a gradient is exactly 0.";
     block.append(element("p", "about", about));
     this.button = element("button", "", `Check ${SOME} at random`);
     this.button.type = "button";
@@ -97,7 +98,9 @@ class ProofView {
     const go = () => {
       if (turn !== this.turn) return;
       const end = performance.now() + WORK;
-      while (found.length < SOME && performance.now() < end) found.push(this.differences.of(...drawParameter(layers)));
+      while (found.length < SOME && performance.now() < end) {
+        found.push(this.differences.of(...drawParameter(layers)));
+      }
       this.summary.textContent = found.length < SOME ? `${found.length} of ${SOME} ...` : summaryOf(found);
       if (found.length < SOME) return void setTimeout(go, 0);
       this.some = found;
@@ -124,7 +127,8 @@ function drawParameter(layers) {
 }
 
 function verdictOf({ digits, kinks }) {
-  const kink = kinks === 0 ? "" : ` A kink lies within the step (${kinks} of the sums change sign), where the loss has no slope.`;
+  const change = `A kink lies within the step (${kinks} of the sums change sign)`;
+  const kink = kinks === 0 ? "" : ` ${change}: there the loss has no slope.`;
   if (digits === Infinity) return `Both are exactly 0.${kink}`;
   return `They agree to ${digits} digits.${kink}`;
 }
@@ -134,7 +138,9 @@ function summaryOf(found) {
   const kinked = found.filter(({ kinks }) => kinks > 0).length;
   const others = found.filter(({ digits, kinks }) => digits !== Infinity && kinks === 0);
   const worst = Math.min(...others.map(({ digits }) => digits));
-  const compared = others.length === 0 ? "none is left to compare" : `of the other ${others.length}, the worst agrees to ${worst} digits`;
+  const compared = others.length === 0
+    ? "none is left to compare"
+    : `of the other ${others.length}, the worst agrees to ${worst} digits`;
   return `${zero} are exactly 0 both ways; ${kinked} have a kink within the step; ${compared}.`;
 }
 

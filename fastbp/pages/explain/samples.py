@@ -22,7 +22,7 @@ from ...evaluation.default_data import default_data
 from ...evaluation.evaluate import test
 from ...network import Network
 from ...plots.samples import is_of_table
-from ...runs.folder import load_classifier
+from ...runs.folder import data_of_runs, load_classifier
 
 __all__ = ["MOST", "Samples", "chosen_rows", "image_classifier", "image_file", "wrong_row"]
 
@@ -182,6 +182,11 @@ def _checked_label(label: int, network: Network) -> int:
 
 def _testing(run: Path, network: Network) -> Dataset:
     """Return the data to test a run on, checked against its network."""
+    if data_of_runs([run]) == "arrays":
+        raise DataError(
+            f"{printable(run)}: was trained on data in memory, which are not kept; expected a run on data of "
+            "a file, or an image file with --label"
+        )
     data, _ = default_data([run])
     labels = data.labels_for("fastbp explain")
     if data.images.shape[1] != network.inputs:

@@ -6,7 +6,8 @@ class Walk {
     this.steps = lessonOf(explained.example);
     this.step = 0;
     const find = (id) => document.getElementById(id);
-    [this.count, this.title, this.sentence, this.figures] = ["count", "title", "sentence", "figures"].map(find);
+    [this.count, this.title] = ["count", "title"].map(find);
+    [this.sentence, this.figures] = ["sentence", "figures"].map(find);
     [this.previous, this.next] = ["previous", "next"].map(find);
     this.previous.addEventListener("click", () => this.go(this.step - 1));
     this.next.addEventListener("click", () => this.go(this.step + 1));
@@ -64,7 +65,7 @@ class Walk {
     put(this.count, `Step ${this.step + 1} of ${this.steps.length}`);
     put(this.title, title);
     put(this.sentence, sentence(this.explained));
-    put(this.figures, figures(this.explained));
+    put(this.figures, this.explained.isWhole ? figures(this.explained) : "");
     // Not disabled, which would take the keyboard's focus away.
     this.previous.setAttribute("aria-disabled", String(this.step === 0));
     this.next.setAttribute("aria-disabled", String(this.step + 1 === this.steps.length));

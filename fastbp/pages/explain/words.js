@@ -9,7 +9,8 @@ function figure(value, digits = 4) {
 
 /** A number with all of the digits that are compared in a proof. */
 function digitsOf(value) {
-  return (value === 0 ? "0" : value.toExponential(12)).replace(/e[+]0$/, "").replace("e+", "e").replaceAll("-", MINUS);
+  const text = value === 0 ? "0" : value.toExponential(12);
+  return text.replace(/e[+]0$/, "").replace("e+", "e").replaceAll("-", MINUS);
 }
 
 function percentage(probability) {
@@ -30,6 +31,10 @@ function inputName(index, number, shape) {
   if (number > 0) return `unit ${index} of layer ${number}`;
   if (shape === null) return `input ${index}`;
   return `pixel in row ${Math.floor(index / shape[1])}, column ${index % shape[1]}`;
+}
+
+function countOf(values, test) {
+  return values.reduce((count, value) => count + (test(value) ? 1 : 0), 0);
 }
 
 /** Index of the value that lies furthest from 0. */

@@ -27,6 +27,15 @@ def make_samples(network, count=1, shape=None, seed=2, **more):
     )
 
 
+def open_page(page, address):
+    """Open a page, and wait until it has computed everything."""
+    page.driver.get(address)
+    page.driver.execute_async_script(
+        "const done = arguments[0];"
+        "const wait = () => document.body.dataset.ready ? done() : setTimeout(wait, 5); wait()"
+    )
+
+
 @pytest.fixture
 def explain(page, tmp_path):
     """Opens the page of a network and samples; returns what the page is of."""
@@ -36,8 +45,8 @@ def explain(page, tmp_path):
         numbers = step_numbers(packed.network, samples.x, samples.labels)
         path = tmp_path / "page.html"
         path.write_text(explain_page(packed, samples, numbers), encoding="utf-8")
-        page.open(path)
         page.path = path
+        open_page(page, path.as_uri())
         return packed.network
 
     return write

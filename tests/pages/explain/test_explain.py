@@ -184,6 +184,11 @@ def test_what_is_wrong_is_said_in_one_line(run, arguments, start):
     assert not (run / "page.html").exists()
 
 
+def test_data_in_memory_are_gone(run):
+    (run / "run" / "config.toml").write_text('data = "arrays"\nhidden = [9]\n')
+    assert "run: was trained on data in memory, which are not kept; expected" in explain("run", code=2).stderr
+
+
 @pytest.mark.parametrize(
     ("options", "start"),
     [

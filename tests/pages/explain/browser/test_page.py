@@ -188,7 +188,7 @@ def test_the_rate_moves_the_loss(batch):
     small = float(batch.find("#update table").get_attribute("data-after"))
     assert small < before
     assert "The loss fell by" in batch.find("#update").text
-    high = batch.run("return explained.update.slider.max")
+    high = batch.run("return explained.update.high")
     choose(batch, "#update input", high)
     large = float(batch.find("#update table").get_attribute("data-after"))
     assert large > before
@@ -239,6 +239,7 @@ def test_phone(opened, width, height):
         {"width": width, "height": height, "deviceScaleFactor": 3, "mobile": True},
     )
     opened.driver.refresh()
+    opened.settle()
     opened.settle()
     assert opened.run("return document.documentElement.scrollWidth") == width
     for step in range(14):
@@ -300,7 +301,7 @@ def test_names_are_text(page, explain, networks):
 
 def test_nothing_is_asked_of_a_network(opened):
     opened.requests()
-    opened.open(opened.path)
+    opened.driver.refresh()
     for _ in range(14):
         opened.press(Keys.ARROW_RIGHT)
     opened.find("#random button").click()
