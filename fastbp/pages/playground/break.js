@@ -34,7 +34,7 @@ class Breaker {
     this.form.append(buttons);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     for (const name of ["network", "layer"]) {
-      this.fields[name].addEventListener("change", () => this.training.state && this.show(this.training.state));
+      this.fields[name].addEventListener("change", () => this.show(this.training.state));
     }
   }
 
@@ -84,7 +84,8 @@ class Breaker {
   showLayers({ choices }) {
     const widths = [...choices.hidden, this.classes];
     const { layer, unit } = this.fields;
-    const names = widths.map((width, i) => `${i + 1}: ${i < widths.length - 1 ? `hidden, ${width} units` : "output"}`);
+    const kindOf = (width, i) => (i < widths.length - 1 ? `hidden, ${width} units` : "output");
+    const names = widths.map((width, i) => `${i + 1}: ${kindOf(width, i)}`);
     if (names.join() !== this.names) {
       this.names = names.join();
       layer.replaceChildren(...names.map((name, i) => new Option(name, i)));
@@ -103,7 +104,8 @@ class Breaker {
       this.strike();
       return;
     }
-    this.last = { network: order.network, words, before, after: network.validation.accuracy, epoch: network.epoch };
+    const after = network.validation.accuracy;
+    this.last = { network: order.network, words, before, after, epoch: network.epoch };
     this.pending = null;
     this.onBroken(network, words);
   }
@@ -112,8 +114,11 @@ class Breaker {
     const { network, words, before, after } = this.last;
     const whose = this.training.state.networks.length > 1 ? `${NAMES[network]}, ` : "";
     const trained = epoch - this.last.epoch;
-    const now = trained > 0.01 ? ` ${trained.toFixed(1)} epochs later: ${percent(validation?.accuracy)}.` : " Press Run to mend it.";
-    const text = `${whose}${words}: validation accuracy ${percent(before)} before, ${percent(after)} after.${now}`;
+    const now = trained > 0.01
+      ? `${trained.toFixed(1)} epochs later: ${percent(validation?.accuracy)}.`
+      : "Press Run to mend it.";
+    const cost = `validation accuracy ${percent(before)} before, ${percent(after)} after`;
+    const text = `${whose}${words}: ${cost}. ${now}`;
     if (this.said.textContent !== text) this.said.textContent = text;
   }
 }

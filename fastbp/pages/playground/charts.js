@@ -5,8 +5,11 @@ class Charts {
     this.loss = new Curves(document.getElementById("loss"), { name: "Loss" });
     const format = (value) => `${Number((100 * value).toFixed(1))} %`;
     this.accuracy = new Curves(document.getElementById("accuracy"), { name: "Accuracy", format });
-    this.options = Object.fromEntries(["across", "powers", "zoom"].map((id) => [id, document.getElementById(id)]));
-    for (const option of Object.values(this.options)) option.addEventListener("change", () => this.draw());
+    this.options = {};
+    for (const id of ["across", "powers", "zoom"]) {
+      this.options[id] = document.getElementById(id);
+      this.options[id].addEventListener("change", () => this.draw());
+    }
     this.curves = [];
     this.marks = [];
   }
@@ -39,15 +42,17 @@ class Charts {
     const marks = this.marks.map((mark) => ({ x: mark[x], name: mark.name }));
     const seriesOf = (training, validation) => this.curves.flatMap((points, number) => {
       const whose = this.curves.length > 1 ? `${NAMES[number]} ` : "";
+      const colour = COLOURS[number];
       return [
-        { name: `${whose}training`, colour: COLOURS[number], points: pointsOf(points, key, training) },
-        { name: `${whose}validation`, colour: COLOURS[number], dashed: true, points: pointsOf(points, key, validation) },
+        { name: `${whose}training`, colour, points: pointsOf(points, key, training) },
+        { name: `${whose}validation`, colour, dashed: true, points: pointsOf(points, key, validation) },
       ];
     });
     const log = this.options.powers.checked;
     this.loss.show({ series: seriesOf("loss", "validationLoss"), x, marks, log, low: log ? undefined : 0 });
     const low = this.options.zoom.checked ? 0.9 : 0;
-    this.accuracy.show({ series: seriesOf("accuracy", "validationAccuracy"), x, marks, low, high: 1 });
+    const lines = marks.map((mark) => ({ ...mark, name: "" })); // the other chart has room for names
+    this.accuracy.show({ series: seriesOf("accuracy", "validationAccuracy"), x, marks: lines, low, high: 1 });
   }
 }
 

@@ -1,7 +1,9 @@
 // The command of fastbp that trains the same network on all of the data.
 
 // What `fastbp train` does if it is not told.
-const TRAIN_DEFAULTS = { activation: "relu", initialization: "he", schedule: "linear", l2: 0, dropout: 0, augment: "none" };
+const TRAIN_DEFAULTS = {
+  activation: "relu", initialization: "he", schedule: "linear", l2: 0, dropout: 0, augment: "none",
+};
 
 function commandOf(choices, settings, data) {
   const words = ["fastbp train"];
@@ -40,7 +42,8 @@ class Commands {
         button.type = "button";
         button.setAttribute("aria-label", `Copy the command of ${NAMES[number]}`);
         button.addEventListener("click", () => copyText(text, button, code));
-        line.append(...(networks.length > 1 ? [element("b", COLOURS[number], NAMES[number])] : []), code, button);
+        if (networks.length > 1) line.append(element("b", COLOURS[number], NAMES[number]));
+        line.append(code, button);
         return line;
       }),
       ...(networks.some(({ initialization }) => initialization === "start")
@@ -50,7 +53,7 @@ class Commands {
   }
 }
 
-/** Copy a text and say so on the button for a while; where that is forbidden, select it to be copied by hand. */
+/** Copy a text and say so on the button for a while; where that is forbidden, select it to be copied. */
 async function copyText(text, button, shown = null) {
   const before = button.textContent;
   try {

@@ -5,14 +5,16 @@ class Controls {
   constructor(training, { again, compare }) {
     this.training = training;
     this.again = again;
-    this.buttons = Object.fromEntries(["run", "step", "epoch", "again"].map((id) => [id, document.getElementById(id)]));
+    this.runButton = document.getElementById("run");
     this.figures = document.getElementById("figures");
     this.status = document.getElementById("status");
     this.isRunning = false;
     const actions = {
       run: () => this.toggle(), step: () => this.advance("step"), epoch: () => this.advance("epoch"), again,
     };
-    for (const [id, button] of Object.entries(this.buttons)) button.addEventListener("click", actions[id]);
+    for (const [id, action] of Object.entries(actions)) {
+      document.getElementById(id).addEventListener("click", action);
+    }
     const keys = { " ": actions.run, "s": actions.step, "e": actions.epoch, "r": again, "c": compare };
     document.addEventListener("keydown", (event) => this.press(event, keys));
   }
@@ -47,10 +49,12 @@ class Controls {
   show(state) {
     this.isRunning = state.running;
     document.body.dataset.running = state.running;
-    this.buttons.run.firstElementChild.textContent = state.running ? "Pause" : this.training.isDone ? "Run again" : "Run";
-    while (this.figures.children.length < state.networks.length) this.figures.append(figureBox(this.figures.children.length));
-    while (this.figures.children.length > state.networks.length) this.figures.lastElementChild.remove();
-    state.networks.forEach((network, number) => showFigures(this.figures.children[number], network));
+    const isDone = this.training.isDone;
+    this.runButton.firstElementChild.textContent = state.running ? "Pause" : isDone ? "Run again" : "Run";
+    const boxes = this.figures.children;
+    while (boxes.length < state.networks.length) this.figures.append(figureBox(boxes.length));
+    while (boxes.length > state.networks.length) this.figures.lastElementChild.remove();
+    state.networks.forEach((network, number) => showFigures(boxes[number], network));
     this.say(this.words(state));
   }
 
@@ -59,8 +63,8 @@ class Controls {
     const [{ updates, epoch, choices: { epochs } }] = networks;
     if (running) return `Training: ${epochs} epoch${epochs === 1 ? "" : "s"} to go through.`;
     const result = networks.map(({ validation }, number) =>
-      `${networks.length > 1 ? `${NAMES[number]} reads ` : ""}${percent(validation?.accuracy)}`).join(", ");
-    if (this.training.isDone) return `Done. ${result} of the validation digits ${networks.length > 1 ? "" : "are read "}correctly.`;
+      `${networks.length > 1 ? NAMES[number] : "It"} reads ${percent(validation?.accuracy)}`).join(", ");
+    if (this.training.isDone) return `Done. ${result} of the validation digits correctly.`;
     if (updates === 0) return "Ready. Press Run.";
     return `Paused at epoch ${epoch.toFixed(2)}, after ${updates} updates.`;
   }
@@ -76,7 +80,7 @@ function figureBox(number) {
   const box = element("dl", `figures ${COLOURS[number]}`);
   box.setAttribute("aria-label", `Network ${NAMES[number]}`);
   box.append(element("b", `badge ${COLOURS[number]}`, NAMES[number]));
-  const names = ["validation", "training loss", "epoch", "updates", "digits/s"];
+  const names = ["validation", "loss", "epoch", "updates", "digits/s"];
   FIGURES.forEach((key, i) => {
     const pair = element("div", key);
     const value = element("dd");

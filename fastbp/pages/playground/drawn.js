@@ -51,7 +51,8 @@ class Drawn {
       const drawn = this.image === null ? null : networks[number]?.drawn;
       const best = drawn ? drawn.indexOf(Math.max(...drawn)) : -1;
       const whose = networks.length > 1 ? `${NAMES[number]}: ` : "";
-      title.textContent = drawn ? `${whose}${this.classes[best] ?? "?"}, ${percent(drawn[best])}` : `${whose}no digit yet`;
+      const answer = drawn ? `${this.classes[best] ?? "?"}, ${percent(drawn[best])}` : "no digit yet";
+      title.textContent = `${whose}${answer}`;
       rows.forEach(({ row, bar, value }, label) => {
         row.classList.toggle("best", label === best);
         bar.style.width = drawn ? `${100 * drawn[label]}%` : "0";

@@ -4,7 +4,7 @@ const NAMES = ["A", "B"];
 const COLOURS = ["a", "b"];
 
 class Form {
-  /** `onChange(networks)`: called with the choices of one or two networks after each change that can be read. */
+  /** `onChange(networks)`: called with the choices of one or two networks after a change that can be read. */
   constructor(settings, data, onChange) {
     [this.settings, this.start, this.onChange] = [settings, data.start, onChange];
     this.form = document.getElementById("choices");
@@ -21,7 +21,9 @@ class Form {
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.compare.addEventListener("change", () => this.changed());
     const glossary = document.getElementById("glossary");
-    for (const { label, words } of settings) glossary.append(element("dt", "", label), element("dd", "", words));
+    for (const { label, words } of settings) {
+      glossary.append(element("dt", "", label), element("dd", "", words));
+    }
   }
 
   row(setting) {
@@ -43,12 +45,12 @@ class Form {
     else {
       field.type = "text";
       field.spellcheck = false;
-      field.inputMode = kind === WIDTHS ? "text" : "decimal";
+      field.inputMode = kind.layers ? "text" : "decimal";
       field.addEventListener("keydown", (event) => this.stepField(event, setting, field));
     }
     field.addEventListener("change", () => this.changed());
     this.fields[number][setting.key] = field;
-    return kind === WIDTHS ? this.withLayers(setting, field, number) : field;
+    return kind.layers ? this.withLayers(setting, field, number) : field;
   }
 
   /** Buttons that add a layer as wide as the last one, and take one away. */
@@ -58,7 +60,7 @@ class Form {
       const widths = this.valueOf(setting, field);
       if (widths === null) return;
       const edited = edit(widths);
-      if (edited.length > 8) return;
+      if (edited.length > setting.kind.layers) return;
       field.value = setting.kind.write(edited);
       this.changed();
     };
@@ -107,11 +109,17 @@ class Form {
         field.value = kind.write(choices[key]);
         field.disabled = choices.initialization === "start" && (key === "hidden" || key === "activation");
         field.setAttribute("aria-invalid", "false");
-        const isOther = networks.length > 1 && !shared && kind.write(networks[0][key]) !== kind.write(networks[1][key]);
-        field.closest(".setting").classList.toggle("differs", isOther);
       });
     }
+    this.markDifferences(networks);
     this.say([]);
+  }
+
+  markDifferences([a, b]) {
+    for (const { key, kind } of this.settings) {
+      const differs = b !== undefined && kind.write(a[key]) !== kind.write(b[key]);
+      this.fields[0][key].closest(".setting").classList.toggle("differs", differs);
+    }
   }
 
   /** Read all fields; if one cannot be read, say so and change nothing. */

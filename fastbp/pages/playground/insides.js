@@ -10,8 +10,9 @@ class Weights {
       const title = element("b", `badge ${COLOURS[number]}`, name);
       figure.append(title);
       this.parent.append(figure);
-      const label = `Weights of the first layer of network ${name}`;
-      return { figure, title, tiles: new Tiles(figure, { name: label, least: 8, choose: (unit) => choose(number, unit) }) };
+      const options = { name: `Weights of the first layer of network ${name}`, least: 8 };
+      const tiles = new Tiles(figure, { ...options, choose: (unit) => choose(number, unit) });
+      return { figure, title, tiles };
     });
   }
 
@@ -54,10 +55,11 @@ class Layers {
     }
     row.append(title, signals, slopes, dead);
     this.parent.append(row);
+    const [name, height] = [`of layer ${layer + 1}`, 74];
     return {
       row, title, dead,
-      activations: new Histogram(signals, { name: `Activations of layer ${layer + 1}`, height: 74 }),
-      gradients: new Histogram(slopes, { name: `Sizes of gradients of layer ${layer + 1}`, height: 74, powers: true }),
+      activations: new Histogram(signals, { name: `Activations ${name}`, height }),
+      gradients: new Histogram(slopes, { name: `Sizes of gradients ${name}`, height, powers: true }),
     };
   }
 

@@ -30,7 +30,9 @@ class Lessonbook {
   show(lesson) {
     this.open = lesson;
     this.panel.hidden = lesson === null;
-    for (const [name, button] of this.buttons) button.setAttribute("aria-current", String(name === lesson?.name));
+    for (const [name, button] of this.buttons) {
+      button.setAttribute("aria-current", String(name === lesson?.name));
+    }
     if (lesson === null) return;
     this.panel.querySelector("h2").textContent = lesson.title;
     this.panel.querySelector(".text").textContent = lesson.text;

@@ -1,4 +1,4 @@
-// Choices as the fragment of a link, and back: #hidden=64&init=he ... with "b-" before what differs in network B.
+// Choices as the fragment of a link, and back: #hidden=64&init=he, with "b-" before what differs in B.
 
 /** `networks`: choices of one or two networks. */
 function fragmentOf(networks, settings, lesson = null) {

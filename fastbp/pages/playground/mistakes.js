@@ -12,8 +12,9 @@ class Mistakes {
       const title = element("b", `badge ${COLOURS[number]}`, name);
       box.append(title);
       parent.append(box);
-      const options = { name: `Read wrongly by network ${name}`, height: data.shape[0], width: data.shape[1] };
-      return { box, title, digits: new Digits(box, { ...options, classes: data.classes, empty: "No mistakes." }) };
+      const [height, width] = data.shape;
+      const words = { name: `Read wrongly by network ${name}`, classes: data.classes, empty: "No mistakes." };
+      return { box, title, digits: new Digits(box, { ...words, height, width }) };
     });
   }
 

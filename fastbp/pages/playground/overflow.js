@@ -1,9 +1,9 @@
-// What overflow was: the softmax and its cross-entropy in float32, by the formula as it stands and by log-sum-exp.
+// What overflow was: softmax and cross-entropy in float32, by the formula as it stands and by log-sum-exp.
 
 const F = Math.fround; // to the nearest float32
 const START = [2, -1, 0.5, 1, -2, 0, 7, 3, -0.5, 1.5]; // as a network that has learnt a little
 
-/** The formulas of fastbp/reference/step.py in float32, for one sample: exponentials, probabilities and losses.
+/** The formulas of fastbp/reference/step.py in float32, for one sample: exponentials, probabilities, losses.
  *  `label`: the class that is right. */
 function softmaxBothWays(logits, label) {
   const z = logits.map(F);
@@ -55,7 +55,8 @@ class Overflow {
     this.times.htmlFor = "scale";
     label.append(this.times, this.scale);
     this.typed = element("input");
-    Object.assign(this.typed, { type: "text", id: "logits", value: this.logits.join(" "), spellcheck: false });
+    const value = this.logits.join(" ");
+    Object.assign(this.typed, { type: "text", id: "logits", value, spellcheck: false });
     const typed = element("label", "wide", "logits ");
     typed.append(this.typed);
     this.right = element("select");
@@ -88,7 +89,8 @@ class Overflow {
     const logits = this.typed.value.split(/[\s,;]+/).filter(Boolean).map(Number);
     const isGood = logits.length === this.classes.length && logits.every(Number.isFinite);
     this.problem.hidden = isGood;
-    this.problem.textContent = isGood ? "" : `These are not logits; expected ${this.classes.length} numbers, such as ${START.join(" ")}.`;
+    const wanted = `${this.classes.length} numbers, such as ${START.join(" ")}`;
+    this.problem.textContent = isGood ? "" : `These are not logits; expected ${wanted}.`;
     this.typed.setAttribute("aria-invalid", String(!isGood));
     if (!isGood) return;
     [this.logits, this.label, this.source] = [logits, Number(this.right.value), ""];
@@ -138,18 +140,20 @@ function rowOf(name, values, isRight) {
 function verdictOf({ exponentials, naive, naiveLoss, twoTermLoss, stableLoss }) {
   const exact = `Log-sum-exp has the loss, ${brief(stableLoss)}.`;
   if (exponentials.some((value) => value === Infinity)) {
-    return `exp(z) is above 3.4e38, the largest float32, and becomes infinity; infinity / infinity is not a number. ${exact}`;
+    return "exp(z) is above 3.4e38, the largest float32, and becomes infinity; infinity / infinity is not a "
+      + `number. ${exact}`;
   }
   if (exponentials.every((value) => value === 0)) {
-    return `Every exp(z) is below 1.4e-45, the smallest float32, and becomes 0; 0 / 0 is not a number. ${exact}`;
+    return "Every exp(z) is below 1.4e-45, the smallest float32, and becomes 0; 0 / 0 is not a number. "
+      + exact;
   }
   if (!Number.isFinite(naiveLoss)) {
     return `The probability of the right class is rounded to 0, and its logarithm is -infinity. ${exact}`;
   }
   if (!Number.isFinite(twoTermLoss)) {
-    return "A probability is rounded to 1. The two-term loss, -y log p - (1 - y) log(1 - p) summed over the classes, takes "
-      + "the logarithm of 1 - 1 = 0 and is lost just when the network is sure. That is what most likely filled the "
-      + `report's tables with "overflow". ${exact}`;
+    return "A probability is rounded to 1. The two-term loss, -y log p - (1 - y) log(1 - p) summed over the "
+      + "classes, takes the logarithm of 1 - 1 = 0 and is lost just when the network is sure. That is what "
+      + `most likely filled the report's tables with "overflow". ${exact}`;
   }
   if (naive.some((p) => p === 1)) return `One probability is rounded to 1. ${exact}`;
   return "All columns agree. Move the slider to the right.";

@@ -16,11 +16,13 @@ class Playground {
     this.charts = new Charts();
     this.lessons = new Lessonbook((lesson) => this.teach(lesson), () => this.remember());
     this.exports = new Exports(this.training);
-    this.breaker = new Breaker(this.training, data.classes.length, (network, words) => this.charts.mark(network, words));
+    const mark = (network, words) => this.charts.mark(network, words);
+    this.breaker = new Breaker(this.training, data.classes.length, mark);
     this.drawn = new Drawn(this.training, data);
+    const weights = new Weights(data, (network, unit) => this.breaker.choose(network, unit));
     this.panels = [
-      this.controls, new Trouble(), new Weights(data, (network, unit) => this.breaker.choose(network, unit)), new Layers(),
-      new Mistakes(data, images), this.drawn, this.breaker, this.exports,
+      this.controls, new Trouble(), weights, new Layers(), new Mistakes(data, images), this.drawn,
+      this.breaker, this.exports,
     ];
     this.commands = new Commands(document.getElementById("commands"), this.settings, data);
     new Overflow(data.classes, (use) => this.takeLogits(use));
@@ -81,7 +83,7 @@ class Playground {
     this.charts.set(lesson);
     this.choose(networksOfLesson(lesson));
     this.training.send("run");
-    document.getElementById("curves").scrollIntoView({ block: "nearest" });
+    document.getElementById("curves").scrollIntoView();
   }
 
   show(state, curves) {
@@ -98,7 +100,8 @@ class Playground {
     this.exports.ask(0, (bytes) => {
       const logits = logitsOf(networkIn(bytes), drawn ?? this.images.image(row));
       const label = drawn ? logits.indexOf(Math.max(...logits)) : this.images.labels[row];
-      use(logits, label, `These are network A's logits for ${drawn ? "your digit" : `a validation digit, ${this.data.classes[label]}`}.`);
+      const which = drawn ? "your digit" : `a validation digit, ${this.data.classes[label]}`;
+      use(logits, label, `These are network A's logits for ${which}.`);
     });
   }
 
@@ -112,8 +115,9 @@ async function startPage() {
   const element = document.getElementById("data");
   const data = JSON.parse(element.textContent);
   element.remove(); // the text is large
+  const validation = data.count - data.trainCount;
   document.getElementById("about").textContent =
-    `${count(data.trainCount)} images of ${data.name} to train on, ${count(data.count - data.trainCount)} to validate`;
+    `${count(data.trainCount)} images of ${data.name} to train on, ${count(validation)} to validate`;
   await new Playground(data, await readImages(data)).start();
 }
 

@@ -1,20 +1,29 @@
-// What one chooses for a network: each setting declared once, with how it is written, its limits and its words.
+// What one chooses for a network: each setting declared once, with limits, words and how it is written.
 
 class ChoiceError extends Error {}
 
 /** Whole units of each hidden layer: "64,32", or "none". */
-const WIDTHS = {
-  expected: "numbers of units such as 64,32 (at most 8 layers of at most 1000), or none",
-  read(text) {
-    if (text.trim() === "" || text.trim().toLowerCase() === "none") return [];
-    const widths = text.split(/[,\s]+/).filter(Boolean).map((word) => (/^\d+$/.test(word) ? Number(word) : NaN));
-    if (widths.length > 8 || !widths.every((width) => width >= 1 && width <= 1000)) throw new ChoiceError();
-    return widths;
-  },
-  write: (widths) => (widths.length ? widths.join(",") : "none"),
-  /** Up doubles the widths, down halves them. */
-  step: (widths, up) => widths.map((width) => Math.min(1000, Math.max(1, Math.round(up ? width * 2 : width / 2)))),
-};
+function widthsWithin({ layers, units }) {
+  return {
+    layers,
+    expected: `numbers of units such as 64,32 (at most ${layers} layers of at most ${units}), or none`,
+    read(text) {
+      if (text.trim() === "" || text.trim().toLowerCase() === "none") return [];
+      const words = text.split(/[,\s]+/).filter(Boolean);
+      const widths = words.map((word) => (/^\d+$/.test(word) ? Number(word) : NaN));
+      const fit = widths.length <= layers && widths.every((width) => width >= 1 && width <= units);
+      if (!fit) throw new ChoiceError();
+      return widths;
+    },
+    write: (widths) => (widths.length ? widths.join(",") : "none"),
+    /** Up doubles the widths, down halves them. */
+    step: (widths, up) => widths.map((width) => clamp(Math.round(up ? width * 2 : width / 2), 1, units)),
+  };
+}
+
+function clamp(value, low, high) {
+  return Math.min(high, Math.max(low, value));
+}
 
 function oneOf(names) {
   return {
@@ -39,11 +48,16 @@ function numberFrom(low, high, { whole = false, steps }) {
       return value;
     },
     write: (value) => String(value),
-    step: (value, up) => (up ? steps.find((each) => each > value) : steps.findLast((each) => each < value)) ?? value,
+    step(value, up) {
+      const next = up ? steps.find((each) => each > value) : steps.findLast((each) => each < value);
+      return next ?? value;
+    },
   };
 }
 
-const RATES = [-5, -4, -3, -2, -1, 0, 1, 2].flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
+const POWERS = [-5, -4, -3, -2, -1, 0, 1, 2];
+const RATES = POWERS.flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
+const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const SHARES = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 /** Every setting, in the order of the form. `shared`: the same for both networks; `more`: seldom changed. */
@@ -51,33 +65,36 @@ function settingsOf(data) {
   const { activation, initialization, schedule, augment } = data.names;
   const schemes = [...initialization, ...(data.start ? ["start"] : [])];
   return [
-    { key: "hidden", option: "hidden", label: "Hidden layers", kind: WIDTHS,
-      words: "Units of each hidden layer, as in 64,32. With none, the pixels lead straight to the ten classes." },
+    { key: "hidden", option: "hidden", label: "Hidden layers", kind: widthsWithin(data.limits),
+      words: "Units of each hidden layer, as in 64,32. With none, the pixels lead straight to the classes." },
     { key: "activation", option: "activation", label: "Activation", kind: oneOf(activation),
       words: "Function that a unit puts its sum through. relu cuts off what is below 0." },
     { key: "initialization", option: "init", label: "Initialisation", kind: oneOf(schemes),
       words: "How the weights are drawn before training. he suits relu; start takes a run's weights." },
     { key: "batchSize", option: "batch-size", label: "Mini-batch size",
-      kind: numberFrom(1, data.trainCount, { whole: true, steps: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] }),
+      kind: numberFrom(1, data.trainCount, { whole: true, steps: SIZES }),
       words: "Digits whose mean gradient makes one update of the weights." },
-    { key: "learningRate", option: "learning-rate", label: "Learning rate", kind: numberFrom(1e-9, 1000, { steps: RATES }),
+    { key: "learningRate", option: "learning-rate", label: "Learning rate",
+      kind: numberFrom(1e-9, 1000, { steps: RATES }),
       words: "Length of a step down the gradient, at the start." },
     { key: "schedule", option: "schedule", label: "Schedule", kind: oneOf(schedule),
       words: "How the learning rate changes. linear falls to 0 at the end." },
     { key: "epochs", option: "epochs", label: "Epochs", shared: true,
-      kind: numberFrom(1, 1000, { whole: true, steps: [1, 2, 5, 10, 20, 30, 50, 100, 200] }),
+      kind: numberFrom(1, data.limits.epochs, { whole: true, steps: [1, 2, 5, 10, 20, 30, 50, 100, 200] }),
       words: "Passes over all training digits." },
     { key: "momentum", option: "momentum", label: "Momentum", more: true,
       kind: numberFrom(0, 0.999, { steps: [...SHARES, 0.95, 0.99] }),
       words: "Share of the last step that the next one keeps." },
-    { key: "l2", option: "l2", label: "L2 penalty", more: true, kind: numberFrom(0, 10, { steps: [0, ...RATES.slice(0, 15)] }),
+    { key: "l2", option: "l2", label: "L2 penalty", more: true,
+      kind: numberFrom(0, 10, { steps: [0, ...RATES.slice(0, 15)] }),
       words: "Pulls every weight towards 0, in proportion to it." },
-    { key: "dropout", option: "dropout", label: "Dropout", more: true, kind: numberFrom(0, 0.95, { steps: SHARES }),
+    { key: "dropout", option: "dropout", label: "Dropout", more: true,
+      kind: numberFrom(0, 0.95, { steps: SHARES }),
       words: "Share of the hidden units that each step leaves out." },
     { key: "augment", option: "augment", label: "Distortions", more: true, kind: oneOf(augment),
       words: "Training digits are shifted, rotated and bent anew in each epoch." },
     { key: "seed", option: "seed", label: "Random seed", more: true, shared: true,
-      kind: numberFrom(0, 2 ** 32 - 1, { whole: true, steps: Array.from({ length: 100 }, (_, seed) => seed) }),
+      kind: numberFrom(0, 2 ** 32 - 1, { whole: true, steps: Array.from({ length: 100 }, (_, i) => i) }),
       words: "The same seed gives the same numbers again." },
   ];
 }

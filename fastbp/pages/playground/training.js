@@ -17,7 +17,7 @@ class Training {
     this.isReady = new Promise((resolve) => (this.becomeReady = resolve));
   }
 
-  /** A command; one for new networks waits until their first state has come, which would not be known otherwise. */
+  /** A command; one for new networks waits for their first state, which could not be told otherwise. */
   send(type, fields = {}) {
     if (this.awaited === null) this.worker.postMessage({ type, ...fields });
     else this.waiting.push([type, fields]);

@@ -25,16 +25,17 @@ function troubleOf({ choices, diverged, layers, epoch, validation, trouble }) {
   const dead = layers.slice(0, -1).findIndex((layer) => layer.dead >= 1);
   const isLost = epoch >= 1 && validation && validation.accuracy < 0.2;
   if (dead >= 0 && choices.initialization === "zeros") {
-    return `${epoch >= 1 ? "has learnt" : "will learn"} nothing: its weights are 0, so its hidden units are 0 and the `
-      + "gradient of every weight is 0. Only the biases of the last layer move.";
+    return `${epoch >= 1 ? "has learnt" : "will learn"} nothing: its weights are 0, so its hidden units are `
+      + "0 and the gradient of every weight is 0. Only the biases of the last layer move.";
   }
   if (dead >= 0) {
-    return `has a dead layer: all units of hidden layer ${dead + 1} are 0 for every digit. No gradient passes them, `
-      + "so neither they nor what is before them can learn. Start anew with a smaller learning rate or other weights.";
+    return `has a dead layer: all units of hidden layer ${dead + 1} are 0 for every digit. No gradient `
+      + "passes them, so neither they nor what is before them can learn. Start anew with a smaller "
+      + "learning rate or other weights.";
   }
   if (isLost) {
-    return `has learnt next to nothing: it reads ${percent(validation.accuracy)} of the validation digits, and guessing `
-      + `reads about 10 %.${reasonOf(choices, layers)}`;
+    return `has learnt next to nothing: it reads ${percent(validation.accuracy)} of the validation digits, `
+      + `and guessing reads about 10 %.${reasonOf(choices, layers)}`;
   }
   return trouble?.length ? `is in trouble. ${trouble.join(" ")}` : null;
 }
@@ -45,7 +46,8 @@ function reasonOf({ learningRate }, layers) {
   const faintest = Math.min(...norms);
   if (faintest < 0.05 * norms.at(-1)) {
     const times = faintest > 0 ? `${brief(norms.at(-1) / faintest, 1)} times ` : "";
-    return ` Its gradient vanishes: in layer ${norms.indexOf(faintest) + 1} it is ${times}smaller than in the last one.`;
+    const layer = norms.indexOf(faintest) + 1;
+    return ` Its gradient vanishes: in layer ${layer} it is ${times}smaller than in the last one.`;
   }
   if (norms.some((norm) => norm > 1e3)) return " The gradient explodes: its weights start much too large.";
   if (learningRate < 1e-3) return " Its learning rate is very small.";

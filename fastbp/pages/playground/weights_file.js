@@ -55,16 +55,13 @@ class Exports {
   }
 
   save(network) {
-    const sizes = networkName(this.training.state.networks[network].choices);
-    this.ask(network, (bytes) => saveFile(bytes, `fastbp-${NAMES[network].toLowerCase()}-${sizes}.safetensors`));
+    const { hidden } = this.training.state.networks[network].choices;
+    const name = ["fastbp", COLOURS[network], ...(hidden.length ? hidden : ["softmax"])].join("-");
+    this.ask(network, (bytes) => saveFile(bytes, `${name}.safetensors`));
   }
 
   show({ networks }) {
     this.buttons.forEach((button, number) => (button.hidden = number >= networks.length));
     this.buttons[0].textContent = `Save the weights${networks.length > 1 ? " of A" : ""}`;
   }
-}
-
-function networkName({ hidden }) {
-  return hidden.length ? hidden.join("-") : "softmax";
 }

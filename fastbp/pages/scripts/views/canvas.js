@@ -1,4 +1,4 @@
-// A canvas that is drawn anew for the theme, the device's pixels and its own width; colours and text of views.
+// A canvas that is drawn anew for the theme, the device's pixels and its width; colours and text of views.
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
@@ -113,7 +113,8 @@ function colourValues(values, limit, table, rgba) {
 /** A number for people: three digits, powers of ten where it is very large or very small. */
 function brief(value, digits = 3) {
   if (value === 0) return "0";
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "not a number" : value > 0 ? "infinity" : "-infinity";
+  if (Number.isNaN(value)) return "not a number";
+  if (!Number.isFinite(value)) return value > 0 ? "infinity" : "-infinity";
   const size = Math.abs(value);
   if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace("e+", "e");
   return String(Number(value.toPrecision(Math.max(digits, Math.ceil(Math.log10(size))))));

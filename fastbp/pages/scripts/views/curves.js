@@ -1,4 +1,4 @@
-// Curves over a common x: several series, y linear or by powers of ten, a legend, and figures where one points.
+// Curves over a common x: several series, y linear or by powers of ten, a legend, figures where one points.
 
 class Curves extends View {
   /** `format(value)` writes a value of y. */
@@ -62,7 +62,8 @@ class Curves extends View {
   /** Limits of both axes, and what carries values to pixels. */
   scaleOf(frame) {
     const { series, log } = this.values;
-    const points = series.flatMap((one) => one.points).filter(([, y]) => Number.isFinite(y) && (!log || y > 0));
+    const isShown = ([, y]) => Number.isFinite(y) && (!log || y > 0);
+    const points = series.flatMap((one) => one.points).filter(isShown);
     let [left, right, low, high] = [0, 0, Infinity, -Infinity];
     for (const [x, y] of points) {
       right = Math.max(right, x);
@@ -177,8 +178,9 @@ class Curves extends View {
   }
 
   tell() {
-    const said = this.cursor === null ? [] : this.values.series.map((one) => this.figure(one)).filter(Boolean);
-    this.readout.textContent = said.length ? `${this.values.x} ${brief(this.cursor, 4)}: ${said.join("; ")}` : "";
+    const { series, x } = this.values;
+    const said = this.cursor === null ? [] : series.map((one) => this.figure(one)).filter(Boolean);
+    this.readout.textContent = said.length ? `${x} ${brief(this.cursor, 4)}: ${said.join("; ")}` : "";
   }
 
   figure({ name, points }) {
@@ -188,21 +190,24 @@ class Curves extends View {
 
   /** Arrow keys go from point to point of the longest series, Home and End to its ends. */
   walk(event) {
-    const points = (this.values?.series ?? []).reduce((a, b) => (b.points.length > a.length ? b.points : a), []);
+    const lists = (this.values?.series ?? []).map(({ points }) => points);
+    const points = lists.reduce((a, b) => (b.length > a.length ? b : a), []);
     const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
     if (event.key === "Escape") return this.point(null);
-    if (!this.limits || points.length === 0 || !(event.key in moves) || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!this.limits || points.length === 0 || !(event.key in moves)) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation(); // the page may have a use for arrows of its own
-    const here = this.cursor === null ? points.length - 1 : points.indexOf(nearest(points, this.cursor));
-    const next = Math.min(points.length - 1, Math.max(0, here + (this.cursor === null ? 0 : moves[event.key])));
-    this.point(points[next][0]);
+    const last = points.length - 1;
+    const here = this.cursor === null ? last : points.indexOf(nearest(points, this.cursor));
+    const move = this.cursor === null ? 0 : moves[event.key];
+    this.point(points[Math.min(last, Math.max(0, here + move))][0]);
   }
 
   words() {
     const said = this.values.series.filter(({ points }) => points.length > 0).map(({ name, points }) => {
-      const [x, y] = points.at(-1);
-      return `${name} ${this.format(y)} at ${brief(x, 4)} ${this.values.x}, first ${this.format(points[0][1])}`;
+      const [[x, y], [, first]] = [points.at(-1), points[0]];
+      return `${name} ${this.format(y)} at ${brief(x, 4)} ${this.values.x}, first ${this.format(first)}`;
     });
     return said.join("; ") || "nothing yet";
   }
@@ -216,7 +221,8 @@ function nearest(points, x) {
     if (points[middle][0] < x) low = middle;
     else high = middle;
   }
-  return Math.abs((points[high]?.[0] ?? 0) - x) < Math.abs((points[low]?.[0] ?? 0) - x) ? points[high] : points[low];
+  if (high <= 0) return points[0];
+  return Math.abs(points[high][0] - x) < Math.abs(points[low][0] - x) ? points[high] : points[low];
 }
 
 function line(pen, colour, fromX, fromY, toX, toY) {

@@ -12,8 +12,8 @@ class Digits {
     parent.append(this.list, this.empty);
   }
 
-  /** `digits`: a list of { key, pixels: bytes by rows, label, predicted, probability, choose }; a digit that has
-   *  the same `key` as before is not drawn anew. */
+  /** `digits`: a list of { key, pixels: bytes by rows, label, predicted, probability }; a digit with the same
+   *  `key` as before is not drawn anew. */
   show(digits) {
     while (this.items.length < digits.length) this.add();
     while (this.items.length > digits.length) this.items.pop().item.remove();

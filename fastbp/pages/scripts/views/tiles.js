@@ -4,8 +4,8 @@ const GAP = 3;
 
 class Tiles extends View {
   /** `choose(unit)`: called when one of the images is chosen; without it, they are only looked at.
-   *  `side`: about how many CSS pixels an image is wide; `least`: how many there are side by side where there is
-   *  little room. `unit`: what an image stands for. */
+   *  `side`: about how many CSS pixels an image is wide; `least`: how many there are at least in a row.
+   *  `unit`: what an image stands for. */
   constructor(parent, { name, side = 56, least = 1, choose = null, unit = "unit" }) {
     super(parent, { name });
     [this.side, this.least] = [side, least];
@@ -163,7 +163,9 @@ function drawScale(pen, y, width, limit, table, colour) {
 function scaleLimit(values) {
   const every = Math.max(1, Math.floor(values.length / 20000)); // enough to know the share
   const sizes = [];
-  for (let i = 0; i < values.length; i += every) if (Number.isFinite(values[i])) sizes.push(Math.abs(values[i]));
+  for (let i = 0; i < values.length; i += every) {
+    if (Number.isFinite(values[i])) sizes.push(Math.abs(values[i]));
+  }
   sizes.sort((a, b) => a - b);
   return sizes[Math.floor(0.995 * (sizes.length - 1))] || sizes.at(-1) || 1;
 }
