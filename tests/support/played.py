@@ -18,6 +18,14 @@ Training.prototype.take = function (state) {
   window.states = (window.states ?? 0) + 1;
   return take.call(this, state);
 };
+window.isQuiet = () => {
+  const { awaited, state, curves } = window.seen?.training ?? { awaited: true };
+  if (awaited !== null || state.running) return false;
+  return state.networks.every(({ updates }, number) => {
+    const last = curves[number].at(-1);
+    return last?.updates === updates && last.validationAccuracy !== null;
+  });
+};
 """
 
 
@@ -75,12 +83,9 @@ class Played(Page):
         self.quiet()
 
     def quiet(self):
-        """Wait until no state has come for a while: nothing is trained or measured any more."""
-        while True:
-            before = self.run("return window.states ?? 0")
-            time.sleep(0.25)
-            if self.run("return window.states ?? 0") == before:
-                return
+        """Wait until nothing is trained any more, and the weights that are shown have been validated."""
+        self.until("isQuiet()")
+        self.settle()
 
     def curves(self):
         """All points of each network's curve, without its times."""
@@ -104,6 +109,18 @@ class Played(Page):
         self.until("window.seen?.training.isDone && seen.training.awaited === null")
         self.settle()
         self.settle()
+
+
+def small_images():
+    """Bars of 12x10 pixels, upright or level."""
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 60, (300, 12, 10))
+    labels = np.arange(300) % 2
+    for image, label in zip(images, labels, strict=True):
+        place = rng.integers(1, 8)
+        (image[:, place : place + 2] if label else image[place : place + 2])[...] = 255
+    rows, flat = np.arange(300), images.reshape(300, -1).astype(np.uint8)
+    return PlaygroundDigits("bars", (12, 10), ("level", "upright"), flat, labels, rows, 240)
 
 
 def some_digits(name="mnist", classes=tuple("0123456789")):

@@ -7,6 +7,8 @@ class Drawn {
   constructor(training, data) {
     this.training = training;
     this.square = document.getElementById("square");
+    // The board makes digits of MNIST's size; images of another have none of one's own.
+    this.square.closest("section").hidden = data.shape.join() !== [SIDE, SIDE].join();
     this.answers = document.getElementById("answers");
     this.classes = data.classes;
     this.image = null; // bytes, as the networks see it

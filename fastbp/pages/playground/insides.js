@@ -10,7 +10,7 @@ class Weights {
       const title = element("b", `badge ${COLOURS[number]}`, name);
       figure.append(title);
       this.parent.append(figure);
-      const options = { name: `Weights of the first layer of network ${name}`, least: 8 };
+      const options = { name: `Weights of the first layer of network ${name}`, least: 6 };
       const tiles = new Tiles(figure, { ...options, choose: (unit) => choose(number, unit) });
       return { figure, title, tiles };
     });

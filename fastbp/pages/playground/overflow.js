@@ -1,7 +1,12 @@
 // What overflow was: softmax and cross-entropy in float32, by the formula as it stands and by log-sum-exp.
 
 const F = Math.fround; // to the nearest float32
-const START = [2, -1, 0.5, 1, -2, 0, 7, 3, -0.5, 1.5]; // as a network that has learnt a little
+const START = [7, -1, 0.5, 2, -2, 0, 3, 1, -0.5, 1.5]; // as a network that has learnt a little
+
+/** Logits to begin with, for as many classes. */
+function startOf(classes) {
+  return Array.from({ length: classes }, (_, k) => START[k % START.length] - Math.floor(k / START.length));
+}
 
 /** The formulas of fastbp/reference/step.py in float32, for one sample: exponentials, probabilities, losses.
  *  `label`: the class that is right. */
@@ -33,7 +38,8 @@ function log(p) {
 class Overflow {
   /** `askLogits(use)`: calls `use(logits, label, words)` with those of a digit by the current network. */
   constructor(classes, askLogits) {
-    [this.classes, this.label, this.logits] = [classes, 6, START];
+    [this.classes, this.logits] = [classes, startOf(classes.length)];
+    this.label = this.logits.indexOf(Math.max(...this.logits));
     const parent = document.getElementById("overflowing");
     this.addInputs(parent, askLogits);
     this.table = element("table", "numbers");
@@ -89,7 +95,7 @@ class Overflow {
     const logits = this.typed.value.split(/[\s,;]+/).filter(Boolean).map(Number);
     const isGood = logits.length === this.classes.length && logits.every(Number.isFinite);
     this.problem.hidden = isGood;
-    const wanted = `${this.classes.length} numbers, such as ${START.join(" ")}`;
+    const wanted = `${this.classes.length} numbers, such as ${startOf(this.classes.length).join(" ")}`;
     this.problem.textContent = isGood ? "" : `These are not logits; expected ${wanted}.`;
     this.typed.setAttribute("aria-invalid", String(!isGood));
     if (!isGood) return;

@@ -117,7 +117,8 @@ async function startPage() {
   element.remove(); // the text is large
   const validation = data.count - data.trainCount;
   document.getElementById("about").textContent =
-    `${count(data.trainCount)} images of ${data.name} to train on, ${count(validation)} to validate`;
+    `${count(data.trainCount)} images of ${data.name} to train on, ${count(validation)} to validate`
+    + (data.start ? `, from the weights of ${data.start.name}` : "");
   await new Playground(data, await readImages(data)).start();
 }
 

@@ -1,6 +1,7 @@
 """The playground in a real browser: training, choices, links, and what it must never do."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 import fastbp
 from fastbp.data.dataset import load_training
 from fastbp.pages.playground import playground_page
-from played import COUNT, TRAIN, some_digits
+from fastbp.pages.playground.page import Start
+from played import COUNT, TRAIN, small_images, some_digits
 from strokes import DIGITS, placed
 
 keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed")
@@ -60,7 +62,7 @@ def test_runs_and_pauses(play):
     updates = play.updates()
     assert updates > 60
     assert play.text("#status").startswith("Paused at epoch ")
-    play.quiet()
+    time.sleep(0.3)
     assert play.updates() == updates
     assert play.accuracy() > 30
 
@@ -400,6 +402,41 @@ def test_nothing_is_asked_of_a_network(play, playground):
     )
     assert refused == [["connect-src", "script-src-elem"], None]
     assert play.complaints()  # of these two
+
+
+def test_images_of_another_size_and_other_classes(blank, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(playground_page(small_images()), encoding="utf-8")
+    blank.open(path, "#hidden=8&epochs=3&augment=none&batch-size=8")
+    for _ in range(3):
+        blank.command("e")
+    assert blank.accuracy() > 80
+    assert not blank.find("#board").is_displayed()
+    assert "images of 12 by 10" in blank.find("#weights canvas").get_attribute("aria-label")
+    blank.click("#take-logits")
+    blank.until("document.querySelector('#overflowing .verdict').textContent.includes('a validation digit')")
+    assert len(blank.driver.find_elements("css selector", "#overflowing tr")) == 5
+
+
+def test_a_run_is_where_training_starts(blank, tmp_path):
+    network = fastbp.train("mnist", hidden=(12,), epochs=1, activation="tanh", seed=3).network
+    name = "</script><b id='evil'>run"
+    path = tmp_path / "page.html"
+    path.write_text(playground_page(some_digits(), Start(name, network)), encoding="utf-8")
+    blank.open(path)
+    assert blank.accuracy() > 85
+    assert name in blank.text("#about")
+    assert blank.run("return document.querySelectorAll('#evil').length") == 0
+    assert not blank.find("#a-hidden").is_enabled()
+    assert "It starts from new weights" in blank.text("#commands")
+    blank.choose("a-init", "he")
+    blank.quiet()
+    assert blank.find("#a-hidden").is_enabled()
+    assert blank.find("#a-hidden").get_attribute("value") == "12"
+    assert blank.accuracy() < 40
+    blank.choose("a-init", "start")
+    blank.quiet()
+    assert blank.accuracy() > 85
 
 
 def test_names_are_text(blank, tmp_path):
