@@ -103,8 +103,8 @@ class GradientCard {
       choose: (index) => explained.chooseWeight(layer, index, explained.chosen[layer]),
       side,
     });
-    this.words = element("p", "about");
-    block.append(this.words);
+    this.proved = element("p", "about proved");
+    block.append(this.proved, element("p", "about", "db, of all units:"));
     this.biases = new Cells(block, {
       name: `db of layer ${layer + 1}`,
       nameOf: (unit) => `db, ${layer === example.hidden ? explained.classes[unit] : `unit ${unit}`}`,
@@ -122,12 +122,12 @@ class GradientCard {
     const who = layer === example.hidden ? `class ${classes[unit]}` : `unit ${unit}`;
     this.chooser.show(unit);
     this.inputs.show({ values: rowOf(example.pass.inputs[layer], viewed, fanIn), ...grid });
-    this.factor.textContent = example.count === 1 ? `\u00d7 dz = ${figure(dz)} gives dW:`
-      : `\u00d7 dz = ${figure(dz)}, and so on for each sample; together they give dW:`;
-    this.weights.show({ values: columnOf(weights, unit, fanIn, fanOut), ...grid });
-    this.words.textContent = example.count === 1
-      ? `dW of ${who}: choose a cell to prove it. db, of all units:`
-      : `dW of ${who}, of all ${example.count} samples: choose a cell to prove it. db, of all units:`;
+    const rest = example.count === 1 ? "" : `, and so on; all ${example.count} samples together`;
+    const product = `\u00d7 dz = ${figure(dz)}${rest} gives dW of ${who}`;
+    this.factor.textContent = `${product}. Choose a cell to prove it.`;
+    const proved = this.explained.provedRow(layer);
+    this.weights.show({ values: columnOf(weights, unit, fanIn, fanOut), ...grid, chosen: proved });
+    this.proved.textContent = proved === undefined ? "" : this.explained.proof.summary();
     this.biases.show({ values: biases, ...gridOf(fanOut), chosen: unit });
   }
 }

@@ -25,6 +25,7 @@ class Example {
     const { network, pass, gradient, count, classes } = this;
     this.loss = crossEntropy(pass.logits, this.labels, count, classes, gradient.dSums.at(-1));
     backward(network, pass, gradient, count);
+    this.dOutputsFound = [];
     this.losses = this.labels.map((label, sample) =>
       crossEntropy(this.logits(sample), [label], 1, classes, new Float64Array(classes)));
   }
@@ -44,10 +45,13 @@ class Example {
 
   /** Derivatives of the loss by the activations of a hidden layer, of all samples: dz W^T of the next. */
   dOutputs(number) {
-    const layer = this.network.layers[number + 1];
-    const found = new Float64Array(this.count * layer.fanIn);
-    denseTransposed(this.gradient.dSums[number + 1], layer, found, this.count);
-    return found;
+    if (this.dOutputsFound[number] === undefined) {
+      const layer = this.network.layers[number + 1];
+      const found = new Float64Array(this.count * layer.fanIn);
+      denseTransposed(this.gradient.dSums[number + 1], layer, found, this.count);
+      this.dOutputsFound[number] = found;
+    }
+    return this.dOutputsFound[number];
   }
 
   /** The network after an update with a learning rate, and its forward pass on the same batch. */

@@ -145,7 +145,8 @@ class UnitWeights {
     const largest = `${factor} \u00d7 ${weight}, of ${inputName(most, layer, shape)}`;
     this.words.textContent = `z = b + \u2211 a W = ${bias} + ${rest} = ${figure(sum)}. `
       + `The largest product a W is ${largest}. All weights W of this unit:`;
-    this.weights.show({ values: column, ...gridOf(fanIn, layer === 0 ? shape : null) });
+    const proved = this.explained.provedRow(layer);
+    this.weights.show({ values: column, ...gridOf(fanIn, layer === 0 ? shape : null), chosen: proved });
   }
 }
 

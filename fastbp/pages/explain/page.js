@@ -38,6 +38,12 @@ class Explained {
     return furthest(rowOf(this.example.gradient.dSums[layer], this.viewed, fanOut));
   }
 
+  /** The input whose weight into the chosen unit of a layer is proved; undefined if it is another's. */
+  provedRow(layer) {
+    const { weight } = this;
+    return weight.layer === layer && weight.unit === this.chosen[layer] ? weight.row : undefined;
+  }
+
   /** The weight of the first layer's chosen unit whose gradient is largest. */
   heaviest() {
     const { fanIn, fanOut, weights } = this.example.gradient.layers[0];
@@ -48,13 +54,16 @@ class Explained {
   chooseUnit(layer, unit) {
     this.chosen[layer] = unit;
     this.forward.show();
-    this.backward.show();
+    if (this.isWhole) this.backward.show();
     this.walk.tell();
   }
 
   chooseWeight(layer, row, unit) {
     this.weight = { layer, row, unit };
+    this.chosen[layer] = unit;
     this.proof.show();
+    this.forward.show();
+    this.backward.show();
     this.walk.tell();
     announce(`${this.proof.place.textContent}. ${this.proof.words.textContent}`);
   }
@@ -84,9 +93,9 @@ class Explained {
   }
 
   showRest() {
+    this.proof.show();
     this.backward.show();
     this.update.show();
-    this.proof.show();
   }
 }
 

@@ -7,7 +7,6 @@ class ProofView {
     this.explained = explained;
     this.differences = new Differences(explained.example);
     const block = card(parent, "proof", "Proof of a gradient");
-    block.classList.add("wide");
     slopeFormula(block);
     this.addChoice(block);
     this.table = element("table", "figures");
@@ -37,19 +36,20 @@ class ProofView {
   }
 
   addSome(block) {
-    const about = "Where an input is 0, or a ReLU is off, a gradient is exactly 0.";
+    const about = "Where an input is 0, or a ReLU is off, a gradient is exactly 0. The smaller it is, the "
+      + "fewer digits differences have: they subtract two losses that are nearly equal.";
     block.append(element("p", "about", about));
     this.button = element("button", "", `Check ${SOME} at random`);
     this.button.type = "button";
     this.button.addEventListener("click", () => this.checkSome());
-    this.summary = element("p", "verdict");
-    this.summary.setAttribute("role", "status");
+    this.result = element("p", "verdict");
+    this.result.setAttribute("role", "status");
     this.list = element("div", "scrolled");
     this.list.tabIndex = 0;
     this.list.setAttribute("role", "region");
     this.list.setAttribute("aria-label", "Each of the weights that were checked");
     this.list.hidden = true;
-    block.append(this.button, this.summary, this.list);
+    block.append(this.button, this.result, this.list);
   }
 
   /** Read the choice from its fields. */
@@ -77,6 +77,13 @@ class ProofView {
     this.showFound(this.found);
   }
 
+  /** What came out, in a line. */
+  summary() {
+    const { derivative, slope } = this.found;
+    const figures = `dw = ${figure(derivative, 8)}, by differences ${figure(slope, 8)}`;
+    return `${this.place.textContent}: ${figures}. ${this.words.textContent}`;
+  }
+
   showFound({ value, h, derivative, slope, losses, ...found }) {
     const rows = [
       ["its value w", digitsOf(value)],
@@ -101,7 +108,7 @@ class ProofView {
       while (found.length < SOME && performance.now() < end) {
         found.push(this.differences.of(...drawParameter(layers)));
       }
-      this.summary.textContent = found.length < SOME ? `${found.length} of ${SOME} ...` : summaryOf(found);
+      this.result.textContent = found.length < SOME ? `${found.length} of ${SOME} ...` : summaryOf(found);
       if (found.length < SOME) return void setTimeout(go, 0);
       this.some = found;
       this.list.replaceChildren(tableOf(found));
@@ -113,7 +120,7 @@ class ProofView {
   /** What was found out belongs to another label now. */
   forget() {
     this.turn = (this.turn ?? 0) + 1;
-    this.summary.textContent = "";
+    this.result.textContent = "";
     this.list.hidden = true;
   }
 }
@@ -138,19 +145,21 @@ function summaryOf(found) {
   const kinked = found.filter(({ kinks }) => kinks > 0).length;
   const others = found.filter(({ digits, kinks }) => digits !== Infinity && kinks === 0);
   const worst = Math.min(...others.map(({ digits }) => digits));
+  const most = Math.max(...others.map(({ derivative, slope }) => Math.abs(derivative - slope)));
+  const agreed = `the other ${others.length} agree to ${worst} digits or more`;
   const compared = others.length === 0
     ? "none is left to compare"
-    : `of the other ${others.length}, the worst agrees to ${worst} digits`;
+    : `${agreed}, and differ by ${figure(most, 2)} at most`;
   return `${zero} are exactly 0 both ways; ${kinked} have a kink within the step; ${compared}.`;
 }
 
 function tableOf(found) {
   const table = element("table", "figures");
-  table.append(tableRow("th", "parameter", "backpropagation", "differences", "digits"));
+  table.append(tableRow("th", "parameter", "gradient", "difference", "digits"));
   for (const { number, row, unit, derivative, slope, digits, kinks } of found) {
     const name = row === null ? `b${number + 1}[${unit}]` : `W${number + 1}[${row}, ${unit}]`;
     const said = `${digits === Infinity ? "both 0" : digits}${kinks > 0 ? ", kink" : ""}`;
-    table.append(tableRow("td", name, figure(derivative, 6), figure(slope, 6), said));
+    table.append(tableRow("td", name, figure(derivative, 3), figure(slope - derivative, 2), said));
   }
   return table;
 }

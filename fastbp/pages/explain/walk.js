@@ -53,10 +53,19 @@ class Walk {
       else entry.removeAttribute("aria-current");
     });
     for (const block of document.querySelectorAll(".card.current")) block.classList.remove("current");
+    this.showEntry(this.entries[this.step]);
     const target = document.getElementById(this.steps[this.step].target(this.explained));
     target.classList.add("current");
     this.tell();
     if (isScrolled) target.scrollIntoView({ block: "start", behavior: isCalm() ? "auto" : "smooth" });
+  }
+
+  /** Scroll the list, and nothing else, to the step. */
+  showEntry(entry) {
+    const list = document.getElementById("list");
+    const [top, bottom] = [entry.offsetTop, entry.offsetTop + entry.offsetHeight];
+    if (top < list.scrollTop) list.scrollTop = top;
+    if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   }
 
   /** The step's sentence and figures, which change with the label, the unit and the rate. */
