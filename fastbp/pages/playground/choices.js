@@ -1,5 +1,7 @@
 // The choices of one network, checked: they may come from a link that anybody wrote.
 
+const MOST_WORK = 2e9; // products of a step, which nothing interrupts: some seconds
+
 /** Throw an Error of one line unless a network can be made and trained by these choices. */
 function checkChoices(choices, digits) {
   const { hidden, batchSize, learningRate, epochs, momentum, l2, dropout, seed } = choices;
@@ -14,6 +16,7 @@ function checkChoices(choices, digits) {
   for (const units of hidden) checkWhole("hidden", units, 1, most.units);
   checkWhole("batchSize", batchSize, 1, Infinity);
   checkWhole("epochs", epochs, 1, most.epochs);
+  checkWork(choices, digits);
   checkWhole("seed", seed, 0, Number.MAX_SAFE_INTEGER);
   checkNumber("learningRate", learningRate, Number.MIN_VALUE, Infinity);
   checkNumber("momentum", momentum, 0, 1);
@@ -41,6 +44,13 @@ function checkNumber(what, value, least, end) {
     const range = (least === 0 ? "of at least 0" : "above 0") + (end < Infinity ? ` and below ${end}` : "");
     throw new Error(`${what}: ${value}; expected a number ${range}`);
   }
+}
+
+function checkWork({ hidden, batchSize }, { pixels, classes, trainCount }) {
+  const count = countOf([pixels, ...hidden, classes]);
+  const most = Math.floor(MOST_WORK / count);
+  if (Math.min(batchSize, trainCount) <= most) return;
+  throw new Error(`batchSize: ${batchSize}; expected at most ${most} for a network of ${count} parameters`);
 }
 
 function checkStart({ hidden, activation }, { start, pixels, classes }) {

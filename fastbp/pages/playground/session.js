@@ -64,9 +64,13 @@ class Session {
   }
 
   break(order) {
-    const learner = this.learners[order.network];
-    if (learner === undefined) throw new Error(`network: ${order.network}; there is no such`);
-    learner.break(order);
+    this.learner(order.network).break(order);
+  }
+
+  learner(number) {
+    const learner = this.learners[number];
+    if (learner === undefined) throw new Error(`network: ${number}; there is no such network`);
+    return learner;
   }
 
   /** Work until `deadline`, in milliseconds of performance.now(), or until nothing is left to do. */
@@ -95,7 +99,7 @@ class Session {
   }
 
   export(number) {
-    const { trainer } = this.learners[number];
+    const { trainer } = this.learner(number);
     return safetensorsOf(trainer.network, trainer.choices.activation, this.digits.version);
   }
 }

@@ -27,6 +27,8 @@ const COMMANDS = {
   epoch: () => session.epoch(),
   break: (order) => session.break(order),
   draw: ({ image }) => {
+    const { pixels } = digits;
+    if (image !== null && image.length !== pixels) throw new Error(`image: expected ${pixels} bytes`);
     session.drawn = image;
   },
   look: (look) => {

@@ -60,7 +60,9 @@ def test_dropout_masks_bit_for_bit(engine, inputs):
       return Array.from(factors);
     """
     samples = np.array([0, 5, 7999, 3])
-    for key, threshold in zip(KEYS, [1, 100, 6554, 16384, 32768, 58982, 65000, 65535], strict=True):
+    drawn = distortions.parts(distortions.sample_state(7, 5), 0, 1)[0, 0]  # kept at this threshold itself
+    cases = zip([7, *KEYS], [int(drawn), 1, 100, 6554, 16384, 32768, 58982, 65000, 65535], strict=True)
+    for key, threshold in cases:
         mask = kept(key, samples, inputs, threshold)
         factor = np.float32(65536 / (65536 - threshold))
         found = engine.run(script, halves(key), samples.tolist(), inputs, threshold)

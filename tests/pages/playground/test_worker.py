@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp.pages import document
 from fastbp.pages.playground.page import PAGE, Start, playground_data
 from trained_here import choices_of
-
-BODY = '<body><p id="stand-in">The page that these tests need.</p>'
 
 START = """
 const [done] = arguments;
@@ -68,13 +65,9 @@ class Worker:
 
 @pytest.fixture(scope="module")
 def page_file(data, tmp_path_factory):
-    page = replace(PAGE, scripts=("encoding.js",))
     path = tmp_path_factory.mktemp("worker") / "page.html"
-    with pytest.MonkeyPatch.context() as patch:
-        own = {"playground/body.html": BODY, "playground/page.css": ""}
-        read = document._read
-        patch.setattr(document, "_read", lambda name: own.get(name, "") if name in own else read(name))
-        path.write_text(page.html(data), encoding="utf-8")
+    # Without the page's own script, which would start a worker of its own.
+    path.write_text(replace(PAGE, scripts=("encoding.js",)).html(data), encoding="utf-8")
     return path
 
 
@@ -213,6 +206,23 @@ def test_export_sends_a_weights_file(worker, data, tmp_path):
     assert fastbp.load(path).sizes == (784, 7, 10)
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"type": "export", "network": 1}, "network: 1; there is no such network"),
+        (
+            {"type": "break", "network": -1, "what": "biases", "layer": 0},
+            "network: -1; there is no such network",
+        ),
+        ({"type": "draw", "image": [1, 2]}, "image: expected 784 bytes"),
+    ],
+)
+def test_what_is_not_there(worker, data, message, text):
+    reset(worker, data)
+    assert worker.send(message) == {"type": "failed", "text": text}
+    assert worker.send({"type": "step"})["networks"][0]["updates"] == 1
+
+
 MISTAKES = [
     ([{"type": "fly"}], "fly: no such command"),
     ([{"type": "toString"}], "toString: no such command"),
@@ -244,6 +254,18 @@ HOSTILE = [
     ({"dropout": 1}, "dropout: 1; expected a number of at least 0 and below 1"),
     ({"seed": -1}, "seed: -1; expected a whole number from 0"),
 ]
+
+
+def test_a_step_that_would_take_minutes_is_refused(worker, digits):
+    images = np.zeros((20_000, 4), np.uint8)
+    many = replace(digits, shape=(2, 2), images=images, labels=np.zeros(20_000, np.int64), train_count=19_000)
+    data = playground_data(many)
+    worker.send({"type": "data", "data": data}, until="message.type === 'ready'")
+    choices = choices_of(data, hidden=[1000] * 2, batchSize=3000)
+    answer = worker.send({"type": "reset", "networks": [choices]})
+    text = "batchSize: 3000; expected at most 1968 for a network of 1016010 parameters"
+    assert answer == {"type": "failed", "text": text}
+    reset(worker, data, {"hidden": [2], "batchSize": 10**9})
 
 
 def test_choices_of_a_hostile_link_change_nothing(worker, data):
