@@ -75,4 +75,6 @@ class Client:
         return self
 
     def follow(self):
-        return self.until(lambda client: client.ended)
+        """To the end, and say that it was heard."""
+        self.until(lambda client: client.ended)
+        return self.ask()

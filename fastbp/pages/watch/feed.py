@@ -145,7 +145,8 @@ class Feed:
         Returns
         -------
         answer : JSON
-        has_ended : whether the answer is the last one
+        knows_end : whether the page knew already that the run has ended, and how: a
+            page that has heard the end asks once more, to say so
         """
         with self._changed:
             self._note(client, is_hidden)
@@ -162,10 +163,10 @@ class Feed:
         said = b",".join(b"%s:%s" % (json.dumps(name).encode(), text) for name, text in facts.items())
         end = b"true" if has_ended else b"false"
         text = b'{"version":%d,"end":%s,"facts":{%s},"series":%s}' % (version, end, said, points.encode())
-        return text, has_ended
+        return text, has_ended and since >= version
 
-    def knows_end(self, client: str) -> None:
-        """Note that a page has got its last answer."""
+    def note_end(self, client: str) -> None:
+        """Note that a page knows that the run has ended."""
         with self._changed:
             if client in self._clients:
                 self._clients[client].knows_end = True

@@ -141,7 +141,8 @@ class Follower(Observer):
             self._feed.add("training", self._place, means.loss, accuracy, rate, means.speed)
 
     def _add_validation(self, record: EpochRecord) -> None:
-        if not math.isnan(record.validation_loss):
+        # Asked first: most of very many epochs have no room.
+        if not math.isnan(record.validation_loss) and self._feed.has_room("validation", record.epoch):
             self._feed.add("validation", record.epoch, record.validation_loss, record.validation_accuracy)
 
     def _tell(self, now: float, chunk: ChunkRecord) -> None:

@@ -30,6 +30,8 @@ class News {
         if (document.hidden === isHidden) await this.lost(error);
       }
     }
+    this.question = new AbortController();
+    this.ask(false).catch(() => {}); // says that the end was heard: the run waits for that, for a moment
   }
 
   /** What is newer than what is known. The server waits for it; if nobody sees the page, for the end. */

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import socket
 import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,11 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, self.server.page, PAGE_HEADERS | {"Content-Type": "text/html; charset=utf-8"})
         elif what == "news" and (question := _question(query)) is not None:
             client, since, is_hidden = question
-            news, is_last = self.server.feed.answer(client, since, is_hidden=is_hidden)
-            is_heard = not self._is_gone()
+            news, knows_end = self.server.feed.answer(client, since, is_hidden=is_hidden)
             self._send(200, news, HEADERS | {"Content-Type": "application/json"})
-            if is_last and is_heard:
-                self.server.feed.knows_end(client)
+            if knows_end:
+                self.server.feed.note_end(client)
         else:
             self._refuse()
 
@@ -142,18 +140,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Log nothing: the terminal is the run's."""
-
-    def _is_gone(self) -> bool:
-        """Return whether the client has closed the connection, as a page does that asks
-        anew when it is hidden or seen again.
-        """
-        self.connection.settimeout(0)
-        try:
-            return not self.connection.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:  # it is silent, and there
-            return False
-        finally:
-            self.connection.settimeout(PATIENCE)
 
     def _refuse(self) -> None:
         self._send(404, b"", HEADERS)

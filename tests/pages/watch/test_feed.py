@@ -21,10 +21,10 @@ class Reader:
         self.version, self.facts, self.series, self.knows_end = 0, {}, {}, False
 
     def ask(self):
-        text, is_last = self.feed.answer(self.name, self.version, is_hidden=self.is_hidden)
+        text, knows_end = self.feed.answer(self.name, self.version, is_hidden=self.is_hidden)
         news = json.loads(text)
-        assert news["end"] == is_last
-        self.version, self.knows_end = news["version"], is_last
+        assert knows_end == (news["end"] and self.version == news["version"])
+        self.version, self.knows_end = news["version"], news["end"]
         self.facts |= news["facts"]
         for name, found in news["series"].items():
             self.series[name] = (
@@ -154,6 +154,14 @@ def test_a_hidden_page_waits_through_news(monkeypatch):
     feed.tell("status", 1)
     hidden.ask()
     assert not feed.has_viewer()
+    monkeypatch.setattr(module, "HOLD", 30)
+    heard = threading.Event()
+    threading.Thread(target=lambda: (hidden.ask(), heard.set())).start()
+    feed.tell("status", 2)
+    feed.publish()
+    assert not heard.wait(0.3)
+    feed.end()
+    assert heard.wait(20)
     hidden.is_hidden = False
     hidden.ask()
     assert feed.has_viewer()
@@ -178,12 +186,12 @@ def test_the_run_waits_for_pages_that_do_not_know_of_the_end(knows):
     Reader(feed, "1").ask()
     feed.end()
     if knows:
-        feed.knows_end("1")
+        feed.note_end("1")
     waited = threading.Event()
     thread = threading.Thread(target=lambda: (feed.wait_delivered(30), waited.set()))
     thread.start()
     assert waited.wait(0.2 if not knows else 20) == knows
-    feed.knows_end("1")
+    feed.note_end("1")
     thread.join(20)
     assert waited.is_set()
 

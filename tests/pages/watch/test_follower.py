@@ -274,7 +274,7 @@ def test_views_take_no_more_than_their_share(monkeypatch):
             return look(self, network)
 
         monkeypatch.setattr(view, "look", look)
-    trained([clock.moving(0.1), follower], epochs=3000, validation=0.2)
+    trained([clock.moving(0.1), follower], epochs=1500, validation=0.2)
     for view, seconds in costs.items():
         times = len(follower.facts(view.name))
         assert times * seconds <= view.share * clock.now + seconds
