@@ -59,7 +59,7 @@ function viewsOf({ sizes, pixels, classes }) {
 }
 
 function placeOf({ place }) {
-  return `after ${brief(place, 4)} epochs`;
+  return `after ${Number(place.toFixed(2))} epochs`;
 }
 
 function digitsOf({ rows, labels, predicted, probabilities, images }, size) {

@@ -51,7 +51,7 @@ class State {
     this.parts.progress.value = this.about.epochs > 0 ? place / this.about.epochs : 1;
     const [now, held] = [training.at(-1) ?? [], validation.at(-1) ?? []];
     const best = validation.reduce((least, point) => (least && least[1] <= point[1] ? least : point), null);
-    this.figure("epoch", `${Math.min(Math.floor(place) + 1, this.about.epochs)} of ${this.about.epochs}`);
+    this.figure("epoch", `${Math.max(1, Math.ceil(place))} of ${this.about.epochs}`);
     this.figure("loss", isNumber(now[LOSS]) ? brief(now[LOSS]) : "");
     this.figure("training", share(now[ACCURACY]));
     if (isNumber(held[ACCURACY])) this.figure("validation", share(held[ACCURACY]), "validation");
