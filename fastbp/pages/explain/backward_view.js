@@ -122,7 +122,7 @@ class GradientCard {
     const who = layer === example.hidden ? `class ${classes[unit]}` : `unit ${unit}`;
     this.chooser.show(unit);
     this.inputs.show({ values: rowOf(example.pass.inputs[layer], viewed, fanIn), ...grid });
-    const rest = example.count === 1 ? "" : `, and so on; all ${example.count} samples together`;
+    const rest = example.count === 1 ? "" : `, and so on for all ${example.count} samples,`;
     const product = `\u00d7 dz = ${figure(dz)}${rest} gives dW of ${who}`;
     this.factor.textContent = `${product}. Choose a cell to prove it.`;
     const proved = this.explained.provedRow(layer);

@@ -74,7 +74,8 @@ class Example {
   /** The squared length of the gradient: how fast the loss falls along it, at first. */
   squaredLength() {
     let sum = 0;
-    for (const derivative of this.gradient.block) sum += derivative * derivative;
+    const { block } = this.gradient;
+    for (let i = 0; i < block.length; i++) sum += block[i] * block[i];
     return sum;
   }
 

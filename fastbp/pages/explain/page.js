@@ -139,6 +139,7 @@ function addChoices(explained, data) {
   const sample = document.getElementById("sample");
   label.append(...selectOf(data.classes).childNodes);
   sample.append(...selectOf(data.names).childNodes);
+  sample.value = "0"; // options that are moved may be chosen
   document.getElementById("which").hidden = data.names.length === 1;
   const showLabel = () => {
     label.value = String(explained.label);

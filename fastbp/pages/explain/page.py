@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...data.source import printable
 from ...network import Network
+from ...terminal.names import short_names
 from ..document import Page
 from ..weights import Packed, Shown, accuracy_of, pack
 from .numbers import RATE, StepNumbers
@@ -24,6 +25,8 @@ __all__ = ["HALF_FROM", "explain_page", "explained_network", "pack_explained", "
 
 HALF_FROM = 2_500_000
 """Bytes of float32 weights above which the page has float16: 4 MB are its limit."""
+LONGEST = 24
+"""Characters of the name of a class in the page."""
 CHECKED = 20_000
 """Numbers of z, a and d_z in the page, at most: of the first samples, of one at least.
 """
@@ -122,7 +125,7 @@ def explain_page(packed: Packed, samples: Samples, numbers: StepNumbers) -> str:
     return PAGE.html(
         {
             "network": {**packed.to_dict(), "activationName": packed.network.activation},
-            "classes": list(packed.network.output_names),
+            "classes": short_names(packed.network.output_names, LONGEST),
             "title": samples.title,
             "names": list(samples.names),
             "images": _encoded(samples.images),

@@ -1,9 +1,13 @@
 """The page in a real browser: the walk, what one may choose, screens, and what it must never do."""
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
+
+from fastbp.schema import Schema
+from fastbp.terminal.names import short_name
 
 keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed")
 Keys = keys.Keys
@@ -181,8 +185,8 @@ def test_a_hundred_at_random(batch):
     )
     assert len(batch.driver.find_elements("css selector", "#random tr")) == 101
     found = re.fullmatch(
-        r"(\d+) are exactly 0 both ways; 0 have a kink within the step; the other (\d+) agree to (\d+) digits "
-        "or more, and differ by [0-9.]+e\N{MINUS SIGN}[0-9]+ at most[.]",
+        r"(\d+) are exactly 0 both ways; 0 have a kink within the step; the other (\d+) agree to (\d+) "
+        "digits or more, and differ by [0-9.]+e\N{MINUS SIGN}[0-9]+ at most[.]",
         batch.find("#random .verdict").text,
     )
     zero, others, digits = map(int, found.groups())
@@ -209,6 +213,7 @@ def test_the_rate_moves_the_loss(batch):
 def test_samples_of_a_batch(batch, networks):
     samples = networks(*BATCH)[1]
     assert batch.find("#which").is_displayed()
+    assert batch.find("#sample").get_attribute("value") == "0"
     loss = batch.find("#loss .large").text
     for sample in (0, 3):
         choose(batch, "#sample", sample)
@@ -311,8 +316,16 @@ def test_everything_has_a_name(batch):
 
 def test_names_are_text(page, explain, networks):
     name = "</script><img src=x onerror=\"document.title='broken'\"><b>x"
-    explain(*networks((49, 5, 3)), name=name)
-    assert page.find("#name").text == name
+    network, samples = networks((49, 5, 3))
+    network.schema = Schema(task="classification", outputs=(name, "b" * 10_000, "c"))
+    samples.labels[:] = 0
+    explain(network, dataclasses.replace(samples, title=name, names=[name]), name=name)
+    assert page.find("#name").text == page.find("#samples").text == name
+    shown = short_name(name, 24)
+    assert "<" in shown
+    assert page.find("#logits .best .label").get_attribute("textContent") == shown
+    assert page.find("#figures").text.endswith(f"The label says {shown}.")
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
     assert page.driver.title == "One step of backpropagation - fastbp"
     assert page.driver.find_elements("css selector", "img, b") == []
 
