@@ -3,9 +3,9 @@
     python bench/playground.py [--seconds 5] [--seeds 5] [--json FILE]
 
 The worker runs in the page that `fastbp playground` writes, without the page's own script, which would draw
-at the same time. Throughput is that of whole seconds, with validation and states, beside that of training
-alone; then commands are sent, to time their answers. Needs Debian's packages chromium and chromium-driver,
-and selenium.
+at the same time. Throughput includes validation and states. By CPU time of the worker's thread it does not
+depend on what else the machine does. Then commands are sent, to time their answers. Needs Linux, Debian's
+packages chromium and chromium-driver, and selenium.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import argparse
 import json
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -61,27 +63,21 @@ until(({ type }) => type === "ready").then(done);
 send({ type: "data", data: JSON.parse(document.getElementById("data").textContent) });
 """
 
-RUN = """
-const [choices, seconds, warmUp, questions, done] = arguments;
-const isQuiet = ({ type, running, networks }) =>
+TOOLS = """
+window.isQuiet = ({ type, running, networks }) =>
   type === "state" && !running && networks[0].validation.loss !== null;
-const measured = async () => {
+window.started = async (choices) => {
   send({ type: "reset", networks: [choices] });
   await until(isQuiet);
   send({ type: "run" });
-  await rest(warmUp);
-  const start = performance.now();
-  const before = await until(({ running }) => running);
-  const points = [];
-  let last = before;
-  while (last.running && performance.now() - start < 1000 * seconds) {
-    last = await until(({ type }) => type === "state");
-    for (const { validationAccuracy, epoch } of last.networks[0].curve) {
-      if (validationAccuracy === null) continue;
-      points.push([(performance.now() - start) / 1000, epoch, validationAccuracy]);
-    }
-  }
-  const wall = (performance.now() - start) / 1000;
+};
+window.nextState = () => until(({ running }) => running);
+"""
+BEGIN = "const [choices, done] = arguments; started(choices).then(() => rest(2)).then(nextState).then(done);"
+LOOK = """
+const [questions, done] = arguments;
+const looked = async () => {
+  const state = await nextState();
   const answers = [];
   for (let units = 1; units <= questions; units++) {
     await rest(0.1);
@@ -90,16 +86,33 @@ const measured = async () => {
     await until(({ networks }) => networks[0].weights.units === units);
     answers.push(performance.now() - asked);
   }
+  if (questions > 0) {
+    send({ type: "pause" });
+    await until(isQuiet);
+  }
+  return { samples: state.networks[0].samples, statesShare: state.statesShare, answers };
+};
+looked().then(done);
+"""
+REACHED = """
+const [choices, seconds, done] = arguments;
+const reached = async () => {
+  await started(choices);
+  const start = performance.now();
+  const points = [];
+  let last = null;
+  do {
+    last = await until(({ type }) => type === "state");
+    for (const { validationAccuracy, epoch } of last.networks[0].curve) {
+      if (validationAccuracy === null) continue;
+      points.push([(performance.now() - start) / 1000, epoch, validationAccuracy]);
+    }
+  } while (last.running && performance.now() - start < 1000 * seconds);
   send({ type: "pause" });
   await until(isQuiet);
-  const [one, other] = [before.networks[0], last.networks[0]];
-  return {
-    wholeRate: (other.samples - one.samples) / wall,
-    trainingRate: (other.samples - one.samples) / (other.seconds - one.seconds),
-    statesShare: last.statesShare, answers, points, wall,
-  };
+  return points;
 };
-measured().then(done);
+reached().then(done);
 """
 
 
@@ -115,15 +128,39 @@ def browser(folder: str) -> Any:
     return webdriver.Chrome(options=options, service=Service(executable_path=shutil.which("chromedriver")))
 
 
+def worker_seconds(driver: Any) -> float:
+    """CPU time of the workers of this browser so far; Linux only."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    todo, nanoseconds = [driver.service.process.pid], 0
+    while todo:
+        process = todo.pop()
+        todo += children.get(process, [])
+        for thread in Path(f"/proc/{process}/task").glob("*"):
+            with suppress(OSError):
+                if (thread / "comm").read_text().startswith("DedicatedWorker"):
+                    nanoseconds += int((thread / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
+
+
 def throughput(driver: Any, seconds: float) -> dict[str, Any]:
     """Samples per second of each case, and the time that the worker takes to answer."""
     found = {}
     for name, given in CASES.items():
-        made = driver.execute_async_script(RUN, {**CHOICES, **given}, seconds, 1, QUESTIONS)
+        driver.execute_async_script(BEGIN, {**CHOICES, **given})
+        before = driver.execute_async_script(LOOK, 0)["samples"]
+        start, cpu = time.perf_counter(), worker_seconds(driver)
+        time.sleep(seconds)
+        samples = driver.execute_async_script(LOOK, 0)["samples"] - before
+        wall, cpu = time.perf_counter() - start, worker_seconds(driver) - cpu
+        made = driver.execute_async_script(LOOK, QUESTIONS)
         answers = sorted(made["answers"])
         found[name] = {
-            "samples_per_second": round(made["wholeRate"]),
-            "training_alone": round(made["trainingRate"]),
+            "samples_per_cpu_second": round(samples / cpu),
+            "samples_per_second": round(samples / wall),
             "states_share": round(made["statesShare"], 4),
             "answer_ms_median": round(median(answers), 1),
             "answer_ms_longest": round(answers[-1], 1),
@@ -136,8 +173,8 @@ def reach(driver: Any, seeds: int) -> list[dict[str, Any]]:
     """What the first choices reach in `REACH` seconds, by seed."""
     found = []
     for seed in range(1, seeds + 1):
-        made = driver.execute_async_script(RUN, {**CHOICES, "seed": seed}, REACH, 0, 0)
-        within = [point for point in made["points"] if point[0] <= REACH]
+        points = driver.execute_async_script(REACHED, {**CHOICES, "seed": seed}, REACH)
+        within = [point for point in points if point[0] <= REACH]
         first = next((seconds for seconds, _, accuracy in within if accuracy >= GOAL), None)
         found.append(
             {
@@ -154,7 +191,7 @@ def reach(driver: Any, seeds: int) -> list[dict[str, Any]]:
 
 def markdown(found: dict[str, Any]) -> str:
     """Tables of what was measured."""
-    heads = ("samples/s", "training alone", "share of states", "answer, ms", "longest, ms")
+    heads = ("samples/CPU s", "samples/s", "share of states", "answer, ms", "longest, ms")
     lines = [f"| network | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
     for name, row in found["throughput"].items():
         lines.append(f"| {name} | {' | '.join(f'{value:,}' for value in row.values())} |")
@@ -180,6 +217,7 @@ def main() -> None:
         try:
             driver.get(page.as_uri())
             driver.execute_async_script(START)
+            driver.execute_script(TOOLS)
             machine = {**describe(), "browser": driver.capabilities["browserVersion"], "time": now()}
             found = {"machine": machine, "throughput": throughput(driver, given.seconds)}
             found["reach"] = reach(driver, given.seeds)
