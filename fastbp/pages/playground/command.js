@@ -37,7 +37,9 @@ class Commands {
       ...networks.map((choices, number) => {
         const text = commandOf(choices, this.settings, this.data);
         const line = element("div", "command");
-        const code = element("code", "", text);
+        const code = element("code");
+        const words = text.split(/ (?=--)/); // an option and its value stay on one line
+        code.append(...words.flatMap((word, i) => [i > 0 ? " " : "", element("span", "word", word)]));
         const button = element("button", "small", "Copy");
         button.type = "button";
         button.setAttribute("aria-label", `Copy the command of ${NAMES[number]}`);

@@ -18,12 +18,22 @@ class View {
     this.height = height;
     this.values = null;
     this.isWaiting = false;
+    this.isSeen = false;
     this.canvas = element("canvas", "view");
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", name);
     parent.append(this.canvas);
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
     DARK.addEventListener("change", () => this.redraw());
+    new IntersectionObserver((entries) => this.see(entries.at(-1).isIntersecting), { rootMargin: "300px" })
+      .observe(this.canvas);
+  }
+
+  /** What is far from the screen is not drawn before it comes near. */
+  see(isSeen) {
+    const isNew = isSeen && !this.isSeen;
+    this.isSeen = isSeen;
+    if (isNew) this.redraw();
   }
 
   show(values) {
@@ -52,13 +62,14 @@ class View {
       [canvas.width, canvas.height] = [across, down];
       canvas.style.height = `${height}px`;
     }
+    canvas.setAttribute("aria-label", `${this.name}: ${this.words()}`);
+    if (!this.isSeen) return;
     const pen = canvas.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
     pen.font = "12px system-ui, sans-serif";
     pen.imageSmoothingEnabled = false;
     this.draw(pen, width, height, themeColours());
-    canvas.setAttribute("aria-label", `${this.name}: ${this.words()}`);
   }
 
   heightFor() {
@@ -98,15 +109,16 @@ function divergingTable(colour) {
   return table;
 }
 
-/** Colour `values` into RGBA pixels: `limit` and beyond are the ends of the scale, 0 its middle. */
-function colourValues(values, limit, table, rgba) {
-  for (let i = 0; i < values.length; i++) {
+/** Colour `values` into RGBA pixels from pixel `first` on: `limit` and beyond are the ends of the scale, 0 its
+ *  middle. */
+function colourValues(values, limit, table, rgba, first = 0) {
+  for (let i = 0, to = 4 * first; i < values.length; i++, to += 4) {
     const share = Math.min(1, Math.max(-1, values[i] / limit));
-    const at = 3 * (SHADES + (Number.isFinite(share) ? Math.round(SHADES * share) : 0));
-    rgba[4 * i] = table[at];
-    rgba[4 * i + 1] = table[at + 1];
-    rgba[4 * i + 2] = table[at + 2];
-    rgba[4 * i + 3] = 255;
+    const at = 3 * (SHADES + (Math.round(SHADES * share) || 0)); // what is not a number is in the middle, too
+    rgba[to] = table[at];
+    rgba[to + 1] = table[at + 1];
+    rgba[to + 2] = table[at + 2];
+    rgba[to + 3] = 255;
   }
 }
 

@@ -162,6 +162,19 @@ def test_views_follow_the_theme(views):
     assert dark < 60 < 200 < light
 
 
+def test_what_is_far_from_the_screen_is_drawn_when_it_comes_near(views):
+    views.run("document.querySelector('main').style.paddingTop = '5000px'")
+    made(views, TILES, [2.0] * 24)
+    assert label(views) == "Weights: 3 images of 2 by 4, values 2 to 2"
+    assert not colours(views).any()
+    height = views.find("canvas.view").size["height"]
+    views.run("document.querySelector('canvas.view').scrollIntoView()")
+    views.settle()
+    views.settle()
+    assert colours(views).any()
+    assert views.find("canvas.view").size["height"] == height
+
+
 def test_histogram_says_where_the_middle_half_is(views):
     counts = [0] * 10 + [5] * 10 + [0] * 10
     made(
