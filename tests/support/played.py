@@ -35,7 +35,7 @@ class Played(Page):
     def open(self, path, fragment=""):
         self.driver.get("about:blank")
         self.driver.get(path.as_uri() + fragment)
-        self.until("document.body.dataset.ready === 'true'")
+        self.until("document.querySelector('[data-figure=validation]')?.textContent.endsWith('%')")
         self.run(HOOK)
 
     def stroke(self, points, kind="mouse", lift=True):

@@ -283,6 +283,7 @@ def check_phone(opened, width, height):
 def test_light_and_dark(opened, scheme):
     feature = {"name": "prefers-color-scheme", "value": scheme}
     opened.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    opened.run("explained.backward.cards[2].weights.canvas.scrollIntoView()")  # views draw what is near
     opened.settle()
     opened.settle()
     style = "const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]"

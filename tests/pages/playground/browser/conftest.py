@@ -20,5 +20,5 @@ def blank(page):  # the other fixture looks at the console and the screen afterw
 
 @pytest.fixture
 def play(blank, playground):
-    blank.open(playground, "#hidden=16&epochs=3&augment=none")
+    blank.open(playground, "#hidden=16&epochs=3&augment=none&learning-rate=0.2")
     return blank
