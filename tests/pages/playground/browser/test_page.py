@@ -238,7 +238,7 @@ def test_command_trains_the_same_network(play):
     play.choose("a-momentum", "0.9")
     play.choose("a-l2", "0.001")
     assert play.text("#commands code") == (
-        "fastbp train --hidden 16 --batch-size 32 --learning-rate 0.3 --epochs 3 --optimizer momentum:0.9 "
+        "fastbp train --hidden 16 --batch-size 32 --learning-rate 0.2 --epochs 3 --optimizer momentum:0.9 "
         "--l2 0.001 --seed 1"
     )
 
