@@ -116,10 +116,16 @@ class Form {
   }
 
   markDifferences([a, b]) {
+    let count = 0;
     for (const { key, kind } of this.settings) {
       const differs = b !== undefined && kind.write(a[key]) !== kind.write(b[key]);
       this.fields[0][key].closest(".setting").classList.toggle("differs", differs);
+      if (differs) count += 1;
     }
+    const isCopy = b !== undefined && count === 0;
+    document.getElementById("hint").textContent = isCopy
+      ? "B is a copy of A: change something in its column."
+      : "A change starts a new network.";
   }
 
   /** Read all fields; if one cannot be read, say so and change nothing. */

@@ -97,8 +97,10 @@ def test_same_seed_same_curve(play):
 
 def test_two_networks_train_side_by_side(play):
     play.command("c")
+    assert play.text("#hint").startswith("B is a copy of A")
     play.choose("b-batch-size", "8")
     play.quiet()
+    assert play.text("#hint") == "A change starts a new network."
     play.command("e")
     assert [play.updates(network) for network in (0, 1)] == [TRAIN // 32, TRAIN // 8]
     assert [item.text for item in play.driver.find_elements("css selector", "#loss .legend li")] == [
