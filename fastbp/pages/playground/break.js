@@ -50,21 +50,24 @@ class Breaker {
   }
 
   damage({ what, done }) {
+    if (this.training.state === null) return; // there is no network yet
     const { network, fields } = this;
     const layer = Number(fields.layer.value);
     const unit = Math.round(clamped(fields.unit));
     const amount = clamped(fields.amount);
     const order = { network, what, layer, unit, amount: what === "kill" ? Math.min(1, amount) : amount };
-    this.pending = { order, words: done.replace("U", unit).replace("L", layer + 1), isBroken: false };
+    this.pending = { order, words: done.replace("U", unit).replace("L", layer + 1) };
     // Training pauses, so that one sees the damage, and the accuracy before it is that of these weights.
     if (this.training.state.running) this.training.send("pause");
-    else this.strike();
+    else this.goOn(this.training.state);
   }
 
   strike() {
-    this.pending.before = this.training.state.networks[this.pending.order.network].validation?.accuracy;
-    this.pending.isBroken = true;
-    this.training.send("break", this.pending.order);
+    const { order } = this.pending;
+    const last = this.training.curves[order.network].at(-1);
+    this.pending.before = last.validationAccuracy;
+    this.pending.breaks = last.breaks + 1;
+    this.training.send("break", order);
   }
 
   forget() {
@@ -97,14 +100,16 @@ class Breaker {
 
   /** Once the network has been validated: first after the pause, then after the damage. */
   goOn(state) {
-    const { order, words, before, isBroken } = this.pending;
+    const { order, words, before, breaks = null } = this.pending;
     const network = state.networks[order.network];
-    if (!network.curve.some(({ validationAccuracy }) => isNumber(validationAccuracy))) return;
-    if (!isBroken) {
+    const last = this.training.curves[order.network].at(-1);
+    if (last?.updates !== network.updates || !isNumber(last.validationAccuracy)) return;
+    if (breaks === null) {
       this.strike();
       return;
     }
-    const after = network.validation.accuracy;
+    if (last.breaks !== breaks) return; // measured before the damage
+    const after = last.validationAccuracy;
     this.last = { network: order.network, words, before, after, epoch: network.epoch };
     this.pending = null;
     this.onBroken(network, words);

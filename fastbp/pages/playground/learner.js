@@ -73,7 +73,8 @@ class Learner {
   addPoint({ loss: validationLoss, accuracy: validationAccuracy }) {
     const { updates } = this.trainer;
     const means = this.recent.means;
-    this.curve.push({ ...this.progress, updates, ...means, validationLoss, validationAccuracy });
+    const { breaks } = this;
+    this.curve.push({ ...this.progress, updates, breaks, ...means, validationLoss, validationAccuracy });
   }
 
   get progress() {

@@ -107,6 +107,7 @@ class Playground {
 
   fail(text) {
     this.exports.forget();
+    this.breaker.forget();
     this.form.say([`The trainer says: ${text}`]);
   }
 }
