@@ -31,6 +31,8 @@ COMMANDS = {
         "Predict for each row of a table or array, or for images of digits.",
     ),
     "draw": ("draw", "Write and open a page that classifies the digits you draw."),
+    "explain": ("explain", "Write and open a page that walks through one step of backpropagation."),
+    "playground": ("playground", "Write and open a page on which a network trains while you watch."),
     "runs": (
         "runs",
         "List the runs in a folder: results, training time, settings that differ.",

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
@@ -29,8 +30,10 @@ __all__ = [
     "console",
     "ended_by_signals",
     "fail",
+    "json_text",
     "print_json",
     "reporting",
+    "show_page",
 ]
 
 FROM_SIGNAL = 128
@@ -127,8 +130,24 @@ def console() -> Console:
 
 def print_json(values: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print strict JSON: NaN and infinity are errors."""
-    text = json.dumps(values, indent=2, allow_nan=False)
-    typer.echo(text.replace("\x7f", "\\u007f"))  # JSON of ASCII has no other control character
+    typer.echo(json_text(values))
+
+
+def json_text(values: dict[str, Any] | list[dict[str, Any]], indent: int | None = 2) -> str:
+    """Return strict JSON, of characters that no terminal obeys."""
+    text = json.dumps(values, indent=indent, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")  # JSON of ASCII has no other control character
+
+
+def show_page(page: Path, *, no_open: bool) -> None:
+    """Print the name of a page, and open it in a browser unless told not to."""
+    import webbrowser
+
+    from ..data.source import printable
+
+    typer.echo(printable(page))
+    if not (no_open or webbrowser.open(page.resolve().as_uri())):
+        typer.echo("fastbp: found no browser; open the file in one yourself", err=True)
 
 
 def check_one_format(*, as_json: bool, as_csv: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from . import options
 from .application import app
-from .common import reporting
+from .common import reporting, show_page
 
 __all__ = ["draw_digits"]
 
@@ -28,13 +28,8 @@ def draw_digits(
     The page is one HTML file that contains the networks and works offline.
     """
     with reporting():
-        import webbrowser
-
-        from ..data.source import printable
         from ..files import replace_file
         from ..pages import drawing_page, pack, read_shown
 
         replace_file(out, drawing_page(pack([read_shown(path) for path in weights])))
-        typer.echo(printable(out))
-        if not (no_open or webbrowser.open(out.resolve().as_uri())):
-            typer.echo("fastbp: found no browser; open the file in one yourself", err=True)
+        show_page(out, no_open=no_open)

@@ -63,6 +63,10 @@ Checkpoint = Annotated[
     ),
 ]
 Live = Annotated[bool, _flag("--live", "Draw the curves of loss and accuracy in the terminal.", RUN)]
+Watch = Annotated[
+    bool,
+    _flag("--watch", "Follow the run in the browser: curves, weights, gradients, wrong digits.", RUN),
+]
 Log = Annotated[
     list[str] | None,
     _option(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +23,7 @@ from .setting_options import values_of, with_settings
 
 if TYPE_CHECKING:
     from ..data.samples import Dataset
+    from ..pages.watch.follower import Follower
     from ..runs.folder import RunFolder
     from ..runs.result import Result
     from ..training.checkpoints import Checkpoints
@@ -48,6 +54,7 @@ def train(
     resume: options.Resume = None,
     checkpoint: options.Checkpoint = "auto",
     live: options.Live = False,
+    watch: options.Watch = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
@@ -70,7 +77,7 @@ def train(
                     "--resume goes on in the run's own folder; expected no --out, --force or --config"
                 )
             plan = _begun_run(resume, values_of(given), checkpoint)
-        with plan.folder:
+        with plan.folder, _watched(plan, wanted=watch) as follower:
             screen = console()
             if not quiet:
                 describe_training(screen, plan.settings, plan.training, plan.testing, plan.chosen)
@@ -82,13 +89,15 @@ def train(
                     plan.settings,
                     plan.training,
                     plan.testing,
-                    [progress, *logs],
+                    [progress, *logs, *([follower] if follower else [])],
                     consume=True,
                     checkpoints=plan.checkpoints,
                 )
                 for entry in logs:
                     entry.finish(result)
             result = kept(result, plan.folder)
+            if follower:
+                follower.finish(result, str(plan.folder.path))
         _close_run(result, plan.folder, strict=strict, quiet=quiet)
 
 
@@ -143,6 +152,29 @@ def _begun_run(path: Path, given: dict[str, Any], checkpoint: str) -> _Planned:
         folder=begun.folder,
         checkpoints=begun.checkpoints(checkpoint),
     )
+
+
+@contextmanager
+def _watched(plan: _Planned, *, wanted: bool) -> Iterator[Follower | None]:
+    """Serve a page that follows the run; print its address, open it on a desktop."""
+    if not wanted:
+        yield None
+        return
+    import webbrowser
+
+    from ..pages.watch import watched
+
+    with watched(str(plan.folder.path), plan.settings, plan.training) as watch:
+        typer.echo(f"fastbp: watch this run at {watch.address}", err=True)
+        if has_desktop():
+            # Some browsers are waited for.
+            threading.Thread(target=webbrowser.open, args=(watch.ticket,), daemon=True).start()
+        yield watch.follower
+
+
+def has_desktop() -> bool:
+    """Return whether a browser would have a window, and not take over the terminal."""
+    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 def _warn_of_threads(settings: Settings) -> None:

@@ -1,5 +1,5 @@
-"""Interactive pages: each is one HTML file with everything it needs; none makes a
-request.
+"""Interactive pages: each is one HTML file with everything it needs. None makes a
+request, except the one that watches a run (`watch`), to that run.
 
 A page is a folder here with ``body.html``, ``page.css``, its own scripts, and the
 module that writes its data. ``scripts/`` and ``styles/`` hold what pages share:

@@ -65,7 +65,7 @@ class Page:
             "title": escape(self.title),
             "style": style,
             "body": self._own("body.html"),
-            # In HTML, "<" in a script could end it or begin a comment. JSON may escape it.
+            # "<" could end a script or begin a comment. JSON may escape it.
             "data": json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
             "worker": f'<script type="text/plain" id="worker">{worker}</script>\n' if worker else "",
             "script": script,

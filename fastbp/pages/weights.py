@@ -20,7 +20,7 @@ from ..runs.comparison import read_figures
 from ..runs.folder import data_of_runs, load_digit_classifier
 from ..terminal.numbers import percent
 
-__all__ = ["LIMIT", "Packed", "Shown", "pack", "read_shown"]
+__all__ = ["LIMIT", "Packed", "Shown", "accuracy_of", "pack", "read_shown"]
 
 LIMIT = 10_000_000
 """Bytes of float32 weights of a page; above this limit float16 is tried."""
@@ -98,10 +98,10 @@ def read_shown(path: Path) -> Shown:
     WeightsError
         The weights are missing or damaged, or do not take images of 28x28 pixels.
     """
-    return Shown(printable(path), load_digit_classifier(path), data_of_runs([path]), _accuracy_of(path))
+    return Shown(printable(path), load_digit_classifier(path), data_of_runs([path]), accuracy_of(path))
 
 
-def _accuracy_of(path: Path) -> float | None:
+def accuracy_of(path: Path) -> float | None:
     """Return the test accuracy that a run measured; None without a whole result."""
     try:
         accuracy: float | None = read_figures(path).get("test_accuracy")

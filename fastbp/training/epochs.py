@@ -68,11 +68,21 @@ class Epochs:
 
         ``rate`` is the highest learning rate of the schedule; float64, one per update.
         """
+        return self._rates((epoch - 1) * self.steps, count * self.steps, rate)
+
+    def rate(self, epoch: int, samples: int, rate: float) -> float:
+        """Return the learning rate of the last update among the first ``samples`` of an
+        epoch.
+        """
+        step = math.ceil(samples / self.batch_size) - 1
+        return float(self._rates((epoch - 1) * self.steps + max(step, 0), 1, rate)[0])
+
+    def _rates(self, first: int, count: int, rate: float) -> NDArray[np.float64]:
         return learning_rates(
             self._settings.schedule,
             rate,
-            (epoch - 1) * self.steps,
-            count * self.steps,
+            first,
+            count,
             self._settings.epochs * self.steps,
             round(self._settings.warmup * self.steps),
         )

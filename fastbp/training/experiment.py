@@ -41,6 +41,7 @@ from ..runs.scores import RegressionScores, regression_scores
 from .checkpoints import Checkpoints, checked_seconds
 from .interrupt import InterruptFlag
 from .measure import evaluate, values_of
+from .observer import Observer
 from .prepare import Prepared
 from .rate_test import RateTest, try_rates
 from .samples import Images, Samples
@@ -316,6 +317,9 @@ def _train(
         samples=samples, settings=settings, network=network, is_standardized=training.kind == "table"
     )
     warnings = _told(trouble_of_data(evidence), callbacks)
+    for callback in callbacks:
+        if isinstance(callback, Observer):
+            callback.on_begin(trainer)
     outcome = trainer.run()
     # A run that is kept is complete now: Ctrl-C costs its test, and not the run.
     with InterruptFlag() if checkpoints is not None else nullcontext() as flag:

@@ -214,6 +214,17 @@ class Trainer:
             setbacks=tuple(self._setbacks),
         )
 
+    @property
+    def validated(self) -> Network:
+        """The network as validation sees it now: averaged weights, normalisation folded
+        in.
+        """
+        return self._judge.network()
+
+    def learning_rate(self, epoch: int, samples: int) -> float:
+        """Return the learning rate after ``samples`` of the epoch in progress."""
+        return self.epochs.rate(epoch, samples, self._rate)
+
     def _wants_end(self) -> bool:
         return any(callback.wants_end() for callback in self.callbacks)
 

@@ -14,7 +14,10 @@ function widened(bytes) {
     const size = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
     return sign ? -size : size;
   });
-  return Float32Array.from(new Uint16Array(bytes.buffer), (bits) => table[bits]);
+  const halves = new Uint16Array(bytes.buffer);
+  const floats = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) floats[i] = table[halves[i]]; // several times as fast as Float32Array.from
+  return floats;
 }
 
 /** Parameters of a network, as fastbp/pages/weights.py wrote them, in an array of type `Floats`. */

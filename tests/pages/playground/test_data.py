@@ -1,0 +1,157 @@
+"""What `fastbp playground` puts into its page."""
+
+import base64
+import zlib
+
+import numpy as np
+import pytest
+
+from fastbp.data.dataset import load_training
+from fastbp.errors import DataError, WeightsError
+from fastbp.network import Network
+from fastbp.pages.playground import playground_digits, read_start
+from fastbp.pages.playground.page import CHOICES, LIMITS, Start, playground_data
+from fastbp.recipe.distortions import PRESETS
+from fastbp.recipe.initializers import SCHEMES
+from fastbp.recipe.schedules import SCHEDULES
+from fastbp.reference.activations import ACTIVATIONS
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return playground_digits("mnist")
+
+
+def network(sizes=(784, 7, 10), **more):
+    made = Network(sizes, **{"input_scale": 1 / 255, **more})
+    rng = np.random.default_rng(3)
+    for _, array in made.named_arrays():
+        array[...] = rng.normal(scale=0.1, size=array.shape)
+    return made
+
+
+def images_of(data):
+    raw = zlib.decompress(base64.b64decode(data["images"]))
+    return np.frombuffer(raw, np.uint8).reshape(data["count"], -1)
+
+
+def arrays(count=40, shape=(6, 7), classes=4, dtype=np.uint8, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, *shape)).astype(dtype), np.arange(count) % classes
+
+
+def test_ten_thousand_of_mnists_training_digits(mnist):
+    data = playground_data(mnist)
+    whole, _ = load_training("mnist")
+    assert (data["name"], data["shape"], data["classes"]) == ("mnist", [28, 28], list("0123456789"))
+    assert (data["count"], data["trainCount"], data["scale"]) == (10_000, 8_000, 1 / 255)
+    assert len(set(mnist.rows.tolist())) == 10_000
+    np.testing.assert_array_equal(images_of(data), whole.images[mnist.rows])
+    labels = np.frombuffer(base64.b64decode(data["labels"]), np.uint8)
+    np.testing.assert_array_equal(labels, whole.labels[mnist.rows])
+    assert len(data["images"]) < 2_200_000
+    for part in (labels[:8000], labels[8000:]):
+        assert np.bincount(part).min() > 0.07 * len(part)
+
+
+def test_the_same_digits_each_time(mnist):
+    np.testing.assert_array_equal(mnist.rows, playground_digits("mnist").rows)
+
+
+@pytest.mark.parametrize(("count", "train"), [(2, 1), (3, 2), (40, 32), (101, 81)])
+def test_smaller_data_are_taken_whole(count, train):
+    images, labels = arrays(count)
+    digits = playground_digits((images, labels))
+    data = playground_data(digits)
+    assert (data["count"], data["trainCount"], data["shape"]) == (count, train, [6, 7])
+    assert sorted(digits.rows.tolist()) == list(range(count))
+    np.testing.assert_array_equal(images_of(data), images.reshape(count, -1)[digits.rows])
+    np.testing.assert_array_equal(digits.labels, labels[digits.rows])
+
+
+def test_larger_images_are_fewer():
+    images, labels = arrays(2000, (64, 64))
+    assert len(playground_digits((images, labels)).rows) == 1914
+
+
+def test_rows_of_pixels_that_make_a_square_are_images():
+    images, labels = arrays(20, (49,))
+    assert playground_digits((images, labels)).shape == (7, 7)
+
+
+def test_classes_have_their_names():
+    images, _ = arrays(20)
+    digits = playground_digits((images, ["cat", "</script>"] * 10))
+    assert playground_data(digits)["classes"] == ["</script>", "cat"]
+
+
+REFUSED = [
+    (arrays(dtype=np.float32), r"has pixels of float32; expected images of bytes"),
+    (arrays(shape=(7,), dtype=float), r"has rows of a table; expected images of bytes"),
+    (arrays(shape=(50,)), r"has images of 50; expected grey images of at most 64x64"),
+    (arrays(shape=(3, 6, 7)), r"has images of 3x6x7; expected grey images"),
+    (arrays(shape=(65, 6)), r"has images of 65x6; expected grey images of at most 64x64"),
+    (arrays(1), r"has 1 image; expected at least 2"),
+    ((arrays(600)[0], [f"kind {n % 300}" for n in range(600)]), r"has 300 classes; expected at most 256"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED)
+def test_other_data_are_refused(given, message):
+    with pytest.raises(DataError, match=message):
+        playground_digits(given)
+
+
+def test_names_are_the_registries(data):
+    names = {"activation": ACTIVATIONS, "initialization": SCHEMES, "schedule": SCHEDULES}
+    assert data["names"] == {
+        **{key: list(values) for key, values in names.items()},
+        "augment": ["none", *PRESETS],
+    }
+    assert list(data["augment"]) == list(PRESETS)
+    for name in ("activation", "initialization", "schedule", "augment"):
+        assert CHOICES[name] in data["names"][name]
+
+
+def test_distortions_that_do_not_fit_small_images_are_left_out():
+    images, labels = arrays(20, (3, 3))
+    data = playground_data(playground_digits((images, labels)))
+    assert data["names"]["augment"] == ["none", *(name for name in PRESETS if name != "report")]
+
+
+def test_a_network_to_start_from(mnist, tmp_path):
+    made = network(activation="tanh", dtype="float64", input_scale=1 / 128)
+    made.save(tmp_path / "weights.safetensors")
+    data = playground_data(mnist, read_start(tmp_path))
+    assert data["choices"] == {**CHOICES, "hidden": [7], "activation": "tanh", "initialization": "start"}
+    assert data["scale"] == 1 / 128
+    start = data["start"]
+    assert (start["name"], start["sizes"], start["type"]) == (str(tmp_path), [784, 7, 10], "float32")
+    values = np.frombuffer(base64.b64decode(start["parameters"]), "<f4")
+    flat = np.concatenate([array.ravel() for _, array in made.named_arrays()])
+    np.testing.assert_array_equal(values, flat.astype(np.float32))
+
+
+def test_large_weights_are_not_rounded(mnist):
+    data = playground_data(mnist, Start("wide", network((784, 1000, 1000, 1000, 10))))
+    assert data["start"]["type"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((20, 7, 10), "net: takes 20 inputs; expected 784, as mnist has images of 28x28"),
+        ((784, 7, 3), "net: has 3 classes; expected 10, as in mnist"),
+        ((784, 1001, 10), "net: has hidden layers of 1001 units; expected at most 8 of at most 1000"),
+        ((784, *[2] * 9, 10), "net: has hidden layers of 2,2,2,2,2,2,2,2,2 units; expected at most 8"),
+    ],
+)
+def test_networks_that_do_not_fit(mnist, sizes, message):
+    with pytest.raises(WeightsError, match=message):
+        playground_data(mnist, Start("net", network(sizes)))
+
+
+def test_limits(data):
+    assert data["limits"] == LIMITS
+    assert max(CHOICES["hidden"]) <= LIMITS["units"]
+    assert CHOICES["epochs"] <= LIMITS["epochs"]
