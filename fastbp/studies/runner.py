@@ -130,10 +130,8 @@ def run_study(
     plan = planned(study, study.seeds if seeds is None else seeds)
     _make_folders(out)
     with locked(out), InterruptFlag() as flag:
-        known = _whole(out)
-        for key, (cells, _) in plan.items():
-            if key in known:  # cells may have been renamed
-                known[key] = replace(known[key], cells=cells)
+        # Cells may have been renamed.
+        known = {k: replace(run, cells=plan[k][0]) if k in plan else run for k, run in _whole(out).items()}
         jobs = [
             _Job(key, cells, Task(key, entry, out / WORK, checkpoint))
             for key, (cells, entry) in plan.items()
