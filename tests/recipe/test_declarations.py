@@ -25,7 +25,7 @@ from fastbp.recipe.checks import Fraction
 from fastbp.recipe.keywords import SettingKeywords
 from fastbp.recipe.setting import GROUPS, LEARNING, setting
 from fastbp.recipe.settings import Settings, declarations
-from fastbp.studies.results import key_of
+from fastbp.sweeps.keys import key_of
 from fastbp.training.experiment import run
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
