@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ from .application import app
 from .common import console, ended_by_signals, print_json, reporting
 
 if TYPE_CHECKING:
+    from ..sweeps import Sweep
+    from ..sweeps.pool import Engine
     from ..sweeps.summary import Summary
 
 __all__ = ["sweep"]
@@ -57,6 +60,15 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", metavar="N", help="Runs at a time.", show_default="one per core", min=1),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Make the runs on the workers of a Dask scheduler, such as tcp://host:8786, one for each of "
+        "their threads, instead of here.",
+    ),
+]
 Data = Annotated[
     list[str] | None,
     typer.Option(
@@ -81,6 +93,7 @@ def run(
     file: File,
     seeds: Seeds = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     data: Data = None,
     out: Out = None,
 ) -> None:
@@ -92,18 +105,16 @@ def run(
     does not stop the others.
     """
     with reporting(), ended_by_signals():
-        from ..backends.pace import available_cores
         from ..data.source import printable
         from ..sweeps import SweepInterruptedError, read_sweep, run_sweep
-        from ..sweeps.local import Processes
         from ..sweeps.view import view_for
 
         plan = read_sweep(file, data=data or (), seeds=seeds)
         folder = out or Path("sweeps") / plan.name
-        screen = console()
+        engine = _engine(plan, folder, jobs, scheduler)
         try:
-            with view_for(screen) as view:
-                failed = run_sweep(plan, folder, Processes(jobs or available_cores()), view)
+            with view_for(console()) as view:
+                failed = run_sweep(plan, folder, engine, view)
         except SweepInterruptedError:
             typer.echo(
                 f"completed runs are kept in {printable(folder)}: the same command continues", err=True
@@ -115,6 +126,24 @@ def run(
                 f"{failed:,} of {view.total:,} runs failed, and their files say why; the same command tries "
                 "them again"
             )
+
+
+def _engine(plan: Sweep, folder: Path, jobs: int | None, scheduler: str | None) -> Engine:
+    """Return where runs are made."""
+    if scheduler is None:
+        from ..backends.pace import available_cores
+        from ..sweeps.local import Processes
+
+        return Processes(jobs or available_cores())
+    if jobs is not None:
+        raise ConfigError("--jobs and --scheduler exclude each other: a cluster fills all its threads")
+    from ..sweeps.cluster import Cluster, files_of
+    from ..sweeps.task import WORK
+
+    for name in ("distributed", "distributed.client"):  # errors are said here, in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    work = (folder / WORK).absolute()
+    return Cluster(scheduler, work, files_of(plan), lambda line: typer.echo(line, err=True))
 
 
 Folder = Annotated[

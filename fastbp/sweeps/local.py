@@ -22,10 +22,11 @@ class Processes:
 
     Attributes
     ----------
-    room, deaths : see `fastbp.sweeps.pool.Engine`
+    room, deaths, breaks : see `fastbp.sweeps.pool.Engine`
     """
 
     deaths: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    breaks = True
 
     def __init__(self, jobs: int) -> None:
         self.room = jobs
@@ -59,10 +60,11 @@ class Threads:
 
     Attributes
     ----------
-    room, deaths : see `fastbp.sweeps.pool.Engine`
+    room, deaths, breaks : see `fastbp.sweeps.pool.Engine`
     """
 
     deaths: tuple[type[BaseException], ...] = ()
+    breaks = True
 
     def __init__(self, jobs: int) -> None:
         self.room = jobs

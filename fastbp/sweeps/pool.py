@@ -3,7 +3,7 @@
 An executor is what `concurrent.futures` calls so: processes of this machine, threads,
 or a cluster. A task during which a process died is tried again; after the first such
 death those that were in flight run one at a time, so that one that kills its process is
-known, and the others lose nothing but time.
+known, and the others lose nothing but time. A cluster loses only what its worker ran.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ Outcome = TypeVar("Outcome")
 class Engine(Protocol):
     """Where tasks run."""
 
-    room: int
-    """Tasks that it runs at a time."""
     deaths: tuple[type[BaseException], ...]
     """Errors that mean that a process died."""
+    breaks: bool
+    """Whether a death takes with it all that is in flight, whichever task it was of."""
+
+    @property
+    def room(self) -> int:
+        """Tasks that it runs at a time."""
 
     def start(self) -> Executor:
         """Return an executor; a new one if the last one is broken."""
@@ -119,9 +123,9 @@ class Pool(Generic[Item, Outcome]):
                 outcome = future.result()
             except self._engine.deaths:
                 broken = True
-                self._deaths[item] += was_alone
+                self._deaths[item] += was_alone or not self._engine.breaks
                 if self._deaths[item] < LIVES:
-                    self._suspects.append(item)
+                    (self._suspects if self._engine.breaks else self._waiting).append(item)
                     continue
                 outcome = self._failure(None)
             except Exception as error:

@@ -56,6 +56,7 @@ class Task:
         that the process which trains can reach
     checkpoint : seconds between two checkpoints, as for `fastbp.train`
     tests : whether the network is tested on the test part at its end
+    is_led : whether the run ends when the parent of its process is gone
     """
 
     key: str
@@ -63,6 +64,7 @@ class Task:
     work: Path
     checkpoint: float | str = "auto"
     tests: bool = True
+    is_led: bool = True
 
 
 def train(task: Task, callbacks: Iterable[Callback] = ()) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def _folder(
         try:
             begun = BegunRun(place, {})
             stack.enter_context(begun.folder)
-            if key_of(begun.settings) != task.key:
+            if key_of(begun.settings) != key_of(task.settings):
                 raise ConfigError(f"{place}: holds a run of other settings")
             return begun.folder, begun.checkpoint
         except ConfigError as error:  # damaged, or of other data
@@ -245,4 +247,5 @@ class _Watch(Callback):
 
     def wants_end(self) -> bool:
         """Whether the sweep ends, or the process that leads it is gone."""
-        return (self.task.work / STOP).exists() or os.getppid() != PARENT
+        is_alone = self.task.is_led and os.getppid() != PARENT
+        return is_alone or (self.task.work / STOP).exists()

@@ -29,6 +29,7 @@ class Here(Executor):
 
     room = 0  # tasks beside the one that runs
     deaths = ()
+    breaks = True
 
     def start(self):
         return self

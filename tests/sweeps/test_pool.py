@@ -15,6 +15,7 @@ class Dying:
     """
 
     deaths = (BrokenExecutor,)
+    breaks = True
 
     def __init__(self, room, kills):
         self.room, self._kills = room, kills
