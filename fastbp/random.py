@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from .errors import ConfigError
 
-__all__ = ["Stream", "check_seed", "generator", "shuffle", "shuffles", "split"]
+__all__ = [
+    "Stream",
+    "check_seed",
+    "generator",
+    "shuffle",
+    "shuffle_blocks",
+    "shuffles",
+    "split",
+]
 
 WORD = 2**32
 # Constants of NumPy's SeedSequence, after O'Neill's seed_seq.
@@ -92,6 +100,21 @@ def shuffles(seed: int, first: int, count: int, n: int) -> NDArray[np.int64]:
         order[:] = every
         draw.shuffle(order)
     return orders
+
+
+def shuffle_blocks(seed: int, epoch: int, n: int, block: int, window: int) -> NDArray[np.int64]:
+    """Return a permutation of 0..n-1, (n,), that reads few places at a time.
+
+    Blocks of ``block`` consecutive numbers come in random order. Then each ``window``
+    numbers in a row, of many blocks, are shuffled among themselves.
+    """
+    draw = generator(seed, Stream.SHUFFLE, epoch)
+    starts = draw.permutation(-(-n // block)) * block
+    order = (starts[:, None] + np.arange(block)).ravel().astype(np.int64, copy=False)
+    order = order[order < n]
+    for first in range(0, n, window):
+        draw.shuffle(order[first : first + window])
+    return order
 
 
 def _keys(seed: int, stream: int, first: int, count: int) -> NDArray[np.uint64]:

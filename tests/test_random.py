@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbp.errors import ConfigError
-from fastbp.random import Stream, check_seed, generator, shuffle, shuffles, split
+from fastbp.random import Stream, check_seed, generator, shuffle, shuffle_blocks, shuffles, split
 
 seeds = st.integers(0, 2**63 - 1)
 thorough = settings(derandomize=True, deadline=None, max_examples=60)
@@ -111,3 +111,25 @@ def test_seeds_end_where_they_should():
             check_seed(seed)
         with pytest.raises(ConfigError, match="seed is"):
             generator(seed, 0, 0)
+
+
+@thorough
+@given(seeds, st.integers(0, 1000), st.integers(0, 300), st.integers(1, 20), st.integers(1, 9))
+def test_a_shuffle_in_two_levels_is_a_permutation_of_its_own(seed, epoch, n, block, blocks):
+    order = shuffle_blocks(seed, epoch, n, block, blocks * block)
+    assert order.dtype == np.int64
+    assert (np.sort(order) == np.arange(n)).all()
+    assert (shuffle_blocks(seed, epoch, n, block, blocks * block) == order).all()
+
+
+def test_a_shuffle_in_two_levels_stays_in_few_blocks_and_mixes_them():
+    order = shuffle_blocks(3, 1, 12_000, 10, 200)
+    for first in range(0, 12_000, 200):
+        window = order[first : first + 200]
+        assert len(set((window // 10).tolist())) == 20
+        assert (np.diff(window) == 1).sum() < 15  # in blocks that are not shuffled: 180
+    assert (shuffle_blocks(3, 2, 12_000, 10, 200) != order).any()
+    assert (shuffle_blocks(4, 1, 12_000, 10, 200) != order).any()
+    starts = order[::200] // 10
+    assert abs(np.corrcoef(starts, np.arange(60))[0, 1]) < 0.5  # blocks are in random order
+    assert shuffle_blocks(0, 0, 10, 3, 6).tolist() == [9, 4, 1, 0, 2, 3, 8, 6, 5, 7]

@@ -27,8 +27,11 @@ from .faults import Watch, watch_memory
 __all__ = [
     "MAPPED_FROM",
     "blocks",
+    "check_whole",
+    "fetch",
     "is_mapped",
     "map_array",
+    "pieces",
     "release",
     "samples_at_once",
     "watch",
@@ -40,7 +43,7 @@ Array = TypeVar("Array", bound=NDArray[Any])
 MAPPED_FROM = 1 << 28  # bytes; smaller files are read, and may then change
 RESIDENT = 1 << 28  # bytes of a mapped array that may be in memory before `release`
 NEIGHBOURHOOD = 1 << 16  # bytes that Linux maps around a page fault (fault-around)
-
+PIECE = 1 << 18  # bytes that the system is asked to read at once; a disk then reads at full speed
 
 _watches: weakref.WeakKeyDictionary[mmap.mmap, Watch] = weakref.WeakKeyDictionary()
 
@@ -127,17 +130,45 @@ def release(array: NDArray[Any]) -> None:
     DataError
         The file was cut short, and what was read since may be zeros.
     """
+    check_whole(array)
     mapping = _mapping(array)
-    if mapping is None:
-        return
-    watching = _watches.get(mapping)
+    if isinstance(mapping, _Mapping) and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def check_whole(array: NDArray[Any]) -> None:
+    """Raise DataError if the file of a mapped array was cut short."""
+    mapping = _mapping(array)
+    watching = None if mapping is None else _watches.get(mapping)
     if watching is not None and watching.is_cut:
         raise DataError(
             f"{_name(array)}: was cut short while it was in use; expected the file to stay whole: start "
             "again with a whole one"
         )
-    if isinstance(mapping, _Mapping) and hasattr(mmap, "MADV_DONTNEED"):
-        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def pieces(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of the pieces of the file that hold some rows, ascending.
+
+    There are none if the array is not mapped by us.
+    """
+    mapping = _mapping(array)
+    if not isinstance(mapping, _Mapping) or len(rows) == 0:
+        return np.empty(0, np.int64)
+    start = array.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
+    held = np.zeros(-(-len(mapping) // PIECE), np.bool_)
+    first = start + rows * array.strides[0]
+    held[first // PIECE] = True
+    held[(first + array.strides[0] - 1) // PIECE] = True  # a row may end in the next piece
+    return np.flatnonzero(held).astype(np.int64, copy=False)
+
+
+def fetch(array: NDArray[Any], numbers: NDArray[np.int64]) -> None:
+    """Ask the system to read pieces of the file into its cache; do not wait."""
+    mapping = _mapping(array)
+    if isinstance(mapping, _Mapping) and hasattr(mmap, "MADV_WILLNEED"):
+        for start in (numbers * PIECE).tolist():
+            mapping.madvise(mmap.MADV_WILLNEED, start, min(PIECE, len(mapping) - start))
 
 
 def samples_at_once(images: NDArray[Any]) -> int:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.pace import StepPace
-from ..random import shuffles
+from ..random import shuffle_blocks, shuffles
 from ..recipe.schedules import learning_rates
 from ..recipe.settings import Settings
+from .reading import span_of
 from .samples import Samples
 
 __all__ = ["Epochs"]
@@ -60,7 +61,12 @@ class Epochs:
         rows = self._samples.rows
         if not self._samples.shuffles:
             return np.tile(rows, count)
-        drawn = shuffles(self._settings.seed, self.draw(epoch), count, len(rows)).ravel()
+        seed, first, span = self._settings.seed, self.draw(epoch), span_of(self._samples.images)
+        if span is None:
+            drawn = shuffles(seed, first, count, len(rows)).ravel()
+        else:
+            each = [shuffle_blocks(seed, first + number, len(rows), *span) for number in range(count)]
+            drawn = np.concatenate(each) if count > 1 else each[0]
         return drawn if self._is_every_row else rows[drawn]
 
     def rates(self, epoch: int, count: int, rate: float) -> NDArray[np.float64]:

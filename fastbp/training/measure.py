@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.base import Backend
-from ..data.mapped import release, samples_at_once
+from ..data.mapped import fetch, pieces, release, samples_at_once
 from ..network import FloatArray, Network
 from ..reference.losses import Targets
 from .interrupt import InterruptFlag
@@ -49,6 +49,7 @@ def evaluate(
     loss_sum, correct, seen = 0.0, 0, 0
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
+        fetch(images, pieces(images, rows[start : start + 2 * at_once]))
         loss, accuracy = backend.evaluate(network, images, targets, part)
         release(images)
         loss_sum += loss * len(part)

@@ -22,7 +22,7 @@ from ..backends.base import Backend
 from ..backends.batches import Batches
 from ..backends.pace import StepPace
 from ..callbacks import Callback, ChunkRecord, EpochRecord
-from ..data.mapped import release, samples_at_once
+from ..data.mapped import release
 from ..errors import ConfigError
 from ..network import Network
 from ..recipe.batch_norm import BatchNorm
@@ -42,6 +42,7 @@ from .interrupt import InterruptFlag
 from .judge import Judge
 from .learner import Learner
 from .measure import evaluate
+from .reading import Reading
 from .samples import Samples
 
 __all__ = ["Trainer", "make_optimizer"]
@@ -344,12 +345,14 @@ class Trainer:
         order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._rate)
         losses, correct = self._losses, self._correct
         options = self.step_options(epoch)
-        most = max(1, samples_at_once(self.samples.images) // size)
+        reading = Reading(self.samples.images, order)
+        most = max(1, reading.at_once // size)
         for part in epochs.chunks(self._steps, most, self._pace):
             began, steps = perf_counter(), part.stop - part.start
             rows = order[part.start * size : part.stop * size]
+            reading.begin(part.start * size)
             losses[part], correct[part] = self._step(Batches(rows, size, rates[part]), options)
-            release(self.samples.images)
+            reading.end(part.stop * size)
             self._pace.observe(steps, perf_counter() - began, epochs.steps if steps == epochs.steps else 1)
             self._take_time(before + perf_counter() - start)
             self._check_finite(epoch, part, losses[part], rates[part])
