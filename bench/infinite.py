@@ -6,8 +6,8 @@
 ``make`` writes N distorted digits (8 million: 6.3 GB) from MNIST's 60,000, each by its own draw of the preset
 ``ciresan``, as ``images.npy`` and ``labels.npy``; with ``--sorted`` class after class. ``train`` trains for
 an epoch in a process of its own and tells samples a second and the highest resident size, as the operating
-system counted both. ``--memory`` trains on the first ROWS, read into memory. ``--cold`` keeps the file out of
-the system's cache while it trains, as if the machine had no memory left for it.
+system counted both. ``--memory`` trains on the first ROWS, read into memory. ``--cold`` takes the
+file out of the system's cache first, so an epoch in two levels reads all of it from the disk.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ import argparse
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,8 +30,6 @@ from fastbp_kernels import distort_rows, make_distorter
 from problem import mnist
 
 SHAPE, SEED = (28, 28), 0
-COLD_EVERY = 0.05
-"""Seconds between two moments at which the cache gives the file back."""
 
 
 def make(folder: Path, count: int, in_order: bool, jobs: int) -> None:
@@ -76,24 +72,21 @@ def learn(folder: Path, rows: int, hidden: tuple[int, ...], batch_size: int) -> 
     print(f"{done.training.samples / done.training.training_seconds:,.0f} samples/s", end=", ")
 
 
-def keep_cold(path: Path, is_over: Callable[[], bool]) -> None:
-    """Take the file out of the system's cache again and again; mapped pages stay."""
+def make_cold(path: Path) -> None:
+    """Take the file out of the system's cache."""
     file = os.open(path, os.O_RDONLY)
-    while not is_over():
-        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-        time.sleep(COLD_EVERY)
+    os.fsync(file)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(file)
 
 
 def measure(arguments: list[str], path: Path, is_cold: bool) -> None:
     """Run this script's ``learn`` and print what the system says of the process."""
     started = time.perf_counter()
-    child = subprocess.Popen([sys.executable, __file__, "learn", *arguments])
-    ended = threading.Event()
     if is_cold:
-        threading.Thread(target=keep_cold, args=(path, ended.is_set)).start()
+        make_cold(path)
+    child = subprocess.Popen([sys.executable, __file__, "learn", *arguments])
     _, status, used = os.wait4(child.pid, 0)
-    ended.set()
     cpu = used.ru_utime + used.ru_stime
     reads = used.ru_inblock * 512 / 1e9
     print(
