@@ -124,3 +124,31 @@ def test_it_ends_when_asked_and_hands_out_nothing_more(room):
     assert not pool.run(list("abcdefghijkl"), done, tick)
     assert 2 <= len(found) <= 2 + 2 * (room + 1)
     assert sum(engine.begun.values()) == len(found)
+
+
+class Scheduled(Dying):
+    """An engine of which a death takes only the item that died."""
+
+    breaks = False
+
+    def work(self):
+        flying, self.flying = self.flying, []
+        for future, function, item in flying:
+            if self._kills(item, self.begun[item]):
+                future.set_exception(BrokenExecutor())
+            else:
+                future.set_result(function(item))
+
+
+def test_a_death_on_a_cluster_costs_only_its_item_and_not_for_ever():
+    engine, found = Scheduled(2, lambda item, _: item == "c"), {}
+
+    def done(item, outcome):
+        found[item] = outcome
+        return True
+
+    pool = Pool(engine, str.upper, lambda error: f"failed: {error}")
+    assert pool.run(list("abcdefg"), done, lambda: engine.work() or False)
+    assert found == {**{item: item.upper() for item in "abdefg"}, "c": "failed: None"}
+    assert engine.begun.pop("c") == LIVES
+    assert set(engine.begun.values()) == {1}
