@@ -156,7 +156,7 @@ def playground_page(digits: PlaygroundDigits, start: Start | None = None) -> str
 
 def playground_data(digits: PlaygroundDigits, start: Start | None = None) -> dict[str, Any]:
     """Return what the page's scripts find."""
-    choices = dict(CHOICES)
+    choices = {**CHOICES, "batchSize": min(CHOICES["batchSize"], digits.train_count)}
     if start is not None:
         _check_fit(start, digits)
         choices |= {

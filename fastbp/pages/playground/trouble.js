@@ -1,13 +1,15 @@
 // Plain words about training that goes wrong.
 
 class Trouble {
-  constructor() {
+  /** `classes`: how many there are to guess among. */
+  constructor(classes) {
+    this.classes = classes;
     this.place = document.getElementById("trouble");
   }
 
   show({ networks }) {
     const said = networks.map((network, number) => {
-      const words = troubleOf(network);
+      const words = troubleOf(network, this.classes);
       return words && `${networks.length > 1 ? NAMES[number] : "The network"} ${words}`;
     });
     const text = said.filter(Boolean).join(" ");
@@ -17,13 +19,14 @@ class Trouble {
 }
 
 /** What is wrong with a network, as the rest of a sentence about it; null if nothing is. */
-function troubleOf({ choices, diverged, layers, epoch, validation, trouble }) {
+function troubleOf({ choices, diverged, layers, epoch, validation, trouble }, classes) {
   if (diverged) {
     return `diverged at update ${diverged.update}: ${diverged.why}. It cannot go on from there. `
       + "Try a smaller learning rate, or another initialisation.";
   }
   const dead = layers.slice(0, -1).findIndex((layer) => layer.dead >= 1);
-  const isLost = epoch >= 1 && validation && validation.accuracy < 0.2;
+  const guess = 1 / classes;
+  const isLost = classes > 1 && epoch >= 1 && validation?.accuracy < Math.min(2 * guess, guess + 0.1);
   if (dead >= 0 && choices.initialization === "zeros") {
     return `${epoch >= 1 ? "has learnt" : "will learn"} nothing: its weights are 0, so its hidden units are `
       + "0 and the gradient of every weight is 0. Only the biases of the last layer move.";
@@ -35,7 +38,7 @@ function troubleOf({ choices, diverged, layers, epoch, validation, trouble }) {
   }
   if (isLost) {
     return `has learnt next to nothing: it reads ${percent(validation.accuracy)} of the validation digits, `
-      + `and guessing reads about 10 %.${reasonOf(choices, layers)}`;
+      + `and guessing reads about ${percent(guess)}.${reasonOf(choices, layers)}`;
   }
   return trouble?.length ? `is in trouble. ${trouble.join(" ")}` : null;
 }

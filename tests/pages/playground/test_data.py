@@ -119,6 +119,12 @@ def test_distortions_that_do_not_fit_small_images_are_left_out():
     assert data["names"]["augment"] == ["none", *(name for name in PRESETS if name != "report")]
 
 
+def test_a_mini_batch_has_no_more_than_all_digits():
+    """A link with the first choices would be refused by the page that made it."""
+    images, labels = arrays(11, (3, 3))
+    assert playground_data(playground_digits((images, labels)))["choices"]["batchSize"] == 9
+
+
 def test_a_network_to_start_from(mnist, tmp_path):
     made = network(activation="tanh", dtype="float64", input_scale=1 / 128)
     made.save(tmp_path / "weights.safetensors")
