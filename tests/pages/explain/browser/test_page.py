@@ -255,6 +255,15 @@ def test_phone_with_wide_formulas(page, explain, networks):
     check_phone(page, 360, 640)
 
 
+def test_the_narrowest_phones_scroll_down_only(opened):
+    size = {"width": 320, "height": 568, "deviceScaleFactor": 2, "mobile": True}
+    opened.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    opened.driver.refresh()
+    opened.settle()
+    opened.settle()
+    assert opened.run("return document.documentElement.scrollWidth") == 320
+
+
 def check_phone(opened, width, height):
     emulate = opened.driver.execute_cdp_cmd
     emulate(
