@@ -122,6 +122,10 @@ async function startPage() {
     + (data.start ? `, from the weights of ${data.start.name}` : "");
   const { length } = data.classes;
   const guess = brief(Math.log(length), 2);
+  if (data.held === "unknown") {
+    document.getElementById("held").textContent =
+      "validation digits, which the network that you gave may have been trained on before";
+  }
   document.getElementById("guess-loss").textContent = `${guess} is guessing among ${length}`;
   document.getElementById("guess-share").textContent = percent(1 / length);
   await new Playground(data, await readImages(data)).start();

@@ -33,11 +33,11 @@ function troubleOf({ choices, diverged, layers, epoch, validation, trouble }, cl
   }
   if (dead >= 0) {
     return `has a dead layer: all units of hidden layer ${dead + 1} are 0 for every digit. No gradient `
-      + "passes them, so neither they nor what is before them can learn. Start anew with a smaller "
-      + "learning rate or other weights.";
+      + "passes them, so neither they nor what is before them can learn. Press Again to start anew; if it "
+      + "happens while training, take a smaller learning rate.";
   }
   if (isLost) {
-    return `has learnt next to nothing: it reads ${percent(validation.accuracy)} of the validation digits, `
+    return `is hardly better than a guess: it reads ${percent(validation.accuracy)} of the validation digits, `
       + `and guessing reads about ${percent(guess)}.${reasonOf(choices, layers)}`;
   }
   return trouble?.length ? `is in trouble. ${trouble.join(" ")}` : null;
@@ -48,9 +48,10 @@ function reasonOf({ learningRate }, layers) {
   const norms = layers.map(({ gradientNorm }) => gradientNorm);
   const faintest = Math.min(...norms);
   if (faintest < 0.05 * norms.at(-1)) {
-    const times = faintest > 0 ? `${brief(norms.at(-1) / faintest, 1)} times ` : "";
     const layer = norms.indexOf(faintest) + 1;
-    return ` Its gradient vanishes: in layer ${layer} it is ${times}smaller than in the last one.`;
+    if (faintest === 0) return ` Its gradient vanishes: in layer ${layer} it is 0.`;
+    const times = brief(norms.at(-1) / faintest, 1);
+    return ` Its gradient vanishes: in layer ${layer} it is ${times} times smaller than in the last one.`;
   }
   if (norms.some((norm) => norm > 1e3)) return " The gradient explodes: its weights start much too large.";
   if (learningRate < 1e-3) return " Its learning rate is very small.";

@@ -211,5 +211,5 @@ def test_words_about_a_hundred(page, explain, networks):
     assert names == ["parameter", "W1[7, 2]", "b1[2]", "W1[7, 2]"]
     assert summary == (
         "1 are exactly 0 both ways; 1 have a kink within the step; "
-        "the other 1 agree to 9 digits or more, and differ by 0 at most."
+        "half of the other 1 agree to 9 digits or more, and all differ by at most 0."
     )
