@@ -61,6 +61,7 @@ def train(
 ) -> None:
     """Train a network and keep it in a run folder."""
     with reporting(), ended_by_signals():
+        from ..data.source import printable
         from ..logs import find_log, open_logs
         from ..terminal.progress import show_progress
         from ..terminal.tables import describe_training
@@ -97,7 +98,8 @@ def train(
                     entry.finish(result)
             result = kept(result, plan.folder)
             if follower:
-                follower.finish(result, str(plan.folder.path))
+                kept_in = "" if plan.folder.keeps_another else printable(plan.folder.path)
+                follower.finish(result, kept_in)
         _close_run(result, plan.folder, strict=strict, quiet=quiet)
 
 
@@ -162,9 +164,10 @@ def _watched(plan: _Planned, *, wanted: bool) -> Iterator[Follower | None]:
         return
     import webbrowser
 
+    from ..data.source import printable
     from ..pages.watch import watched
 
-    with watched(str(plan.folder.path), plan.settings, plan.training) as watch:
+    with watched(printable(plan.folder.path), plan.settings, plan.training) as watch:
         typer.echo(f"fastbp: watch this run at {watch.address}", err=True)
         if has_desktop():
             # Some browsers are waited for.

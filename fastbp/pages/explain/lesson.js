@@ -105,7 +105,8 @@ const LOGITS_BACK = {
   target: () => "d-logits",
   title: "Backward begins",
   sentence: () => "Now the question turns round: how fast would the loss change if a logit rose a little? "
-    + "That is its dz, and it is p \u2212 y: the probability it got, less the one it should have had.",
+    + "That is its dz, and it is p \u2212 y, where y is 1 for the label and 0 for the others: what it got, "
+    + "less what it should have got.",
   figures: ({ example, viewed, classes, label }) => {
     const dz = rowOf(example.gradient.dSums.at(-1), viewed, classes.length)[label];
     const meaning = dz < 0 ? "Below 0: if this logit rises, the loss falls" : "Nothing is left to learn";
@@ -133,10 +134,10 @@ const BACK = {
   title: "Back through the weights",
   sentence: ({ example }) => {
     const slope = example.activationName === "relu"
-      ? "and where its ReLU is off, nothing passes"
+      ? "and where its ReLU is off, nothing passes, as its slope there is 0"
       : `and all of it times the slope of ${example.activationName}`;
-    return "A hidden unit acts on every sum of the next layer, so the dz of all of these come back to it, "
-      + `each times the weight that it went through forward, ${slope}.`;
+    return "A hidden unit acts on every sum of the next layer. So the dz of all of these come back to it, "
+      + `each times the weight in between, ${slope}.`;
   },
   figures: ({ example, viewed, chosen }) => {
     const layer = example.hidden - 1;
@@ -183,8 +184,9 @@ const LINE = {
     const promised = example.loss - rate * update.curve.values.squaredLength;
     const [promise, loss] = [figure(promised), figure(update.after)];
     const found = `With ${figure(rate, 3)}, the slope promises ${promise}; the loss is ${loss}. `;
-    const easy = "One sample alone is soon learnt: for a mini-batch, rates are too large earlier.";
-    return `${found}${example.count === 1 ? easy : "Move the slider, and see."}`;
+    const rises = update.curve.points.some(([, loss]) => !(loss <= example.loss));
+    const alone = "This sample alone is learnt at any rate here: make a page of many, --sample 0-31, and see.";
+    return `${found}${example.count === 1 && !rises ? alone : "Move the slider, and see."}`;
   },
 };
 

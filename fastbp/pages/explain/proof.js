@@ -144,12 +144,13 @@ function summaryOf(found) {
   const zero = found.filter(({ digits }) => digits === Infinity).length;
   const kinked = found.filter(({ kinks }) => kinks > 0).length;
   const others = found.filter(({ digits, kinks }) => digits !== Infinity && kinks === 0);
-  const worst = Math.min(...others.map(({ digits }) => digits));
+  const digits = others.map((each) => each.digits).sort((a, b) => a - b);
+  const half = digits[Math.floor(digits.length / 2)];
   const most = Math.max(...others.map(({ derivative, slope }) => Math.abs(derivative - slope)));
-  const agreed = `the other ${others.length} agree to ${worst} digits or more`;
+  const agreed = `half of the other ${others.length} agree to ${half} digits or more`;
   const compared = others.length === 0
     ? "none is left to compare"
-    : `${agreed}, and differ by ${figure(most, 2)} at most`;
+    : `${agreed}, and all differ by at most ${figure(most, 2)}`;
   return `${zero} are exactly 0 both ways; ${kinked} have a kink within the step; ${compared}.`;
 }
 

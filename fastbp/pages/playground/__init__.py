@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .digits import PlaygroundDigits, playground_digits
-from .page import Start, playground_page, read_start, training_source
+from .page import Start, playground_page, read_start, trained_settings
 
 __all__ = [
     "PlaygroundDigits",
@@ -11,5 +11,5 @@ __all__ = [
     "playground_digits",
     "playground_page",
     "read_start",
-    "training_source",
+    "trained_settings",
 ]

@@ -1,11 +1,11 @@
 // Break it: damage to a network, what it costs, and how training mends it.
 
 const DAMAGE = [
-  { what: "biases", label: "Biases to 0", done: "biases of layer L are 0" },
-  { what: "layer", label: "Layer to 0", done: "layer L is 0" },
-  { what: "unit", label: "Unit to 0", done: "unit U of layer L is 0" },
-  { what: "noise", label: "Noise on weights", done: "noise on the weights of layer L" },
-  { what: "kill", label: "Kill ReLUs", done: "ReLUs of layer L killed" },
+  { what: "biases", label: "Biases to 0", done: "biases of layer {layer} are 0" },
+  { what: "layer", label: "Layer to 0", done: "layer {layer} is 0" },
+  { what: "unit", label: "Unit to 0", done: "unit {unit} of layer {layer} is 0" },
+  { what: "noise", label: "Noise on weights", done: "noise on the weights of layer {layer}" },
+  { what: "kill", label: "Kill ReLUs", done: "ReLUs of layer {layer} killed" },
 ];
 
 class Breaker {
@@ -56,7 +56,7 @@ class Breaker {
     const unit = Math.round(clamped(fields.unit));
     const amount = clamped(fields.amount);
     const order = { network, what, layer, unit, amount: what === "kill" ? Math.min(1, amount) : amount };
-    this.pending = { order, words: done.replace("U", unit).replace("L", layer + 1) };
+    this.pending = { order, words: done.replace("{unit}", unit).replace("{layer}", layer + 1) };
     // Training pauses, so that one sees the damage, and the accuracy before it is that of these weights.
     if (this.training.state.running) this.training.send("pause");
     else this.goOn(this.training.state);
@@ -110,22 +110,31 @@ class Breaker {
     }
     if (last.breaks !== breaks) return; // measured before the damage
     const after = last.validationAccuracy;
-    this.last = { network: order.network, words, before, after, epoch: network.epoch };
+    const mends = !isFinal(order, network);
+    this.last = { network: order.network, words, before, after, mends, epoch: network.epoch };
     this.pending = null;
     this.onBroken(network, words);
   }
 
   tell({ validation, epoch }) {
-    const { network, words, before, after } = this.last;
+    const { network, words, before, after, mends } = this.last;
     const whose = this.training.state.networks.length > 1 ? `${NAMES[network]}, ` : "";
     const trained = epoch - this.last.epoch;
     const now = trained > 0.01
       ? `${trained.toFixed(1)} epochs later: ${percent(validation?.accuracy)}.`
-      : "Press Run to mend it.";
+      : mends
+        ? "Press Run to mend it."
+        : "Training cannot mend it: the whole layer is 0, and so is the slope of a ReLU there. Press Again.";
     const cost = `validation accuracy ${percent(before)} before, ${percent(after)} after`;
     const text = `${whose}${words}: ${cost}. ${now}`;
     if (this.said.textContent !== text) this.said.textContent = text;
   }
+}
+
+/** Whether a hidden layer of ReLUs is off for good: no gradient passes it. */
+function isFinal({ what, layer, amount }, { choices }) {
+  const isWhole = what === "layer" || (what === "kill" && amount >= 1);
+  return isWhole && layer < choices.hidden.length && choices.activation === "relu";
 }
 
 function labelled(form, name, ...options) {

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ...data.arrays import DataSource, training_data
 from ...data.samples import Dataset
 from ...errors import DataError
-from ...random import Stream, generator
+from ...random import Stream, generator, split
+from ...recipe.settings import Settings
 
 __all__ = ["PlaygroundDigits", "playground_digits"]
 
@@ -41,6 +42,8 @@ class PlaygroundDigits:
     labels : (N,), int64
     rows : (N,), where they stand in the data
     train_count : how many are to train on
+    held : whether a network never trained on the others: ``"page"``, as it starts here;
+        ``"run"``, as its run held them out; ``"unknown"``
     """
 
     name: str
@@ -50,6 +53,7 @@ class PlaygroundDigits:
     labels: NDArray[np.int64]
     rows: NDArray[np.int64]
     train_count: int
+    held: str = "page"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, which ``images.js`` reads."""
@@ -59,12 +63,13 @@ class PlaygroundDigits:
             "classes": list(self.classes),
             "count": len(self.labels),
             "trainCount": self.train_count,
+            "held": self.held,
             "images": base64.b64encode(zlib.compress(self.images.tobytes(), 9)).decode(),
             "labels": base64.b64encode(self.labels.astype(np.uint8).tobytes()).decode(),
         }
 
 
-def playground_digits(source: DataSource) -> PlaygroundDigits:
+def playground_digits(source: DataSource, trained: Settings | None = None) -> PlaygroundDigits:
     """Draw images from the training part of a data set, always the same.
 
     They are drawn from all rows alike, not by class. So the classes are as frequent as
@@ -74,6 +79,9 @@ def playground_digits(source: DataSource) -> PlaygroundDigits:
     ----------
     source
         As for `fastbp.train`. Data of fewer images than fit are taken whole.
+    trained
+        Settings of a run on these data that goes on in the page: the images that it
+        held out validate here too.
 
     Raises
     ------
@@ -83,7 +91,7 @@ def playground_digits(source: DataSource) -> PlaygroundDigits:
     data, _ = training_data(source)
     labels, shape = _checked(data)
     most = MOST_BYTES // math.prod(shape)
-    rows = generator(SEED, Stream.SPLIT, 0).permutation(len(labels))[:most].astype(np.int64)
+    rows, train_count, held = _drawn(len(labels), most, trained)
     return PlaygroundDigits(
         name=data.name,
         shape=shape,
@@ -91,8 +99,25 @@ def playground_digits(source: DataSource) -> PlaygroundDigits:
         images=np.asarray(data.images[rows], dtype=np.uint8),
         labels=labels[rows],
         rows=rows,
-        train_count=len(rows) - max(1, round(VALIDATION * len(rows))),
+        train_count=train_count,
+        held=held,
     )
+
+
+def _drawn(count: int, most: int, trained: Settings | None) -> tuple[NDArray[np.int64], int, str]:
+    """Draw at most ``most`` rows, those to validate on last; return also how many are
+    to train on, and whether the others were held out.
+    """
+    rows = generator(SEED, Stream.SPLIT, 0).permutation(count).astype(np.int64)
+    total = min(most, count)
+    validation = max(1, round(VALIDATION * total))
+    if trained is not None:
+        held_out = np.isin(rows, split(trained.seed, count, trained.validation)[1])
+        if 0 < held_out.sum() < count:
+            last = rows[held_out][:validation]
+            first = rows[~held_out][: total - len(last)]
+            return np.concatenate([first, last]), len(first), "run"
+    return rows[:total], total - validation, "page" if trained is None else "unknown"
 
 
 def _checked(data: Dataset) -> tuple[NDArray[np.int64], tuple[int, int]]:

@@ -21,8 +21,8 @@ class Playground {
     this.drawn = new Drawn(this.training, data);
     const weights = new Weights(data, (network, unit) => this.breaker.choose(network, unit));
     this.panels = [
-      this.controls, new Trouble(), weights, new Layers(), new Mistakes(data, images), this.drawn,
-      this.breaker, this.exports,
+      this.controls, new Trouble(data.classes.length), weights, new Layers(), new Mistakes(data, images),
+      this.drawn, this.breaker, this.exports,
     ];
     this.commands = new Commands(document.getElementById("commands"), this.settings, data);
     new Overflow(data.classes, (use) => this.takeLogits(use));
@@ -81,7 +81,7 @@ class Playground {
   teach(lesson) {
     this.lessons.show(lesson);
     this.charts.set(lesson);
-    this.choose(networksOfLesson(lesson));
+    this.choose(networksOfLesson(lesson).map((choices) => fitted(choices, this.settings)));
     this.training.send("run");
     document.getElementById("curves").scrollIntoView();
   }
@@ -120,6 +120,14 @@ async function startPage() {
   document.getElementById("about").textContent =
     `${count(data.trainCount)} images of ${data.name} to train on, ${count(validation)} to validate`
     + (data.start ? `, from the weights of ${data.start.name}` : "");
+  const { length } = data.classes;
+  const guess = brief(Math.log(length), 2);
+  if (data.held === "unknown") {
+    document.getElementById("held").textContent =
+      "validation digits, which the network that you gave may have been trained on before";
+  }
+  document.getElementById("guess-loss").textContent = `${guess} is guessing among ${length}`;
+  document.getElementById("guess-share").textContent = percent(1 / length);
   await new Playground(data, await readImages(data)).start();
 }
 

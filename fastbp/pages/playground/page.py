@@ -10,6 +10,7 @@ from typing import Any
 
 from ...data.arrays import BYTE_SCALE, byte_scale
 from ...data.source import printable
+from ...digits.preprocess import SIDE
 from ...errors import WeightsError
 from ...network import Network
 from ...recipe.checks import format_hidden
@@ -23,7 +24,7 @@ from ..document import FUNCTIONS, Page
 from ..weights import Shown, pack
 from .digits import PlaygroundDigits
 
-__all__ = ["CHOICES", "PAGE", "WORKER", "Start", "playground_page", "read_start", "training_source"]
+__all__ = ["CHOICES", "PAGE", "WORKER", "Start", "playground_page", "read_start", "trained_settings"]
 
 WORKER = (
     "special.js",
@@ -102,6 +103,9 @@ CHOICES: dict[str, Any] = {
 }
 """Choices of the page at first."""
 
+GOING_ON = 0.05
+"""Learning rate at first for a network that has been trained."""
+
 LIMITS = {"layers": 8, "units": 1000, "epochs": 1000}
 """Largest choices: hidden layers, their units, and epochs."""
 
@@ -128,15 +132,15 @@ def read_start(path: str | os.PathLike[str]) -> Start:
     return Start(name, network)
 
 
-def training_source(run: str | os.PathLike[str] | None) -> str:
-    """Return the data that a run was trained on; without one, or without settings, the
-    default data.
+def trained_settings(run: str | os.PathLike[str]) -> Settings:
+    """Return the settings of a run; for a weights file, those of a run on the default
+    data that held nothing out.
     """
-    settings = {} if run is None else read_run_settings(run)
-    return str(settings.get("data", Settings().data))
+    found = read_run_settings(run)
+    return Settings.from_mapping(found or {"validation": 0.0})
 
 
-def playground_page(digits: PlaygroundDigits, start: Start | None = None) -> str:
+def playground_page(digits: PlaygroundDigits, start: Start | None = None, augment: str = "none") -> str:
     """Return the page: one HTML file with the images, which loads nothing else.
 
     Parameters
@@ -145,24 +149,33 @@ def playground_page(digits: PlaygroundDigits, start: Start | None = None) -> str
         Images from `playground_digits`.
     start
         Network whose weights are those at first; none: weights are drawn.
+    augment
+        Distortions that it was trained with.
 
     Raises
     ------
     WeightsError
         The network does not take these images or has other classes.
     """
-    return PAGE.html(playground_data(digits, start))
+    return PAGE.html(playground_data(digits, start, augment))
 
 
-def playground_data(digits: PlaygroundDigits, start: Start | None = None) -> dict[str, Any]:
+def playground_data(
+    digits: PlaygroundDigits, start: Start | None = None, augment: str = "none"
+) -> dict[str, Any]:
     """Return what the page's scripts find."""
-    choices = dict(CHOICES)
+    choices = {**CHOICES, "batchSize": min(CHOICES["batchSize"], digits.train_count)}
+    if digits.shape != (SIDE, SIDE):
+        choices["augment"] = "none"  # the presets are made for digits of this size
     if start is not None:
         _check_fit(start, digits)
         choices |= {
             "hidden": list(start.network.sizes[1:-1]),
             "activation": start.network.activation,
             "initialization": "start",
+            # What was learnt is lost at a rate that suits new weights.
+            "learningRate": GOING_ON,
+            "augment": augment if augment in _presets(digits.shape) else "none",
         }
     return {
         **digits.to_dict(),

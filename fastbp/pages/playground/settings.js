@@ -109,6 +109,15 @@ function completed(networks, settings, start) {
   });
 }
 
+/** Choices of a lesson with what these data do not offer replaced: a mini-batch has at most all digits. */
+function fitted(choices, settings) {
+  const fit = (value, { names, high = Infinity }) => {
+    if (names) return names.includes(value) ? value : names[0];
+    return typeof value === "number" ? Math.min(value, high) : value;
+  };
+  return Object.fromEntries(settings.map(({ key, kind }) => [key, fit(choices[key], kind)]));
+}
+
 /** What is wrong with a text, in one line for people. */
 function problemOf(setting, text, whose) {
   const shown = text.length > 40 ? `${text.slice(0, 40)} ...` : text;

@@ -105,7 +105,7 @@ class Follower(Observer):
         self._add_validation(record)
 
     def finish(self, result: Result, kept_in: str) -> None:
-        """Say how the run ended; show the network that is kept."""
+        """Say how the run ended, and where it is kept, if it is; show its network."""
         if self._trainer is not None and self._feed.has_viewer():
             for view, allowance in self._views:
                 if view.name != "gradients":  # of a network that has been folded they are others
@@ -155,7 +155,7 @@ class Follower(Observer):
                 "place": self._place,
                 "epoch": chunk.epoch,
                 "epochs": self._epochs,
-                "loss": chunk.loss,
+                "loss": chunk.loss if math.isfinite(chunk.loss) else None,  # a mean may overflow
                 "accuracy": chunk.accuracy if self._is_right_or_wrong else None,
                 "speed": chunk.samples / chunk.seconds if chunk.seconds else None,
                 "rate": self._rate(chunk.epoch, chunk.samples),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import socket
 import socketserver
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,7 +21,7 @@ from .feed import HOLD, Feed
 __all__ = ["WatchServer"]
 
 HOST = "127.0.0.1"
-MOST_CONNECTIONS = 64  # at a time; what comes on top is closed
+MOST_CONNECTIONS = 64  # at a time
 PATIENCE = HOLD + 5.0  # seconds that a client may leave a read or a write waiting
 POLL = 0.1  # seconds after which the server notices that it is to stop
 HEADERS = {
@@ -76,7 +78,9 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, page: bytes, feed: Feed) -> None:
         self.page, self.feed = page, feed
         self.token, self.ticket = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        # Connections, the oldest first: whether each has shown the token.
+        self._open: dict[socket.socket, bool] = {}
+        self._opening = threading.Lock()
         self._tickets = threading.BoundedSemaphore(1)
         super().__init__((HOST, 0), _Handler)
         self.hosts = {f"{name}:{self.server_address[1]}" for name in (HOST, "localhost")}
@@ -91,18 +95,41 @@ class _Server(ThreadingHTTPServer):
         return self._tickets.acquire(blocking=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a thread for the request, unless there are too many."""
-        if self._free.acquire(blocking=False):
+        """Start a thread for the request. If there are too many, strangers make room: a
+        few who never end their questions would keep the page from its owner.
+        """
+        with self._opening:
+            has_room = len(self._open) < MOST_CONNECTIONS or self._close_stranger()
+            if has_room:
+                self._open[request] = False
+        if has_room:
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
+
+    def _close_stranger(self) -> bool:
+        """Close the oldest connection without the token; False if there is none."""
+        oldest = next((request for request, is_known in self._open.items() if not is_known), None)
+        if oldest is None:
+            return False
+        del self._open[oldest]
+        with suppress(OSError):  # it is gone already
+            oldest.shutdown(socket.SHUT_RDWR)
+        return True
+
+    def note_token(self, request: socket.socket) -> None:
+        """Note that a connection has shown the token."""
+        with self._opening:
+            if request in self._open:
+                self._open[request] = True
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer a request, and make room for another one."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            with self._opening:
+                self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that went away."""
@@ -123,8 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif not _same(token, self.server.token):
             self._refuse()
         elif what == "" and not query:
+            self.server.note_token(self.connection)
             self._send(200, self.server.page, PAGE_HEADERS | {"Content-Type": "text/html; charset=utf-8"})
         elif what == "news" and (question := _question(query)) is not None:
+            self.server.note_token(self.connection)
             client, since, is_hidden = question
             news, knows_end = self.server.feed.answer(client, since, is_hidden=is_hidden)
             self._send(200, news, HEADERS | {"Content-Type": "application/json"})

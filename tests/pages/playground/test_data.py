@@ -11,9 +11,11 @@ from fastbp.errors import DataError, WeightsError
 from fastbp.network import Network
 from fastbp.pages.playground import playground_digits, read_start
 from fastbp.pages.playground.page import CHOICES, LIMITS, Start, playground_data
+from fastbp.random import split
 from fastbp.recipe.distortions import PRESETS
 from fastbp.recipe.initializers import SCHEMES
 from fastbp.recipe.schedules import SCHEDULES
+from fastbp.recipe.settings import Settings
 from fastbp.reference.activations import ACTIVATIONS
 
 
@@ -119,11 +121,20 @@ def test_distortions_that_do_not_fit_small_images_are_left_out():
     assert data["names"]["augment"] == ["none", *(name for name in PRESETS if name != "report")]
 
 
+def test_a_mini_batch_has_no_more_than_all_digits():
+    """A link with the first choices would be refused by the page that made it."""
+    images, labels = arrays(11, (3, 3))
+    assert playground_data(playground_digits((images, labels)))["choices"]["batchSize"] == 9
+
+
 def test_a_network_to_start_from(mnist, tmp_path):
     made = network(activation="tanh", dtype="float64", input_scale=1 / 128)
     made.save(tmp_path / "weights.safetensors")
     data = playground_data(mnist, read_start(tmp_path))
-    assert data["choices"] == {**CHOICES, "hidden": [7], "activation": "tanh", "initialization": "start"}
+    changed = {"learningRate": 0.05, "augment": "none"}  # what was learnt is not to be lost
+    own = {"hidden": [7], "activation": "tanh", "initialization": "start", **changed}
+    assert data["choices"] == {**CHOICES, **own}
+    assert playground_data(mnist, read_start(tmp_path), "report")["choices"]["augment"] == "report"
     assert data["scale"] == 1 / 128
     start = data["start"]
     assert (start["name"], start["sizes"], start["type"]) == (str(tmp_path), [784, 7, 10], "float32")
@@ -155,3 +166,26 @@ def test_limits(data):
     assert data["limits"] == LIMITS
     assert max(CHOICES["hidden"]) <= LIMITS["units"]
     assert CHOICES["epochs"] <= LIMITS["epochs"]
+
+
+@pytest.mark.parametrize(("share", "held"), [(0.1, "run"), (0.5, "run"), (0.0, "unknown")])
+def test_what_a_run_held_out_validates_in_its_page(share, held):
+    settings = Settings(seed=7, validation=share)
+    digits = playground_digits("mnist", settings)
+    assert digits.held == held
+    assert len(set(digits.rows.tolist())) == len(digits.rows) == 10_000
+    trained = set(split(7, 60_000, share)[0].tolist())
+    first, last = digits.rows[: digits.train_count], digits.rows[digits.train_count :]
+    assert trained.issuperset(first.tolist())
+    assert len(last) == 2_000
+    assert trained.isdisjoint(last.tolist()) == (held == "run")
+
+
+def test_few_images_that_were_held_out_are_all_that_validate(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (50, 5, 4), dtype=np.uint8)
+    np.savez(tmp_path / "own.npz", images=images, labels=np.arange(50) % 3)
+    digits = playground_digits(tmp_path / "own.npz", Settings(validation=0.1, seed=2))
+    assert (digits.held, digits.train_count, len(digits.rows)) == ("run", 45, 50)
+    assert set(digits.rows[45:].tolist()) == set(split(2, 50, 0.1)[1].tolist())
+    assert playground_data(digits)["choices"]["augment"] == "none"

@@ -250,6 +250,17 @@ def test_kill_relus_for_good(engine, data, layer, amount, count):
     assert found["later"][layer]["dead"] >= count / size
 
 
+def test_kill_relus_behind_large_biases(engine, data):
+    """How far a sum can come depends on the biases before it too."""
+    script = """
+      const learner = new Learner(IMAGES, arguments[0]);
+      learner.trainer.network.layers[0].biases.fill(1e4);
+      learner.break({ what: "kill", layer: 1, amount: 1 });
+      return learner.probe.layers()[1].dead;
+    """
+    assert engine.run(script, choices_of(data)) == 1
+
+
 @pytest.mark.parametrize(
     ("order", "text"),
     [

@@ -242,8 +242,9 @@ def test_too_many_connections_are_closed_and_room_comes_back(served, monkeypatch
     for _ in range(module.MOST_CONNECTIONS):
         waiting.append(socket.create_connection((served.host, served.port), timeout=30))
         waiting[-1].sendall(f"{question}\r\n\r\n".encode())
+    known = served.server._server._open
     for _ in range(200):
-        if threading.active_count() > module.MOST_CONNECTIONS:
+        if sum(known.values()) == module.MOST_CONNECTIONS:
             break
         threading.Event().wait(0.05)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
@@ -261,6 +262,21 @@ def test_too_many_connections_are_closed_and_room_comes_back(served, monkeypatch
             threading.Event().wait(0.05)
     else:
         pytest.fail("there is never room again")
+
+
+def test_strangers_who_never_end_their_questions_make_room(served):
+    """Anyone on the machine may open connections; only the owner's page is to be kept."""
+    strangers = []
+    for _ in range(2 * module.MOST_CONNECTIONS):
+        strangers.append(socket.create_connection((served.host, served.port), timeout=30))
+        strangers[-1].sendall(b"GET /")
+    assert served.ask(served.path)[0] == 200
+    assert served.ask(served.path + SINCE)[0] == 200
+    assert strangers[0].recv(1) == b""  # the oldest was closed
+    strangers[-1].sendall(b" HTTP/1.1\r\n\r\n")
+    assert strangers[-1].recv(12) == b"HTTP/1.0 404"  # the newest was not
+    for connection in strangers:
+        connection.close()
 
 
 def test_many_clients_hear_the_end_before_it_stops(served):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -14,8 +15,10 @@ import clusters
 from fastbp import cli
 from fastbp.cli import train as command
 from fastbp.pages import watch as module
+from fastbp.pages.watch import follower as following
 from fastbp.pages.watch import watched
 from fastbp.recipe.settings import Settings
+from fastbp.training.experiment import run as run_training
 from hostile import HOSTILE
 from watching import Client, WatchedRun, get
 
@@ -133,6 +136,42 @@ def test_a_run_that_diverges(start):
     assert state["state"] == "diverged"
     assert state["message"].startswith("training diverged in epoch 1")
     assert state["message"] in err
+
+
+def test_what_was_not_kept_is_not_said_to_be(start):
+    assert start(*SMALL, "--epochs", "2", "--out", "run").end()[0] == 0
+    run = start(*SMALL, "--learning-rate", "1e30", "--out", "run", "--force")
+    client = Client(run.address).follow()
+    code, _, err = run.end()
+    assert code == 3
+    assert "the run before is still in run" in err
+    assert client.facts["status"]["keptIn"] == ""
+
+
+def test_marks_of_direction_in_a_folder_are_escaped(start):
+    """They would turn round what the page says beside it."""
+    run = start(*SMALL, "--epochs", "2", "--out", "run\u202ex")
+    page = get(run.address)[1].decode()
+    client = Client(run.address).follow()
+    assert run.end()[0] == 0
+    assert '"name": "run\\\\u202ex"' in page
+    assert client.facts["status"]["keptIn"] == r"run\u202ex"
+
+
+def test_a_mean_loss_that_overflows_ends_no_run(monkeypatch):
+    """Each loss may be finite, and their sum not."""
+
+    class Overflown(following.Follower):
+        def on_chunk(self, chunk):
+            super().on_chunk(replace(chunk, loss=float("inf")))
+
+    monkeypatch.setattr(following, "PERIOD", 0.0)
+    feed = module.Feed()
+    feed.has_viewer = lambda: True
+    settings = Settings(hidden=(8,), batch_size=16, epochs=2, backend="numpy")
+    result = run_training(settings, clusters.dataset(), callbacks=[Overflown(feed, clusters.dataset())])
+    assert result.status == "completed"
+    assert json.loads(feed.answer("1", 0, is_hidden=False)[0])["facts"]["progress"]["loss"] is None
 
 
 def test_a_page_that_does_not_answer_delays_the_end_by_the_grace_only(start):

@@ -166,3 +166,50 @@ def test_small_losses_keep_their_digits(page, explain, networks):
     found = page.run("return explained.proof.differences.of(1, 2, (explained.label + 1) % 4)")
     assert 0 < found["losses"][0] < 1e-9
     assert found["digits"] >= 6
+
+
+def test_the_losses_of_a_proof_are_those_of_its_step(page, explain, networks):
+    network, samples = networks((49, 6, 4), "tanh", 3)
+    shown = explain(network, samples)
+    row, unit = 2, 1
+    found = page.run("return explained.proof.differences.of(1, arguments[0], arguments[1])", row, unit)
+    assert abs(found["derivative"]) > 1e-4
+    for loss, sign in zip(found["losses"], (-1, 1), strict=True):
+        weights = [weight.astype(np.float64) for weight in shown.weights]
+        weights[1][row, unit] += sign * found["h"]
+        right = one_step(weights, shown.biases, samples.x, samples.labels, "tanh", 1)["loss"]
+        assert loss == pytest.approx(right, rel=1e-13, abs=0)
+
+
+def test_the_step_of_a_proof_suits_the_weight_and_its_input(page, explain, networks):
+    network, samples = networks((49, 6, 4), "relu", 1)
+    network.weights[0][:, 0], network.biases[0][0] = 0, 64  # the unit puts out 64
+    network.weights[0][5, 3] = 1000
+    explain(network, samples)
+    steps = [(1, 0, 1), (0, 5, 3), (0, 5, 2)]
+    found = [page.run("return explained.proof.differences.of(...arguments[0]).h", place) for place in steps]
+    assert found == [2**-23, 2**-7, 2**-17]
+
+
+def test_digits_that_agree_are_whole_ones(page, explain, networks):
+    explain(*networks((49, 6, 4)))
+    pairs = [(1, 1.00011), (1, 1.00009), (-2, -2), (1, -1), (1e-3, 1.5e-3)]
+    assert page.run("return arguments[0].map(([a, b]) => agreement(a, b))", pairs) == [3, 4, 15, 0, 0]
+
+
+def test_words_about_a_hundred(page, explain, networks):
+    """Rows are named W[row, unit]; where the loss has a kink, digits that differ are no fault."""
+    explain(*networks((49, 6, 4)))
+    script = """
+      const common = { number: 0, row: 7, unit: 2, derivative: 1, slope: 1, digits: 9, kinks: 0 };
+      const kinked = { ...common, row: null, slope: 3, digits: 0, kinks: 1 };
+      const zero = { ...common, derivative: 0, slope: 0, digits: Infinity };
+      const found = [common, kinked, zero];
+      return [summaryOf(found), ...Array.from(tableOf(found).rows, ({ cells }) => cells[0].textContent)];
+    """
+    summary, *names = page.run(script)
+    assert names == ["parameter", "W1[7, 2]", "b1[2]", "W1[7, 2]"]
+    assert summary == (
+        "1 are exactly 0 both ways; 1 have a kink within the step; "
+        "half of the other 1 agree to 9 digits or more, and all differ by at most 0."
+    )
