@@ -18,6 +18,7 @@ from fastbp.errors import ConfigError
 from fastbp.sweeps import Store, read_sweep, run_sweep
 from fastbp.sweeps.local import Processes
 from fastbp.sweeps.task import STATUS, WORK
+from kept_runs import results
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -37,8 +38,6 @@ schedule = "constant"
 [grid]
 hidden = [[5], [3, 2]]
 """
-TIMES = ("training_seconds", "wall_seconds")
-HISTORY_TIMES = ("seconds", "validation_seconds")
 
 
 class Told:
@@ -87,19 +86,6 @@ def engine_for(cluster, plan, out):
     from fastbp.sweeps.cluster import Cluster, files_of
 
     return Cluster(cluster.scheduler_address, out / WORK, files_of(plan))
-
-
-def results(out):
-    """Runs by key, without times."""
-    found = {}
-    for made in Store(out).read():
-        plain = {name: value for name, value in made.items() if name not in TIMES}
-        plain["history"] = [
-            {name: value for name, value in row.items() if name not in HISTORY_TIMES}
-            for row in made["history"]
-        ]
-        found[made["key"]] = plain
-    return found
 
 
 def test_the_same_bits_as_on_this_machine(here, cluster):

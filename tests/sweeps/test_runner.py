@@ -18,6 +18,7 @@ from fastbp.sweeps import Store, read_sweep, run_sweep
 from fastbp.sweeps.local import Processes
 from fastbp.sweeps.task import STOP, WORK, Task, train
 from fastbp.training.experiment import run
+from kept_runs import results
 
 SWEEP = """
 seeds = 2
@@ -30,8 +31,6 @@ schedule = "constant"
 [grid]
 hidden = [[5], [3, 2]]
 """
-TIMES = ("training_seconds", "wall_seconds", "host")
-HISTORY_TIMES = ("seconds", "validation_seconds")
 
 
 class Told:
@@ -60,19 +59,6 @@ def here(tmp_path, monkeypatch):
 def sweep(path, epochs=2):
     (path / "own.toml").write_text(SWEEP.replace("EPOCHS", str(epochs)))
     return read_sweep(path / "own.toml")
-
-
-def results(out):
-    """Runs by key, without times."""
-    found = {}
-    for made in Store(out).read():
-        plain = {name: value for name, value in made.items() if name not in TIMES}
-        plain["history"] = [
-            {name: value for name, value in row.items() if name not in HISTORY_TIMES}
-            for row in made["history"]
-        ]
-        found[made["key"]] = plain
-    return found
 
 
 def test_a_file_a_run_with_what_training_alone_gives(here):

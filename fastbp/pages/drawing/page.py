@@ -12,6 +12,7 @@ __all__ = ["drawing_page"]
 PAGE = Page(
     folder="drawing",
     title="Draw a digit",
+    styles=("base.css", "board.css"),
     scripts=(
         "special.js",
         "functions.js",

@@ -84,7 +84,7 @@ PAGE = Page(
         "page.js",
     ),
     worker=WORKER,
-    styles=("base.css", "views.css"),
+    styles=("base.css", "views.css", "board.css"),
 )
 
 CHOICES: dict[str, Any] = {

@@ -1,0 +1,19 @@
+"""What a sweep left, to be compared with another."""
+
+from fastbp.sweeps import Store
+
+TIMES = ("training_seconds", "wall_seconds", "host")
+HISTORY_TIMES = ("seconds", "validation_seconds")
+
+
+def results(out):
+    """Runs by key, without times."""
+    found = {}
+    for made in Store(out).read():
+        plain = {name: value for name, value in made.items() if name not in TIMES}
+        plain["history"] = [
+            {name: value for name, value in row.items() if name not in HISTORY_TIMES}
+            for row in made["history"]
+        ]
+        found[made["key"]] = plain
+    return found
