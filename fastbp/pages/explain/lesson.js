@@ -178,15 +178,22 @@ const UPDATE = {
 const LINE = {
   target: () => "line",
   title: "How far?",
-  sentence: () => "The gradient is the slope here, and the loss is no straight line: a small step does what "
-    + "the slope promises, a large one may go too far, and the loss rises.",
+  sentence: ({ update }) => {
+    const small = "The gradient is the slope here, and a small step does what it promises. But the loss is "
+      + "no straight line";
+    if (!update.curve.isWhole) return `${small}.`;
+    const { rise, high } = update.curve.course();
+    const never = `Here it never ends above its start, up to a rate of ${plainPower(high)}.`;
+    if (rise === null) return `${small}. ${never}`;
+    return `${small}: with a rate of ${figure(10 ** rise, 2)}, the step goes too far, and the loss rises.`;
+  },
   figures: ({ example, rate, update }) => {
     const promised = example.loss - rate * update.curve.values.squaredLength;
-    const [promise, loss] = [figure(promised), figure(update.after)];
-    const found = `With ${figure(rate, 3)}, the slope promises ${promise}; the loss is ${loss}. `;
-    const rises = update.curve.points.some(([, loss]) => !(loss <= example.loss));
-    const alone = "This sample alone is learnt at any rate here: make a page of many, --sample 0-31, and see.";
-    return `${found}${example.count === 1 && !rises ? alone : "Move the slider, and see."}`;
+    const broken = promised < 0 ? ", though no loss is below 0" : "";
+    const found = `With ${figure(rate, 3)}, the slope promises ${figure(promised)}${broken}; the loss is `
+      + `${figure(update.after)}. `;
+    if (!update.curve.isWhole || update.curve.course().rise !== null) return `${found}Move the slider.`;
+    return example.count === 1 ? `${found}To see it rise, take a mini-batch: --sample 0-31.` : found;
   },
 };
 

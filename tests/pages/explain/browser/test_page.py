@@ -8,6 +8,7 @@ import pytest
 
 from fastbp.schema import Schema
 from fastbp.terminal.names import short_name
+from one_step import one_step
 
 keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed")
 Keys = keys.Keys
@@ -208,6 +209,45 @@ def test_the_rate_moves_the_loss(batch):
     assert "The loss rose: with this rate the step goes too far." in batch.find("#update").text
     label = batch.run("return explained.update.curve.canvas.getAttribute('aria-label')")
     assert "before" in label
+
+
+CURVE = """
+const [done, { update, walk }] = [arguments[0], explained];
+const wait = () => update.curve.isWhole ? done(update.curve.points) : setTimeout(wait, 5);
+wait();
+"""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "rises"),
+    [((49, 12, 4), 6, True), ((49, 12, 4), 1, False), ((30, 8, 7, 5), 2, True)],
+)
+def test_where_the_loss_rises_again_is_said(page, explain, networks, sizes, count, rises):
+    network, samples = networks(sizes, "relu", count)
+    shown = explain(network, samples)
+    place = page.run("return explained.walk.steps.findIndex(({ title }) => title === 'How far?')")
+    page.run("explained.walk.go(arguments[0])", place)
+    powers = [power for power, _ in page.driver.execute_async_script(CURVE)]
+    steps = [
+        one_step(shown.weights, shown.biases, samples.x, samples.labels, "relu", 10**power)
+        for power in powers
+    ]
+    above = [
+        10**power for power, step in zip(powers, steps, strict=True) if not step["after"] <= step["loss"]
+    ]
+    texts = page.find("#line").text, page.find("#sentence").text
+    assert (above != []) == rises
+    if rises:
+        told = float(re.search(r"first above its start at about ([0-9.]+)\.", texts[0])[1])
+        assert told == pytest.approx(above[0], rel=0.06)
+        assert "the step goes too far, and the loss rises." in texts[1]
+        assert "--sample 0-31" not in page.find("body").text
+    else:
+        assert max(powers) >= 3
+        assert "the loss never ends above its start. One sample alone is soon learnt" in texts[0]
+        assert "fastbp explain RUN --sample 0-31" in texts[0]
+        assert "too far" not in texts[1]
+        assert "--sample 0-31" in page.find("#figures").text
 
 
 def test_samples_of_a_batch(batch, networks):
