@@ -1,6 +1,7 @@
 """Every number of the page equals sums over indices to 1e-12, and every gradient its differences."""
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -155,17 +156,18 @@ def test_a_kink_within_the_step_is_told(page, explain, networks):
     assert page.run("return explained.proof.differences.of(0, null, 0).kinks") == 0
 
 
-def test_small_losses_keep_their_digits(page, explain, networks):
-    """A sample that the network is sure of has a loss near 1e-12, whose slope must still show.
-
-    Not by the label's own logit: there backpropagation takes p - 1, which has lost its digits.
-    """
-    network, samples = networks((49, 6, 4), "tanh", 1)
-    network.biases[-1][samples.labels[0]] += 28
-    explain(network, samples)
-    found = page.run("return explained.proof.differences.of(1, 2, (explained.label + 1) % 4)")
-    assert 0 < found["losses"][0] < 1e-9
-    assert found["digits"] >= 6
+@pytest.mark.parametrize("surer", [20, 28, 45])
+def test_a_sure_sample(page, explain, networks, surer):
+    """1 - p is down to 1e-19, and every digit of the loss and of the gradients is there all the same."""
+    network, samples = networks((49, 12, 4), "tanh", 1)
+    network.biases[-1][samples.labels[0]] += surer
+    shown = explain(network, samples)
+    right = check_everything(page, shown, samples.x, samples.labels)
+    assert 0 < right["loss"] < 1e-7
+    for unit in range(4):
+        found = page.run("return explained.proof.differences.of(1, 2, arguments[0])", unit)
+        assert found["digits"] >= 6
+    assert re.search("differ by at most [0-9.]+e\N{MINUS SIGN}1[3-9] |equal to the", page.find("#checked").text)
 
 
 def test_the_losses_of_a_proof_are_those_of_its_step(page, explain, networks):
