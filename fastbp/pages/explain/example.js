@@ -114,7 +114,7 @@ function columnOf(matrix, unit, fanIn, fanOut) {
   return Float64Array.from({ length: fanIn }, (_, i) => matrix[i * fanOut + unit]);
 }
 
-/** Largest difference over the length of the shorter array, as a share of the largest number or of `least`. */
+/** Largest difference over the length of the shorter array: a share of the largest number, or of `least`. */
 function distance(mine, theirs, least = 0) {
   let [largest, size] = [0, least];
   for (let i = 0; i < theirs.length; i++) {

@@ -212,6 +212,6 @@ const RANDOM = {
     + "passes forward.",
   figures: ({ example }) => {
     const count = example.network.parameters.length.toLocaleString("en");
-    return `This network has ${count} weights and biases. Check a hundred of them.`;
+    return `This network has ${count} weights and biases. Check a hundred, drawn at random.`;
   },
 };
