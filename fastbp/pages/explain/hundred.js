@@ -68,7 +68,7 @@ function wordsOfRest(rest, count) {
   const worst = sorted[0];
   const most = Math.max(...rest.map(({ derivative, slope }) => Math.abs(derivative - slope)));
   const largest = Math.max(...rest.map(({ derivative }) => Math.abs(derivative)));
-  const sizes = `gradients of up to ${figure(largest, 2)} differ by at most ${figure(most, 2)}`;
+  const sizes = `gradients of up to ${figure(largest, 2)} and slopes differ by at most ${figure(most, 2)}`;
   return [
     `${rest.length} of ${count} different parameters: ${sizes}.`,
     `Half agree to ${digitsInWords(half)} or more.`,

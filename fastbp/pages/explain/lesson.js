@@ -91,8 +91,8 @@ const PROBABILITIES = {
 const LOSS = {
   target: () => "loss",
   title: "The loss",
-  sentence: () => "The loss says how wrong that is, as one number: minus the logarithm of the label's "
-    + "probability, near 0 if that is near 1, and large if it is near 0.",
+  sentence: () => "The loss is one number for how wrong the network is: minus the logarithm of the label's "
+    + "probability. A probability near 1 gives a loss near 0, and one near 0 a large loss.",
   figures: ({ example, viewed }) => {
     const loss = `The loss is ${figure(example.loss)}`;
     if (example.count === 1) return `${loss}.`;
@@ -134,10 +134,10 @@ const BACK = {
   title: "Back through the weights",
   sentence: ({ example }) => {
     const slope = example.activationName === "relu"
-      ? "and where its ReLU is off, nothing passes, as its slope there is 0"
-      : `and all of it times the slope of ${example.activationName}`;
+      ? "Where its ReLU is off, nothing passes: a small change of its sum leaves its output at 0"
+      : `All of it is multiplied by the slope of ${example.activationName} at its sum`;
     return "A hidden unit acts on every sum of the next layer. So the dz of all of these come back to it, "
-      + `each times the weight in between, ${slope}.`;
+      + `each times the weight in between. ${slope}.`;
   },
   figures: ({ example, viewed, chosen }) => {
     const layer = example.hidden - 1;

@@ -213,8 +213,8 @@ def test_words_about_a_hundred(page, explain, networks):
     summary, *names = page.run(script)
     assert names == ["parameter", "W1[7, 2]", "b1[2]", "W1[7, 2]"]
     assert summary == (
-        "1 of 3 different parameters: gradients of up to 1 differ by at most 0. Half agree to 9 digits or "
-        "more. The worst, W1[7, 2], to 9 digits: its gradient is 1. 1 is exactly 0 both ways. "
+        "1 of 3 different parameters: gradients of up to 1 and slopes differ by at most 0. Half agree to "
+        "9 digits or more. The worst, W1[7, 2], to 9 digits: its gradient is 1. 1 is exactly 0 both ways. "
         "1 has a kink within the step."
     )
 

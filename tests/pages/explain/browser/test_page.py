@@ -76,6 +76,22 @@ def test_buttons_and_the_list_walk(opened):
     assert place(opened) == 7
 
 
+def test_the_buttons_stay_and_the_list_is_whole(opened):
+    """A button that moves is missed; a step below the edge of the list is not found."""
+    opened.driver.set_window_size(1280, 900)
+    opened.settle()
+    tops = set()
+    for step in range(opened.run("return explained.walk.steps.length")):
+        opened.run("explained.walk.go(arguments[0], false)", step)
+        tops.add(opened.run("return document.getElementById('next').offsetTop"))
+        fits = "return document.getElementById(arguments[0]).scrollHeight <= arguments[1].clientHeight"
+        for part in ("telling", "list"):
+            assert opened.run(fits, part, opened.find(f"#{part}")), (part, step)
+    assert len(tops) == 1
+    left = opened.run("return document.querySelector('#back-0').getBoundingClientRect().left")
+    assert left == opened.run("return document.querySelector('#backward').getBoundingClientRect().left")
+
+
 def test_the_address_keeps_the_step(opened):
     opened.driver.get(f"{opened.path.as_uri()}#step=9")
     assert place(opened) == 9
@@ -187,7 +203,7 @@ def test_a_hundred_at_random(batch):
     assert len(batch.driver.find_elements("css selector", "#random tr")) == 101
     minus = "\N{MINUS SIGN}"
     found = re.fullmatch(
-        "100 of 100 different parameters: gradients of up to [0-9.]+ differ by at most "
+        "100 of 100 different parameters: gradients of up to [0-9.]+ and slopes differ by at most "
         rf"[0-9.]+e{minus}[0-9]+\. "
         rf"Half agree to (\d+) digits or more. The worst, [Wb][0-9]\[.*\], to (\d+) digits?: its gradient is "
         rf"{minus}?[0-9.]+(?:e{minus}[0-9]+)?\.",
