@@ -42,9 +42,9 @@ def forward(weights, biases, x, activation):
 
 
 def losses(logits, labels):
-    """-log p[label] of each row."""
+    """-log p[label] of each row, as log(1 + sum over the others of exp(z - z[label])), with all digits."""
     rows = zip(logits, labels, strict=True)
-    return np.array([math.log(math.fsum(np.exp(z - z.max()))) + z.max() - z[label] for z, label in rows])
+    return np.array([np.logaddexp(0, np.logaddexp.reduce(np.delete(z - z[k], k))) for z, k in rows])
 
 
 def one_step(weights, biases, x, labels, activation, rate):
@@ -54,7 +54,10 @@ def one_step(weights, biases, x, labels, activation, rate):
     count = len(labels)
     p = np.exp(sums[-1] - sums[-1].max(axis=1, keepdims=True))
     p = p / p.sum(axis=1, keepdims=True)
-    d_z = [(p - (np.arange(p.shape[1]) == np.asarray(labels)[:, None])) / count]
+    d_logits = p.copy()
+    for row, label in enumerate(labels):
+        d_logits[row, label] = -math.fsum(np.delete(p[row], label))  # p - 1, with all digits
+    d_z = [d_logits / count]
     slope = FORMULAS[activation][1]
     for layer in range(len(weights) - 2, -1, -1):
         d_z.insert(0, np.einsum("sj,ij->si", d_z[0], weights[layer + 1]) * slope(sums[layer]))

@@ -19,18 +19,33 @@ class BackwardView {
     logitsBackFormula(block, last + 1, classes.length, example.count);
     this.logits = new Bars(block, { name: "Derivatives of the loss by the logits", classes, isSigned: true });
     this.words = element("p", "about");
-    block.append(this.words);
+    block.append(this.words, whyDifference());
   }
 
   show() {
     const { example, viewed, label, classes } = this.explained;
-    this.logits.show(rowOf(example.gradient.dSums.at(-1), viewed, classes.length), label);
+    const dLogits = rowOf(example.gradient.dSums.at(-1), viewed, classes.length);
+    this.logits.show(dLogits, label);
     const p = example.probabilities(viewed)[label];
     const mean = example.count === 1 ? "" : `, divided by ${example.count}, as the loss is a mean`;
-    const own = `For ${classes[label]}, p \u2212 y = ${figure(p)} \u2212 1${mean}.`;
-    this.words.textContent = `${own} For all others y is 0.`;
+    const own = `For ${classes[label]}, p \u2212 y = ${figure(p)} \u2212 1${mean}`;
+    this.words.textContent = `${own}: ${figure(dLogits[label])}. For all others y is 0.`;
     for (const block of this.cards) block.show();
   }
+}
+
+/** Why the derivative by a logit is p - y, for who wants to know. */
+function whyDifference() {
+  const made = element("details", "why");
+  made.append(element("summary", "", "Why p \u2212 y?"));
+  for (const text of [
+    "The loss is \u2212log p of the label. As p is e^z over the sum of all e^z, that is the logarithm of "
+      + "this sum, less the label's own z.",
+    "Let a logit z rise a little. The logarithm of the sum rises e^z / sum times as fast: that is p. What is "
+      + "taken away rises as fast as z if z is the label's, and not at all otherwise: that is y, 1 or 0.",
+    "So the loss changes p \u2212 y times as fast as the logit.",
+  ]) made.append(element("p", "about", text));
+  return made;
 }
 
 /** dz of a hidden layer: through the weights of the next layer and the slopes of its own units. */

@@ -4,10 +4,11 @@ const POINTS = 61;
 const WORK = 12; // ms a frame for the points of the curve, so that the page stays quick
 
 class LossCurve extends View {
-  /** `choose(rate)`: called when a rate is chosen on the curve. */
-  constructor(parent, choose) {
+  /** `choose(rate)`: called when a rate is chosen on the curve; `tell()`: when it has all of its points. */
+  constructor(parent, choose, tell) {
     super(parent, { name: "Loss after the update, over the learning rate", height: 230 });
     this.choose = choose;
+    this.tell = tell;
     this.canvas.addEventListener("click", (event) => this.take(event));
   }
 
@@ -37,6 +38,23 @@ class LossCurve extends View {
     }
     this.redraw();
     if (this.points.length < POINTS) setTimeout(() => this.compute(turn), 0);
+    else this.tell();
+  }
+
+  get isWhole() {
+    return this.points.length === POINTS;
+  }
+
+  /** Powers of ten of the rate: `rise`, the first with a loss above that before, null if there is none;
+   *  `lowest`, that of the lowest loss; `high`, the last. */
+  course() {
+    const { example, high } = this.values;
+    const rise = this.points.find(([, after]) => isAbove(after, example.loss))?.[0] ?? null;
+    return { rise, lowest: this.lowest()[0], high };
+  }
+
+  lowest() {
+    return this.points.reduce((a, b) => (b[1] < a[1] ? b : a), this.points[0] ?? [0, NaN]);
   }
 
   draw(pen, width, height, colour) {
@@ -102,7 +120,7 @@ class LossCurve extends View {
 
   words() {
     const { example, rate, after } = this.values;
-    const best = this.points.reduce((a, b) => (b[1] < a[1] ? b : a), this.points[0] ?? [0, NaN]);
+    const best = this.lowest();
     return `${figure(example.loss)} before; ${figure(after)} with a rate of ${figure(rate)}; `
       + `lowest ${figure(best[1])} with a rate of ${figure(10 ** best[0], 2)}`;
   }

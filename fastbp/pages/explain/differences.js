@@ -9,6 +9,7 @@ class Differences {
     this.example = example;
     this.high = new Pass(example.network, example.count);
     this.low = new Pass(example.network, example.count);
+    this.unused = new Float64Array(example.classes);
     const { slope } = example.network.activation;
     this.hasKink = Math.abs(slope(1e-9) - slope(-1e-9)) > 1e-3;
   }
@@ -55,7 +56,8 @@ class Differences {
     const own = { inputs: restOf(pass.inputs), sums: restOf(pass.sums), nonzero: restOf(pass.nonzero) };
     forward(rest, own, count);
     parameters[index] = kept;
-    return example.labels.map((label, sample) => exactLoss(rowOf(pass.logits, sample, classes), label));
+    return example.labels.map((label, sample) =>
+      crossEntropy(rowOf(pass.logits, sample, classes), [label], 1, classes, this.unused));
   }
 
   /** How many units have their kink, at a sum of 0, between the two passes. */
@@ -68,14 +70,6 @@ class Differences {
     }
     return count;
   }
-}
-
-/** -log p[label] with all of its digits, even where p is so near to 1 that 1 - p would lose them. */
-function exactLoss(logits, label) {
-  const others = logits.map((logit) => logit - logits[label]).filter((_, k) => k !== label);
-  const shift = Math.max(0, ...others);
-  const sum = others.reduce((total, other) => total + Math.exp(other - shift), 0);
-  return shift > 0 ? shift + Math.log(sum + Math.exp(-shift)) : Math.log1p(sum);
 }
 
 /** Decimal digits to which two numbers agree, 0 to 15; Infinity if both are 0. */

@@ -25,7 +25,7 @@ class ForwardView {
       isInk: shape !== null,
     });
     block.append(element("p", "about", shape
-      ? `${shape[0]} \u00d7 ${shape[1]} = ${pixels} pixels, by rows: one input of the network each.`
+      ? `${shape[0]} \u00d7 ${shape[1]} = ${pixels} pixels, row by row. Each is one input of the network.`
       : `${pixels} inputs.`));
   }
 
@@ -142,7 +142,8 @@ class UnitWeights {
     this.chooser.show(unit);
     const [bias, rest] = [figure(biases[unit]), figure(sum - biases[unit])];
     const [factor, weight] = [figure(inputs[most]), figure(column[most])];
-    const largest = `${factor} \u00d7 ${weight}, of ${inputName(most, layer, shape)}`;
+    const article = layer === 0 && shape !== null ? "the " : "";
+    const largest = `${factor} \u00d7 ${weight}, of ${article}${inputName(most, layer, shape)}`;
     this.words.textContent = `z = b + \u2211 a W = ${bias} + ${rest} = ${figure(sum)}. `
       + `The largest product a W is ${largest}. All weights W of this unit:`;
     const proved = this.explained.provedRow(layer);

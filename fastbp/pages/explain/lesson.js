@@ -91,8 +91,8 @@ const PROBABILITIES = {
 const LOSS = {
   target: () => "loss",
   title: "The loss",
-  sentence: () => "The loss says how wrong that is, as one number: minus the logarithm of the label's "
-    + "probability, near 0 if that is near 1, and large if it is near 0.",
+  sentence: () => "The loss is one number for how wrong the network is: minus the logarithm of the label's "
+    + "probability. A probability near 1 gives a loss near 0, and one near 0 a large loss.",
   figures: ({ example, viewed }) => {
     const loss = `The loss is ${figure(example.loss)}`;
     if (example.count === 1) return `${loss}.`;
@@ -134,10 +134,10 @@ const BACK = {
   title: "Back through the weights",
   sentence: ({ example }) => {
     const slope = example.activationName === "relu"
-      ? "and where its ReLU is off, nothing passes, as its slope there is 0"
-      : `and all of it times the slope of ${example.activationName}`;
+      ? "Where its ReLU is off, nothing passes: a small change of its sum leaves its output at 0"
+      : `All of it is multiplied by the slope of ${example.activationName} at its sum`;
     return "A hidden unit acts on every sum of the next layer. So the dz of all of these come back to it, "
-      + `each times the weight in between, ${slope}.`;
+      + `each times the weight in between. ${slope}.`;
   },
   figures: ({ example, viewed, chosen }) => {
     const layer = example.hidden - 1;
@@ -178,15 +178,22 @@ const UPDATE = {
 const LINE = {
   target: () => "line",
   title: "How far?",
-  sentence: () => "The gradient is the slope here, and the loss is no straight line: a small step does what "
-    + "the slope promises, a large one may go too far, and the loss rises.",
+  sentence: ({ update }) => {
+    const small = "The gradient is the slope here, and a small step does what it promises. But the loss is "
+      + "no straight line";
+    if (!update.curve.isWhole) return `${small}.`;
+    const { rise, high } = update.curve.course();
+    const never = `Here it never ends above its start, up to a rate of ${plainPower(high)}.`;
+    if (rise === null) return `${small}. ${never}`;
+    return `${small}: with a rate of ${figure(10 ** rise, 2)}, the step goes too far, and the loss rises.`;
+  },
   figures: ({ example, rate, update }) => {
     const promised = example.loss - rate * update.curve.values.squaredLength;
-    const [promise, loss] = [figure(promised), figure(update.after)];
-    const found = `With ${figure(rate, 3)}, the slope promises ${promise}; the loss is ${loss}. `;
-    const rises = update.curve.points.some(([, loss]) => !(loss <= example.loss));
-    const alone = "This sample alone is learnt at any rate here: make a page of many, --sample 0-31, and see.";
-    return `${found}${example.count === 1 && !rises ? alone : "Move the slider, and see."}`;
+    const broken = promised < 0 ? ", though no loss is below 0" : "";
+    const found = `With ${figure(rate, 3)}, the slope promises ${figure(promised)}${broken}; the loss is `
+      + `${figure(update.after)}. `;
+    if (!update.curve.isWhole || update.curve.course().rise !== null) return `${found}Move the slider.`;
+    return example.count === 1 ? `${found}To see it rise, take a mini-batch: --sample 0-31.` : found;
   },
 };
 
@@ -205,6 +212,6 @@ const RANDOM = {
     + "passes forward.",
   figures: ({ example }) => {
     const count = example.network.parameters.length.toLocaleString("en");
-    return `This network has ${count} weights and biases. Check a hundred of them.`;
+    return `This network has ${count} weights and biases. Check a hundred, drawn at random.`;
   },
 };

@@ -128,9 +128,9 @@ function startPage() {
 function wordsOfCheck(difference) {
   const exactly = difference === 0
     ? "they are equal to the last bit"
-    : `the largest difference is ${figure(difference, 1)} of the largest number of an array`;
-  const beside = `Beside those of fastbp's reference path, ${exactly}.`;
-  return `All numbers are computed in this page, in float64. ${beside}`;
+    : `they differ by at most ${figure(difference, 1)} of the largest number of an array, or of 1 where `
+      + "losses and derivatives are smaller";
+  return `This page computes all numbers itself, in float64. Beside those of fastbp's own code, ${exactly}.`;
 }
 
 /** Which sample of a mini-batch is viewed, and what its label is taken to be. */

@@ -52,6 +52,7 @@ PAGE = Page(
         "update_view.js",
         "differences.js",
         "proof.js",
+        "hundred.js",
         "lesson.js",
         "walk.js",
         "page.js",

@@ -36,9 +36,10 @@ class ProofView {
   }
 
   addSome(block) {
-    const about = "Where an input is 0, or a ReLU is off, a gradient is exactly 0. The smaller it is, the "
-      + "fewer digits differences have: they subtract two losses that are nearly equal.";
-    block.append(element("p", "about", about));
+    this.zeros = element("p", "about");
+    const about = "The smaller a gradient is, the fewer digits differences have: they subtract two losses "
+      + "that are nearly equal, and are wrong by about as much for a tiny slope as for a large one.";
+    block.append(this.zeros, element("p", "about", about));
     this.button = element("button", "", `Check ${SOME} at random`);
     this.button.type = "button";
     this.button.addEventListener("click", () => this.checkSome());
@@ -75,6 +76,7 @@ class ProofView {
       : `The weight from ${inputName(row, layer, shape)} to unit ${unit} of layer ${layer + 1}`;
     this.found = this.differences.of(layer, row, unit);
     this.showFound(this.found);
+    this.zeros.textContent = wordsOfZeros(example);
   }
 
   /** What came out, in a line. */
@@ -99,17 +101,18 @@ class ProofView {
   /** Check parameters drawn at random, some of them a frame. */
   checkSome() {
     const found = [];
-    const { layers } = this.explained.example.network;
+    const drawn = drawParameters(this.explained.example.gradient.layers, SOME);
     const turn = (this.turn = (this.turn ?? 0) + 1);
     this.list.hidden = true;
     const go = () => {
       if (turn !== this.turn) return;
       const end = performance.now() + WORK;
-      while (found.length < SOME && performance.now() < end) {
-        found.push(this.differences.of(...drawParameter(layers)));
+      while (found.length < drawn.length && performance.now() < end) {
+        found.push(this.differences.of(...drawn[found.length]));
       }
-      this.result.textContent = found.length < SOME ? `${found.length} of ${SOME} ...` : summaryOf(found);
-      if (found.length < SOME) return void setTimeout(go, 0);
+      const isDone = found.length === drawn.length;
+      this.result.textContent = isDone ? summaryOf(found) : `${found.length} of ${drawn.length} ...`;
+      if (!isDone) return void setTimeout(go, 0);
       this.some = found;
       this.list.replaceChildren(tableOf(found));
       this.list.hidden = false;
@@ -125,42 +128,20 @@ class ProofView {
   }
 }
 
-/** Each layer is as likely; a tenth of what is drawn are biases. */
-function drawParameter(layers) {
-  const below = (count) => Math.floor(Math.random() * count);
-  const number = below(layers.length);
-  const { fanIn, fanOut } = layers[number];
-  return [number, Math.random() < 0.1 ? null : below(fanIn), below(fanOut)];
-}
-
 function verdictOf({ digits, kinks }) {
   const change = `A kink lies within the step (${kinks} of the sums change sign)`;
   const kink = kinks === 0 ? "" : ` ${change}: there the loss has no slope.`;
   if (digits === Infinity) return `Both are exactly 0.${kink}`;
-  return `They agree to ${digits} digits.${kink}`;
-}
-
-function summaryOf(found) {
-  const zero = found.filter(({ digits }) => digits === Infinity).length;
-  const kinked = found.filter(({ kinks }) => kinks > 0).length;
-  const others = found.filter(({ digits, kinks }) => digits !== Infinity && kinks === 0);
-  const digits = others.map((each) => each.digits).sort((a, b) => a - b);
-  const half = digits[Math.floor(digits.length / 2)];
-  const most = Math.max(...others.map(({ derivative, slope }) => Math.abs(derivative - slope)));
-  const agreed = `half of the other ${others.length} agree to ${half} digits or more`;
-  const compared = others.length === 0
-    ? "none is left to compare"
-    : `${agreed}, and all differ by at most ${figure(most, 2)}`;
-  return `${zero} are exactly 0 both ways; ${kinked} have a kink within the step; ${compared}.`;
+  return `They agree to ${digitsInWords(digits)}.${kink}`;
 }
 
 function tableOf(found) {
   const table = element("table", "figures");
   table.append(tableRow("th", "parameter", "gradient", "difference", "digits"));
   for (const { number, row, unit, derivative, slope, digits, kinks } of found) {
-    const name = row === null ? `b${number + 1}[${unit}]` : `W${number + 1}[${row}, ${unit}]`;
     const said = `${digits === Infinity ? "both 0" : digits}${kinks > 0 ? ", kink" : ""}`;
-    table.append(tableRow("td", name, figure(derivative, 3), figure(slope - derivative, 2), said));
+    const [name, apart] = [parameterName({ number, row, unit }), figure(slope - derivative, 2)];
+    table.append(tableRow("td", name, figure(derivative, 3), apart, said));
   }
   return table;
 }

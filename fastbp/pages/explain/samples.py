@@ -140,9 +140,10 @@ def wrong_row(run: Path, network: Network, number: int, label: int | None = None
     data = _testing(run, network)
     mistakes = test(network, data).mistakes(number)
     if len(mistakes) < number:
+        few = "no mistake" if not mistakes else f"{len(mistakes):,} mistake{'s' * (len(mistakes) > 1)}"
+        expected = f"a number up to {len(mistakes):,}" if mistakes else "--sample N instead"
         raise ConfigError(
-            f"--wrong {number}: the network makes {len(mistakes):,} mistakes in {len(data.images):,} "
-            "samples; expected a smaller number"
+            f"--wrong {number}: the network makes {few} in {len(data.images):,} samples; expected {expected}"
         )
     row = mistakes[-1].row
     title = f"mistake {number}, most confident first: sample {row}, of {data.name}"

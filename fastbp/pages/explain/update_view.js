@@ -1,6 +1,7 @@
 // The update: a step against the gradient with a rate that one chooses, and the loss before and after.
 
 const LEAST_POWER = -4; // of ten, of the slider's rates
+const MOST_POWER = 3; // further only where the slope is so small that the curve would show no step
 
 class UpdateView {
   constructor(parent, explained) {
@@ -15,8 +16,10 @@ class UpdateView {
     block.append(this.words);
     const lines = card(parent, "line", "The loss along this direction");
     lines.classList.add("wide");
-    this.curve = new LossCurve(lines, choose);
+    this.curve = new LossCurve(lines, choose, () => this.showCourse());
     lines.append(curveLegend());
+    this.course = element("p", "about");
+    lines.append(this.course);
     this.sliders.push(new RateSlider(lines, choose));
   }
 
@@ -24,10 +27,16 @@ class UpdateView {
   show() {
     const { example, rate } = this.explained;
     const squaredLength = example.squaredLength();
-    this.high = Math.max(highestPower(example.loss / squaredLength), Math.ceil(Math.log10(rate)));
+    this.high = Math.max(powerOfRise(example, squaredLength), Math.ceil(Math.log10(rate)));
     this.after = example.after(rate).loss;
     this.curve.show({ example, squaredLength, low: LEAST_POWER, high: this.high, rate, after: this.after });
     this.showRate();
+  }
+
+  /** Say what the whole curve does, once it is there. */
+  showCourse() {
+    this.course.textContent = wordsOfCourse(this.explained.example, this.curve);
+    this.explained.walk.tell();
   }
 
   /** Show the same step with the rate that is chosen now. */
@@ -72,6 +81,18 @@ class RateSlider {
   }
 }
 
+/** Highest rate of the curve, as a power of ten: where the loss is above its start, if it is up to 1000. */
+function powerOfRise(example, squaredLength) {
+  let power = highestPower(example.loss / squaredLength);
+  while (power < MOST_POWER && !isAbove(example.after(10 ** power).loss, example.loss)) power++;
+  return power;
+}
+
+/** Whether a loss after an update is above that before, or no number any more. */
+function isAbove(after, before) {
+  return !(after <= before);
+}
+
 /** To rates at which the loss would be far below 0 if it went on falling as it begins; as a power of ten.
  *  `reach`: the rate at which it would be 0. */
 function highestPower(reach) {
@@ -80,9 +101,24 @@ function highestPower(reach) {
 }
 
 function wordsOfUpdate(before, after) {
-  if (!(after <= before)) return "The loss rose: with this rate the step goes too far.";
+  if (isAbove(after, before)) return "The loss rose: with this rate the step goes too far.";
   if (after === before) return "The loss did not change.";
   return `The loss fell by ${figure(before - after, 3)}.`;
+}
+
+/** Where the loss is lowest, and where it is above its start; or that it never is, and what to do. */
+function wordsOfCourse(example, curve) {
+  const { rise, lowest, high } = curve.course();
+  const best = `The loss is lowest with a rate of about ${figure(10 ** lowest, 2)}`;
+  if (rise !== null) return `${best}, and first above its start at about ${figure(10 ** rise, 2)}.`;
+  const never = `Up to a rate of ${plainPower(high)}, the loss never ends above its start.`;
+  if (example.count > 1) return never;
+  return `${never} One sample alone is soon learnt, as no other pulls the other way. To see the loss rise, `
+    + "make the page of a mini-batch: fastbp explain RUN --sample 0-31.";
+}
+
+function plainPower(power) {
+  return (10 ** power).toLocaleString("en");
 }
 
 function curveLegend() {

@@ -11,21 +11,22 @@ class Gradient {
   }
 }
 
-/** Mean over `count` samples of -log p[label], in nats, by log-sum-exp; fills `dLogits` with (p - y) / count. */
+/** Mean over `count` samples of -log p[label], in nats, by log-sum-exp; fills `dLogits` with (p - y) / count.
+ *  Where p is near 1 at the label, 1 - p and log p keep their digits: both come from the other classes. */
 function crossEntropy(logits, labels, count, classes, dLogits) {
   let loss = 0;
   for (let sample = 0; sample < count; sample++) {
     const row = sample * classes;
     let highest = -Infinity;
     for (let k = 0; k < classes; k++) highest = Math.max(highest, logits[row + k]);
-    let sum = 0;
-    for (let k = 0; k < classes; k++) sum += Math.exp(logits[row + k] - highest);
-    const logSum = Math.log(sum);
-    for (let k = 0; k < classes; k++) {
-      const p = Math.exp(logits[row + k] - highest - logSum);
-      dLogits[row + k] = (p - (k === labels[sample] ? 1 : 0)) / count;
-    }
-    loss += logSum - (logits[row + labels[sample]] - highest);
+    const own = logits[row + labels[sample]] - highest;
+    let others = 0;
+    for (let k = 0; k < classes; k++) if (k !== labels[sample]) others += Math.exp(logits[row + k] - highest);
+    const sum = others + Math.exp(own);
+    const logSum = own === 0 ? Math.log1p(others) : Math.log(sum);
+    for (let k = 0; k < classes; k++) dLogits[row + k] = Math.exp(logits[row + k] - highest - logSum) / count;
+    dLogits[row + labels[sample]] = -others / sum / count;
+    loss += logSum - own;
   }
   return loss / count;
 }

@@ -184,6 +184,21 @@ def test_what_is_wrong_is_said_in_one_line(run, arguments, start):
     assert not (run / "page.html").exists()
 
 
+def test_no_mistake_is_left_to_explain(run):
+    images = IMAGES.reshape(100, 64)
+    answers = make_network().predict(images).argmax(axis=1)
+    for answer, wrong, words in [
+        (answers, 1, "--wrong 1: the network makes no mistake in 100 samples; expected --sample N instead"),
+        (
+            np.where(np.arange(100) < 1, (answers + 1) % 10, answers),
+            2,
+            "--wrong 2: the network makes 1 mistake in 100 samples; expected a number up to 1",
+        ),
+    ]:
+        np.savez(run / "digits.npz", images=IMAGES, labels=answer)
+        assert explain("run", "--wrong", wrong, code=2).stderr == f"fastbp: error: {words}\n"
+
+
 def test_data_in_memory_are_gone(run):
     (run / "run" / "config.toml").write_text('data = "arrays"\nhidden = [9]\n')
     assert "run: was trained on data in memory, which are not kept; expected" in explain("run", code=2).stderr

@@ -1,6 +1,7 @@
 """Every number of the page equals sums over indices to 1e-12, and every gradient its differences."""
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -155,17 +156,19 @@ def test_a_kink_within_the_step_is_told(page, explain, networks):
     assert page.run("return explained.proof.differences.of(0, null, 0).kinks") == 0
 
 
-def test_small_losses_keep_their_digits(page, explain, networks):
-    """A sample that the network is sure of has a loss near 1e-12, whose slope must still show.
-
-    Not by the label's own logit: there backpropagation takes p - 1, which has lost its digits.
-    """
-    network, samples = networks((49, 6, 4), "tanh", 1)
-    network.biases[-1][samples.labels[0]] += 28
-    explain(network, samples)
-    found = page.run("return explained.proof.differences.of(1, 2, (explained.label + 1) % 4)")
-    assert 0 < found["losses"][0] < 1e-9
-    assert found["digits"] >= 6
+@pytest.mark.parametrize("surer", [20, 28, 45])
+def test_a_sure_sample(page, explain, networks, surer):
+    """1 - p is down to 1e-19, and every digit of the loss and of the gradients is there all the same."""
+    network, samples = networks((49, 12, 4), "tanh", 1)
+    network.biases[-1][samples.labels[0]] += surer
+    shown = explain(network, samples)
+    right = check_everything(page, shown, samples.x, samples.labels)
+    assert 0 < right["loss"] < 1e-7
+    for unit in range(4):
+        found = page.run("return explained.proof.differences.of(1, 2, arguments[0])", unit)
+        assert found["digits"] >= 6
+    told = page.find("#checked").text
+    assert re.search("differ by at most [0-9.]+e\N{MINUS SIGN}1[3-9] |equal to the", told)
 
 
 def test_the_losses_of_a_proof_are_those_of_its_step(page, explain, networks):
@@ -210,6 +213,31 @@ def test_words_about_a_hundred(page, explain, networks):
     summary, *names = page.run(script)
     assert names == ["parameter", "W1[7, 2]", "b1[2]", "W1[7, 2]"]
     assert summary == (
-        "1 are exactly 0 both ways; 1 have a kink within the step; "
-        "half of the other 1 agree to 9 digits or more, and all differ by at most 0."
+        "1 of 3 different parameters: gradients of up to 1 and slopes differ by at most 0. Half agree to "
+        "9 digits or more. The worst, W1[7, 2], to 9 digits: its gradient is 1. 1 is exactly 0 both ways. "
+        "1 has a kink within the step."
     )
+
+
+@pytest.mark.parametrize(("sizes", "activation", "count"), [*CASES, ((5, 2), "relu", 1)])
+def test_a_hundred_are_different_and_not_zero(page, explain, networks, sizes, activation, count):
+    """Zeros are drawn only where fewer than a hundred gradients are not 0, and nothing twice."""
+    explain(*networks(sizes, activation, count))
+    drawn, layers = page.run(
+        "const { layers } = explained.example.gradient; return [drawParameters(layers, 100),"
+        "layers.map(({ weights, biases }) => [weights, biases].map((array) => Array.from(array)))]"
+    )
+    values = []
+    for number, row, unit in drawn:
+        weights, biases = layers[number]
+        fan_out = sizes[number + 1]
+        assert 0 <= unit < fan_out
+        values.append(biases[unit] if row is None else weights[row * fan_out + unit])
+    total = [value for layer in layers for array in layer for value in array]
+    assert len({tuple(place) for place in drawn}) == len(drawn) == min(100, len(total))
+    nonzero = np.count_nonzero(total)
+    assert np.count_nonzero(values) == min(100, nonzero)
+    assert {number for number, _, _ in drawn} == set(range(len(layers)))
+    zeros = len(total) - nonzero
+    told = page.find("#random").text
+    assert (f"{zeros:,} of {len(total):,} gradients (" if zeros else "None of the ") in told
