@@ -62,6 +62,10 @@ class WatchPage:
 
     def colours(self, parent):
         """Opaque colours of a view, and of how many pixels each is; of a copy, as reading slows a canvas."""
+        # Views are drawn when they are near the screen.
+        self.page.run("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", parent)
+        self.page.settle()
+        self.page.settle()
         return self.page.run(
             "const shown = document.querySelector(`${arguments[0]} canvas`), found = {};"
             "const canvas = new OffscreenCanvas(shown.width, shown.height);"
