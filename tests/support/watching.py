@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
@@ -16,12 +17,14 @@ class WatchedRun:
 
     def __init__(self, folder, *arguments):
         environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        # A pipe that nobody reads would fill, and hold the run.
+        self._out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed in `close`)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fastbp", "train", "--watch", *arguments],
             cwd=folder,
             env=environment,
             text=True,
-            stdout=subprocess.PIPE,
+            stdout=self._out,
             stderr=subprocess.PIPE,
         )
         line = self.process.stderr.readline()
@@ -32,12 +35,14 @@ class WatchedRun:
 
     def end(self):
         """Exit code, and all that it has printed except the address."""
-        out, err = self.process.communicate(timeout=120)
-        return self.process.returncode, out, err
+        _, err = self.process.communicate(timeout=120)
+        self._out.seek(0)
+        return self.process.returncode, self._out.read(), err
 
     def close(self):
         self.process.kill()
         self.process.communicate()
+        self._out.close()
 
 
 def get(address, path=""):
