@@ -1,10 +1,10 @@
 // Break it: damage to a network, what it costs, and how training mends it.
 
 const DAMAGE = [
-  { what: "biases", label: "Biases to 0", done: "biases of layer {layer} are 0" },
-  { what: "layer", label: "Layer to 0", done: "layer {layer} is 0" },
-  { what: "unit", label: "Unit to 0", done: "unit {unit} of layer {layer} is 0" },
-  { what: "noise", label: "Noise on weights", done: "noise on the weights of layer {layer}" },
+  { what: "biases", label: "Biases to 0", done: "Biases of layer {layer} are 0" },
+  { what: "layer", label: "Layer to 0", done: "Layer {layer} is 0" },
+  { what: "unit", label: "Unit to 0", done: "Unit {unit} of layer {layer} is 0" },
+  { what: "noise", label: "Noise on weights", done: "Noise on the weights of layer {layer}" },
   { what: "kill", label: "Kill ReLUs", done: "ReLUs of layer {layer} killed" },
 ];
 
@@ -110,31 +110,39 @@ class Breaker {
     }
     if (last.breaks !== breaks) return; // measured before the damage
     const after = last.validationAccuracy;
-    const mends = !isFinal(order, network);
-    this.last = { network: order.network, words, before, after, mends, epoch: network.epoch };
+    const advice = network.ended === null ? adviceOn(order, network) : OVER;
+    this.last = { network: order.network, words, before, after, advice, epoch: network.epoch };
     this.pending = null;
     this.onBroken(network, words);
   }
 
   tell({ validation, epoch }) {
-    const { network, words, before, after, mends } = this.last;
+    const { network, words, before, after, advice } = this.last;
     const whose = this.training.state.networks.length > 1 ? `${NAMES[network]}, ` : "";
     const trained = epoch - this.last.epoch;
     const now = trained > 0.01
       ? `${trained.toFixed(1)} epochs later: ${percent(validation?.accuracy)}.`
-      : mends
-        ? "Press Run to mend it."
-        : "Training cannot mend it: the whole layer is 0, and so is the slope of a ReLU there. Press Again.";
+      : advice;
     const cost = `validation accuracy ${percent(before)} before, ${percent(after)} after`;
     const text = `${whose}${words}: ${cost}. ${now}`;
     if (this.said.textContent !== text) this.said.textContent = text;
   }
 }
 
-/** Whether a hidden layer of ReLUs is off for good: no gradient passes it. */
-function isFinal({ what, layer, amount }, { choices }) {
-  const isWhole = what === "layer" || (what === "kill" && amount >= 1);
-  return isWhole && layer < choices.hidden.length && choices.activation === "relu";
+const OVER = "It has trained all its epochs. To see damage mend, pause earlier or choose more epochs.";
+
+/** What training can do about damage. A ReLU whose sum is never above 0 gets no gradient; steps that momentum
+ *  keeps may move it all the same. */
+function adviceOn({ what, layer, amount }, { choices }) {
+  const { hidden, activation, momentum } = choices;
+  const isOfReLUs = layer < hidden.length && activation === "relu" && momentum === 0;
+  if (isOfReLUs && (what === "layer" || (what === "kill" && amount >= 1))) {
+    return "Training cannot mend it: the whole layer is 0, and so is the slope of a ReLU there. Press Again.";
+  }
+  if (isOfReLUs && (what === "unit" || what === "kill")) {
+    return "Press Run: what is off stays off, as the slope of a ReLU is 0 there; others may make up for it.";
+  }
+  return "Press Run, and see whether it mends.";
 }
 
 function labelled(form, name, ...options) {

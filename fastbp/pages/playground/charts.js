@@ -12,6 +12,7 @@ class Charts {
     }
     this.curves = [];
     this.marks = [];
+    this.most = null; // loss above which a lesson has nothing to show
   }
 
   show(curves) {
@@ -26,10 +27,16 @@ class Charts {
   }
 
   /** Show the curves as a lesson wants them. */
-  set({ across = "epochs", powers = false, zoom = false }) {
+  set({ across = "epochs", powers = false, zoom = false, most = null }) {
     this.options.across.value = across;
     this.options.powers.checked = powers;
     this.options.zoom.checked = zoom;
+    this.limit(most);
+  }
+
+  limit(most) {
+    this.most = most;
+    this.draw();
   }
 
   clearMarks() {
@@ -49,7 +56,8 @@ class Charts {
       ];
     });
     const log = this.options.powers.checked;
-    this.loss.show({ series: seriesOf("loss", "validationLoss"), x, marks, log, low: log ? undefined : 0 });
+    const limits = log ? {} : { low: 0, high: this.most ?? undefined };
+    this.loss.show({ series: seriesOf("loss", "validationLoss"), x, marks, log, ...limits });
     const low = this.options.zoom.checked ? 0.9 : 0;
     const lines = marks.map((mark) => ({ ...mark, name: "" })); // the other chart has room for names
     this.accuracy.show({ series: seriesOf("accuracy", "validationAccuracy"), x, marks: lines, low, high: 1 });

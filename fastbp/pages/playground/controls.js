@@ -61,12 +61,12 @@ class Controls {
   /** What happens, in words that change seldom: they are read aloud. */
   words({ running, networks }) {
     const [{ updates, epoch, choices: { epochs } }] = networks;
-    if (running) return `Training: ${epochs} epoch${epochs === 1 ? "" : "s"} to go through.`;
+    if (running) return `Training: ${counted(epochs, "epoch")} to go through.`;
     const result = networks.map(({ validation }, number) =>
       `${networks.length > 1 ? NAMES[number] : "It"} reads ${percent(validation?.accuracy)}`).join(", ");
     if (this.training.isDone) return `Done. ${result} of the validation digits correctly.`;
     if (updates === 0) return "Ready. Press Run.";
-    return `Paused at epoch ${epoch.toFixed(2)}, after ${updates} updates.`;
+    return `Paused at epoch ${epoch.toFixed(2)}, after ${counted(updates, "update")}.`;
   }
 
   say(text) {
@@ -80,7 +80,7 @@ function figureBox(number) {
   const box = element("dl", `figures ${COLOURS[number]}`);
   box.setAttribute("aria-label", `Network ${NAMES[number]}`);
   box.append(element("b", `badge ${COLOURS[number]}`, NAMES[number]));
-  const names = ["validation", "loss", "epoch", "updates", "digits/s"];
+  const names = ["validation", "training loss", "epoch", "updates", "digits/s"];
   FIGURES.forEach((key, i) => {
     const pair = element("div", key);
     const value = element("dd");
@@ -100,6 +100,11 @@ function showFigures(box, { choices, validation, loss, epoch, updates, samplesPe
     speed: samplesPerSecond > 0 ? Math.round(samplesPerSecond).toLocaleString("en") : "-",
   };
   for (const value of box.querySelectorAll("dd")) value.textContent = texts[value.dataset.figure];
+}
+
+/** "1 update", "2,729 updates" */
+function counted(number, name) {
+  return `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`;
 }
 
 function isNumber(value) {

@@ -86,6 +86,7 @@ class Learner {
     const random = new Random(this.trainer.choices.seed, STREAMS.breaking, this.breaks);
     breakNetwork(this.trainer.network, order, random);
     this.breaks += 1;
+    this.recent = new Recent(); // what it held was of the whole network
     this.validate();
   }
 

@@ -1,8 +1,9 @@
 // The list of lessons, and the one that is open.
 
 class Lessonbook {
-  /** `start(lesson)`: called when one is started; `leave()`: when it is closed. */
-  constructor(start, leave) {
+  /** `choose(lesson)`: called when one is chosen, `start()`: when its training is to begin, `leave()`: when
+   *  it is closed. */
+  constructor({ choose, start, leave }) {
     this.panel = document.getElementById("lesson");
     this.buttons = new Map();
     const list = document.getElementById("lessons");
@@ -10,17 +11,35 @@ class Lessonbook {
       const button = element("button", "link", lesson.title);
       button.type = "button";
       button.dataset.lesson = lesson.name;
-      button.addEventListener("click", () => start(lesson));
+      button.addEventListener("click", () => choose(lesson));
       this.buttons.set(lesson.name, button);
       const item = element("li");
       item.append(button);
       list.append(item);
     }
+    this.begin = document.getElementById("begin");
+    this.begin.addEventListener("click", start);
     document.getElementById("leave").addEventListener("click", () => {
       this.show(null);
       leave();
     });
     this.open = null;
+  }
+
+  /** Lead to the text, which one reads first, and to the button below it. */
+  offer() {
+    this.begin.parentElement.hidden = false;
+    this.begin.focus({ preventScroll: true });
+    document.getElementById("curves").scrollIntoView();
+  }
+
+  /** Once training has begun, there is nothing to start. */
+  showState({ running, networks }) {
+    const hasBegun = running || networks.some(({ updates }) => updates > 0);
+    if (hasBegun && document.activeElement === this.begin) {
+      document.getElementById("run").focus({ preventScroll: true });
+    }
+    this.begin.parentElement.hidden = hasBegun;
   }
 
   named(name) {

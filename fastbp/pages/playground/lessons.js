@@ -1,6 +1,6 @@
 // Lessons: one for each question of the report, and some for what it met on the way. `a` is what network A
-// has other than BASE, `b` what B has other than A; without `b` there is one network. `powers` and `zoom` say
-// how the curves are shown.
+// has other than BASE, `b` what B has other than A; without `b` there is one network. `powers`, `zoom` and
+// `most`, the end of the loss axis, say how the curves are shown.
 
 // What the networks of lessons have if nothing else is said.
 const BASE = {
@@ -47,7 +47,8 @@ const LESSONS = [
     b: { activation: "logistic", initialization: "xavier" },
     text: "Both have four hidden layers; A has ReLU units, B logistic ones. The slope of the logistic "
       + "function is at most 1/4, and backpropagation multiplies by it in every layer. At the start, "
-      + "the gradient of B's first layer is about a hundred times smaller than that of its last one.",
+      + "the gradient of B's first layer is about a hundred times smaller than that of its last one, and "
+      + "still twenty times when B ends.",
     look: "the histograms of B's gradients, which move left from layer to layer, while A's stay where "
       + "they are.",
     report: "It uses ReLU throughout. Its formulas for the initial weights matter in the same way: each "
@@ -89,7 +90,7 @@ const LESSONS = [
   },
   {
     name: "depth", title: "Architecture: does depth help?",
-    a: { hidden: [32], epochs: 8 }, b: { hidden: [32, 32, 32] },
+    a: { hidden: [32], epochs: 8 }, b: { hidden: [32, 32, 32] }, zoom: true, most: 0.5,
     text: "B has three hidden layers of 32 units where A has one. On training digits, B ends well ahead"
       + " of A. Of that lead only a part is left on validation digits: what B has learnt by heart is "
       + "of no use there.",
@@ -99,7 +100,8 @@ const LESSONS = [
   },
   {
     name: "stopping", title: "Stopping: when has it trained enough?",
-    a: { hidden: [64, 64], learningRate: 0.3, schedule: "constant", epochs: 20 }, powers: true,
+    a: { hidden: [64, 64], learningRate: 0.3, schedule: "constant", epochs: 20 },
+    zoom: true, most: 0.5,
     text: "This network trains on and on at a constant rate. Its training loss falls towards 0, while "
       + "the validation loss is lowest after a few epochs and then rises: the network grows too sure of "
       + "its mistakes. The validation accuracy does not fall with it, it still rises.",

@@ -19,8 +19,10 @@ class Mistakes {
   }
 
   show({ networks }) {
-    this.count.textContent = networks.map(({ wrongCount }, number) =>
-      `${networks.length > 1 ? `${NAMES[number]} ` : ""}${wrongCount} of ${this.total}`).join(", ");
+    this.count.textContent = networks.map(({ wrongCount }, number) => {
+      const whose = networks.length > 1 ? `${NAMES[number]} ` : "";
+      return `${whose}${count(wrongCount)} of ${count(this.total)}`;
+    }).join(", ");
     this.views.forEach(({ box, title, digits }, number) => {
       const wrong = networks[number]?.wrong;
       box.hidden = !wrong;

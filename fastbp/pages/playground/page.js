@@ -14,7 +14,11 @@ class Playground {
       again: () => this.again(), compare: () => this.form.compare.click(),
     });
     this.charts = new Charts();
-    this.lessons = new Lessonbook((lesson) => this.teach(lesson), () => this.remember());
+    this.lessons = new Lessonbook({
+      choose: (lesson) => this.teach(lesson),
+      start: () => this.controls.run(),
+      leave: () => this.leaveLesson(),
+    });
     this.exports = new Exports(this.training);
     const mark = (network, words) => this.charts.mark(network, words);
     this.breaker = new Breaker(this.training, data.classes.length, mark);
@@ -33,6 +37,7 @@ class Playground {
     addEventListener("hashchange", () => location.hash !== this.fragment && this.follow(location.hash));
     document.getElementById("defaults").addEventListener("click", () => {
       this.lessons.show(null);
+      this.leaveLesson();
       this.choose([this.data.choices]);
     });
     const copy = document.getElementById("copy-link");
@@ -82,13 +87,18 @@ class Playground {
     this.lessons.show(lesson);
     this.charts.set(lesson);
     this.choose(networksOfLesson(lesson).map((choices) => fitted(choices, this.settings)));
-    this.training.send("run");
-    document.getElementById("curves").scrollIntoView();
+    this.lessons.offer();
+  }
+
+  leaveLesson() {
+    this.charts.limit(null);
+    this.remember();
   }
 
   show(state, curves) {
     this.charts.show(curves);
     for (const panel of this.panels) panel.show(state);
+    this.lessons.showState(state);
     document.body.classList.toggle("pair-of-networks", state.networks.length > 1);
     document.body.dataset.ready = "true";
   }
@@ -126,6 +136,10 @@ async function startPage() {
     document.getElementById("held").textContent =
       "validation digits, which the network that you gave may have been trained on before";
   }
+  const isDigits = data.classes.join("") === "0123456789";
+  document.getElementById("what").textContent = isDigits
+    ? "read digits"
+    : `tell ${count(length)} classes of images apart`;
   document.getElementById("guess-loss").textContent = `${guess} is guessing among ${length}`;
   document.getElementById("guess-share").textContent = percent(1 / length);
   await new Playground(data, await readImages(data)).start();

@@ -37,7 +37,8 @@ function troubleOf({ choices, diverged, layers, epoch, validation, trouble }, cl
       + "happens while training, take a smaller learning rate.";
   }
   if (isLost) {
-    return `is hardly better than a guess: it reads ${percent(validation.accuracy)} of the validation digits, `
+    const reads = percent(validation.accuracy);
+    return `is hardly better than a guess: it reads ${reads} of the validation digits, `
       + `and guessing reads about ${percent(guess)}.${reasonOf(choices, layers)}`;
   }
   return trouble?.length ? `is in trouble. ${trouble.join(" ")}` : null;
@@ -46,8 +47,10 @@ function troubleOf({ choices, diverged, layers, epoch, validation, trouble }, cl
 /** The likely reason why nothing is learnt, if the layers show one. */
 function reasonOf({ learningRate }, layers) {
   const norms = layers.map(({ gradientNorm }) => gradientNorm);
-  const faintest = Math.min(...norms);
-  if (faintest < 0.05 * norms.at(-1)) {
+  const isFaint = (norm) => norm < 0.05 * norms.at(-1);
+  // The first layer is the one that lessons speak of; another may be fainter, as it has fewer weights.
+  const faintest = isFaint(norms[0]) ? norms[0] : Math.min(...norms);
+  if (isFaint(faintest)) {
     const layer = norms.indexOf(faintest) + 1;
     if (faintest === 0) return ` Its gradient vanishes: in layer ${layer} it is 0.`;
     const times = brief(norms.at(-1) / faintest, 1);

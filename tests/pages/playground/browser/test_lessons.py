@@ -5,6 +5,9 @@ from importlib.resources import files
 
 import pytest
 
+keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed")
+Keys = keys.Keys
+
 TEXT = (files("fastbp.pages.playground") / "lessons.js").read_text(encoding="utf-8")
 NAMES = [line.split('"')[1] for line in TEXT.splitlines() if line.strip().startswith("name:")]
 
@@ -15,6 +18,10 @@ def started(play, name):
     lesson = play.run("return LESSONS.find(({ name }) => name === arguments[0])", name)
     assert play.find("#lesson").is_displayed()
     assert play.text("#lesson h2") == lesson["title"]
+    play.settle()
+    assert play.updates() == 0, "one reads before it trains"
+    assert play.run("return document.activeElement.id") == "begin"
+    play.find("#begin").send_keys(Keys.ENTER)
     return lesson
 
 
@@ -36,6 +43,32 @@ def test_lesson_starts_and_its_link_opens_it(play, playground, name):
     assert not play.find("#problem").is_displayed()
 
 
+def test_start_is_there_until_training_begins(play):
+    assert not play.find("#begin").is_displayed()
+    started(play, "width")
+    play.until("document.getElementById('begin').offsetParent === null")
+    assert play.run("return document.activeElement.id") == "run"
+    play.learn()
+    play.press("r")
+    play.until("document.getElementById('begin').offsetParent !== null")
+
+
+def test_lessons_about_small_differences_show_them(play):
+    limits = "const { low, high } = window.charts.loss.values; return [low, high]"
+    play.run(
+        "const draw = Charts.prototype.draw;"
+        "Charts.prototype.draw = function () { window.charts = this; return draw.call(this) };"
+    )
+    for name in ("depth", "stopping"):
+        started(play, name)
+        assert play.run(limits) == [0, 0.5]
+        assert play.find("#zoom").is_selected()
+        assert not play.find("#powers").is_selected()
+    play.click("#leave")
+    play.settle()
+    assert play.run(limits) == [0, None]
+
+
 @pytest.mark.parametrize("name", ["zeros", "uniform", "vanishing", "rate"])
 def test_b_learns_nothing_and_the_page_says_so(play, name):
     started(play, name)
@@ -49,6 +82,8 @@ def test_b_learns_nothing_and_the_page_says_so(play, name):
         "rate": "B has a dead layer",
     }
     assert words[name] in play.text("#trouble")
+    if name == "vanishing":  # text and diagnosis speak of the same layer
+        assert "in layer 1 it is" in play.text("#trouble")
 
 
 def test_zeros_have_no_gradient_in_hidden_layers(play):

@@ -39,12 +39,14 @@ def test_words_know_how_many_classes_there_are(blank, noise):
     assert blank.text("#guess-share") == "2.5 %"
     assert blank.text("#guess-loss") == "3.7 is guessing among 40"
     assert "60,000" not in blank.text("#command-title")
+    assert "learns to tell 40 classes of images apart by" in blank.text("header p")
 
 
 def test_links_of_lessons_are_read_again(blank, noise):
     blank.open(noise)
     for name in blank.run("return LESSONS.map(({ name }) => name)"):
         blank.click(f"[data-lesson={name}]")
+        blank.click("#begin")
         blank.until("window.seen?.training.awaited === null && seen.training.state.networks[0].updates > 0")
         assert not blank.find("#problem").is_displayed(), name
         blank.open(noise, blank.run("return location.hash"))

@@ -273,50 +273,12 @@ def test_wrong_digits_are_wrong(play):
     assert play.accuracy() == pytest.approx(100 * (1 - count / (COUNT - TRAIN)), abs=0.06)
 
 
-def broken(play, what, layer):
-    """Break network A; return its accuracy before and after, as the page says them."""
-    play.choose("break-layer", str(layer))
-    play.click(f"[data-what={what}]")
-    play.until("document.getElementById('broken').textContent.includes(' after.')")
-    found = re.search(r"accuracy (\S+) % before, (\S+) % after\.", play.text("#broken"))
-    return float(found[1]), float(found[2])
-
-
-def test_breaking_costs_accuracy_and_training_mends_it(play):
-    play.choose("a-epochs", "20")
-    play.quiet()
-    for _ in range(3):
-        play.command("e")
-    reached = play.accuracy()
-    before, after = broken(play, "layer", 1)
-    assert before == reached
-    assert after < 30
-    assert play.accuracy() == after
-    for _ in range(2):
-        play.command("e")
-    assert play.accuracy() > reached - 5
-    assert "2.0 epochs later" in play.text("#broken")
-
-
-def test_breaking_while_it_runs_pauses_first(play):
-    play.choose("a-epochs", "500")
-    play.press(Keys.SPACE)
-    play.until("window.seen?.training.state.networks[0].epoch > 4")
-    before, after = broken(play, "layer", 1)
-    assert not play.is_running()
-    assert before > 70
-    assert after < 30
-
-
-def test_killed_units_stay_dead_and_the_page_says_so(play):
-    play.command("e")
-    play.choose("break-amount", "1")
-    _, after = broken(play, "kill", 0)
-    assert after < 30
-    assert "all units of hidden layer 1 are 0 for every digit" in play.text("#trouble")
-    play.command("e")
-    assert play.accuracy() < 30
-    assert "100 % of units dead" in play.text("#layers")
+def test_counts_are_in_words(play):
+    play.command("s")
+    assert play.text("#status") == "Paused at epoch 0.02, after 1 update."
+    assert play.text(".figures .loss dt") == "training loss"
+    found = play.run("return [counted(1, 'epoch'), counted(2729, 'update')]")
+    assert found == ["1 epoch", "2,729 updates"]
 
 
 def test_exported_weights_are_those_on_the_page(play, tmp_path):
@@ -342,6 +304,7 @@ def test_phone(play, width):
     screen = {"width": width, "height": 780, "deviceScaleFactor": 2, "mobile": True}
     emulate("Emulation.setDeviceMetricsOverride", screen)
     play.click("[data-lesson=vanishing]")
+    play.click("#begin")
     play.until("window.seen?.training.state.networks[1]?.updates > 50")
     for details in play.driver.find_elements("css selector", "details"):
         play.run("arguments[0].open = true", details)
