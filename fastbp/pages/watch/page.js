@@ -12,7 +12,10 @@ function startPage() {
   const news = new News({
     onNews({ facts, series }) {
       state.show(news);
-      if (series.size > 0) charts.show(news.series);
+      if (series.size > 0) {
+        for (const id of ["curves", "pace"]) document.getElementById(id).hidden = false; // no empty axes before
+        charts.show(news.series);
+      }
       for (const name of facts) views[name]?.(news.facts[name]);
       document.body.dataset.version = news.version;
     },

@@ -1,7 +1,7 @@
 // How the run is doing: what it does now, how far it is, its latest figures, and what looks like trouble.
 
 const STATES = {
-  starting: ["Starting", ""],
+  starting: ["Starting", "The run reads its data and makes its network."],
   compiling: ["Preparing the kernels", "The first run of a version compiles them; that takes some seconds."],
   training: ["Training", ""],
   completed: ["Finished", ""],
@@ -9,6 +9,12 @@ const STATES = {
   diverged: ["Diverged", ""],
   failed: ["Ended", ""],
 };
+const WAITING = "The curves begin with the run's first figures.";
+// In the order in which they are shown, whichever is known first.
+const FIGURES = [
+  "epoch", "loss", "training", "validation", "validation loss", "lowest validation loss", "learning rate",
+  "samples/s", "left",
+];
 const CONNECTIONS = {
   back: "",
   lost: "No answer from the run. Trying again ...",
@@ -24,7 +30,7 @@ class State {
         return [id, document.getElementById(id)];
       }),
     );
-    this.figures = {};
+    this.figures = Object.fromEntries(FIGURES.map((name) => [name, this.figureBox(name)]));
     this.toldAt = -Infinity;
     this.doing = "starting";
   }
@@ -33,14 +39,17 @@ class State {
     const { status = { state: "starting" }, progress, warnings = [] } = facts;
     const isOver = !["starting", "compiling", "training"].includes(status.state);
     const [what, hint] = STATES[status.state] ?? [status.state, ""];
+    const isEmpty = Object.keys(series).length === 0;
+    const now = isOver ? endOf(status, what) : [hint, isEmpty ? WAITING : ""].filter(Boolean).join(" ");
     this.parts.state.className = status.state;
     this.parts.what.textContent = what;
-    this.parts.more.textContent = isOver ? endOf(status) : hint;
+    this.parts.more.textContent = now;
     this.showFigures(progress, series, isOver);
     this.showTrouble(warnings);
     const isNew = this.doing !== status.state;
     this.doing = status.state;
-    this.say(isNew, `${what}. ${isOver ? endOf(status) : this.latest(series)}`);
+    const goesOn = isOver && /^[a-z]/.test(now) ? "" : ".";
+    this.say(isNew, `${what}${goesOn} ${isOver ? now : this.latest(series)}`);
     const share = Math.round(100 * this.parts.progress.value);
     document.title = `${status.state === "training" ? `${share} %` : what} - ${this.about.name}`;
   }
@@ -54,8 +63,8 @@ class State {
     this.figure("epoch", `${Math.max(1, Math.ceil(place))} of ${this.about.epochs}`);
     this.figure("loss", isNumber(now[LOSS]) ? brief(now[LOSS]) : "");
     this.figure("training", share(now[ACCURACY]));
-    if (isNumber(held[ACCURACY])) this.figure("validation", share(held[ACCURACY]), "validation");
-    else if (isNumber(held[LOSS])) this.figure("validation loss", brief(held[LOSS]), "validation");
+    if (isNumber(held[ACCURACY])) this.figure("validation", share(held[ACCURACY]));
+    else if (isNumber(held[LOSS])) this.figure("validation loss", brief(held[LOSS]));
     if (validation.length > 1) this.figure("lowest validation loss", `${brief(best[1])}, epoch ${best[0]}`);
     this.figure("learning rate", isNumber(progress?.rate) && !isOver ? brief(progress.rate) : "");
     const speed = progress?.speed ?? now[SPEED];
@@ -63,15 +72,17 @@ class State {
     this.figure("left", isNumber(progress?.left) && !isOver ? duration(progress.left) : "");
   }
 
+  figureBox(name) {
+    const box = element("div", name.startsWith("validation") ? "validation" : "");
+    const value = element("dd");
+    box.hidden = true;
+    box.append(element("dt", "", name), value);
+    this.parts.figures.append(box);
+    return { box, value };
+  }
+
   /** Show a figure by its name; none for an empty text. */
-  figure(name, text, kind = "") {
-    if (!(name in this.figures)) {
-      const box = element("div", kind);
-      const value = element("dd");
-      box.append(element("dt", "", name), value);
-      this.figures[name] = { box, value };
-      this.parts.figures.append(box);
-    }
+  figure(name, text) {
     const { box, value } = this.figures[name];
     box.hidden = text === "";
     value.textContent = text;
@@ -112,8 +123,10 @@ class State {
   }
 }
 
-function endOf({ message, keptIn }) {
+/** How a run ended, after the word that stands before it: "Interrupted" "in epoch 3 of 9; kept in run." */
+function endOf({ message, keptIn }, what) {
   const text = [message, keptIn ? `kept in ${keptIn}` : ""].filter(Boolean).join("; ");
+  if (text.toLowerCase().startsWith(`${what.toLowerCase()} `)) return `${text.slice(what.length + 1)}.`;
   return text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "";
 }
 

@@ -117,7 +117,7 @@ def test_the_page_follows_a_run_to_its_end(watching):
     watching.run.process.send_signal(signal.SIGINT)
     watching.wait("#what", "^Interrupted$")
     assert watching.run.end()[0] == 130
-    assert re.fullmatch(r"Interrupted in epoch \d+ of 1000000, .*; kept in run\.", watching.text("#more"))
+    assert re.fullmatch(r"in epoch \d+ of 1000000, .*; kept in run\.", watching.text("#more"))
     assert watching.page.driver.title == "Interrupted - run"
     views_are_shown(watching)  # what it has shown stays
     watching.page.requests()
@@ -271,6 +271,48 @@ def test_keyboard(watching):
         assert name in seen
 
 
+STATES = """
+document.getElementById("figures").replaceChildren();
+const state = new State({ name: "run", epochs: 9 });
+return arguments[0].map((news) => {
+  state.show(news);
+  const shown = Array.from(document.querySelectorAll("#figures > div:not([hidden]) dt"));
+  return [shown.map((name) => name.textContent), document.getElementById("more").textContent];
+});
+"""
+
+
+def test_figures_keep_their_order_and_waiting_has_words(watching):
+    training = {"status": {"state": "training"}, "progress": {"place": 1.5, "speed": 100, "left": 3}}
+    point, held = [1, 0.5, 0.9, 0.1, 100], [1, 0.6, 0.8]
+    (first, waits), (early, _), (late, nothing), (_, end) = watching.page.run(
+        STATES,
+        [
+            {"facts": {"status": {"state": "starting"}}, "series": {}},
+            {"facts": training, "series": {"training": [point]}},
+            {"facts": training, "series": {"training": [point], "validation": [held, [2, 0.4, 0.9]]}},
+            {"facts": {"status": {"state": "diverged", "message": "diverged in epoch 2"}}, "series": {}},
+        ],
+    )
+    assert first == ["epoch"]
+    assert "reads its data" in waits
+    assert "The curves begin with" in waits
+    assert early == ["epoch", "loss", "training", "samples/s", "left"]
+    assert late == [*early[:3], "validation", "lowest validation loss", *early[3:]]
+    assert nothing == ""
+    assert end == "in epoch 2."  # after the word "Diverged"
+
+
+def test_no_axes_before_there_are_curves(watching):
+    """As the server sends the page."""
+    text = get(watching.run.address)[1].decode()
+    for name in ("curves", "pace"):
+        assert re.search(f'<section id="{name}"[^>]* hidden>', text)
+    watching.wait_label("#loss", "training")
+    assert watching.page.find("#curves").is_displayed()
+    assert watching.page.find("#pace").is_displayed()
+
+
 def test_screen_readers_hear_of_changes_only(watching):
     watching.wait("#what", "Training")
     watching.wait("#said", r"^Training\.")
@@ -279,7 +321,7 @@ def test_screen_readers_hear_of_changes_only(watching):
     until(lambda: watching.version() > before + 3, "it goes on")
     assert watching.text("#said") == said
     watching.run.process.send_signal(signal.SIGINT)
-    watching.wait("#said", r"^Interrupted\. Interrupted in epoch")
+    watching.wait("#said", r"^Interrupted in epoch")
 
 
 def test_a_table_has_curves_and_gradients(page, start, tmp_path):
