@@ -49,16 +49,21 @@ def write_playground(
 
         from ..data.source import printable
         from ..files import replace_file
-        from ..pages.playground import playground_digits, playground_page, read_start, trained_settings
+        from ..pages.playground import (
+            may_have_seen,
+            playground_digits,
+            playground_page,
+            read_start,
+            trained_settings,
+        )
         from ..recipe.settings import Settings
 
         start = None if run is None else read_start(run)
         settings = None if run is None else trained_settings(run)
         source = data or (Settings() if settings is None else settings).data
-        # Of other data than the run's, it has seen none.
-        before = settings if settings is not None and source == settings.data else None
-        digits = playground_digits(source, before)
-        replace_file(out, playground_page(digits, start, settings.augment if settings else "none"))
+        is_seen = run is not None and may_have_seen(run, source)
+        digits = playground_digits(source, settings if is_seen else None)
+        replace_file(out, playground_page(digits, start, settings))
         typer.echo(printable(out))
         if not (no_open or webbrowser.open(out.resolve().as_uri())):
             typer.echo("fastbp: found no browser; open the file in one yourself", err=True)

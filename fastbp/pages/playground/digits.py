@@ -123,8 +123,11 @@ def _drawn(count: int, most: int, trained: Settings | None) -> tuple[NDArray[np.
 def _checked(data: Dataset) -> tuple[NDArray[np.int64], tuple[int, int]]:
     """Return labels and shape; DataError unless they are images for the page."""
     if data.kind != "images" or data.images.dtype != np.uint8:
-        what = "rows of a table" if data.kind != "images" else f"pixels of {data.images.dtype}"
-        raise DataError(f"{data.name}: has {what}; expected images of bytes, 0 to 255, such as mnist")
+        what, how = "rows of a table", ""
+        if data.kind == "images":
+            what = f"pixels of {data.images.dtype}"
+            how = '; convert them: (images * (255 / images.max())).round().astype("uint8")'
+        raise DataError(f"{data.name}: has {what}; expected images of bytes, 0 to 255, such as mnist{how}")
     shape, side = data.shape, math.isqrt(data.images.shape[1])
     if len(shape) == 1 and side * side == shape[0]:
         shape = (side, side)

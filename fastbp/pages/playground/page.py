@@ -24,7 +24,16 @@ from ..document import FUNCTIONS, Page
 from ..weights import Shown, pack
 from .digits import PlaygroundDigits
 
-__all__ = ["CHOICES", "PAGE", "WORKER", "Start", "playground_page", "read_start", "trained_settings"]
+__all__ = [
+    "CHOICES",
+    "PAGE",
+    "WORKER",
+    "Start",
+    "may_have_seen",
+    "playground_page",
+    "read_start",
+    "trained_settings",
+]
 
 WORKER = (
     "special.js",
@@ -104,7 +113,12 @@ CHOICES: dict[str, Any] = {
 """Choices of the page at first."""
 
 GOING_ON = 0.05
-"""Learning rate at first for a network that has been trained."""
+"""Learning rate at first for a network that has been trained, for mini-batches of 32 or
+more; of smaller ones it is smaller in proportion.
+"""
+
+LARGEST_BATCH = 128
+"""Largest mini-batch taken over from a run: any network here can step with it."""
 
 LIMITS = {"layers": 8, "units": 1000, "epochs": 1000}
 """Largest choices: hidden layers, their units, and epochs."""
@@ -140,7 +154,23 @@ def trained_settings(run: str | os.PathLike[str]) -> Settings:
     return Settings.from_mapping(found or {"validation": 0.0})
 
 
-def playground_page(digits: PlaygroundDigits, start: Start | None = None, augment: str = "none") -> str:
+def may_have_seen(run: str | os.PathLike[str], source: str) -> bool:
+    """Return whether a run may have been trained on data.
+
+    What a weights file was trained on, nobody has written down.
+    """
+    data = read_run_settings(run).get("data", Settings().data)
+    if not read_run_settings(run) or source == data:
+        return True
+    try:
+        return os.path.samefile(source, data)
+    except OSError:  # one of them is a name, or is not there
+        return False
+
+
+def playground_page(
+    digits: PlaygroundDigits, start: Start | None = None, trained: Settings | None = None
+) -> str:
     """Return the page: one HTML file with the images, which loads nothing else.
 
     Parameters
@@ -149,19 +179,19 @@ def playground_page(digits: PlaygroundDigits, start: Start | None = None, augmen
         Images from `playground_digits`.
     start
         Network whose weights are those at first; none: weights are drawn.
-    augment
-        Distortions that it was trained with.
+    trained
+        Settings that it was trained with.
 
     Raises
     ------
     WeightsError
         The network does not take these images or has other classes.
     """
-    return PAGE.html(playground_data(digits, start, augment))
+    return PAGE.html(playground_data(digits, start, trained))
 
 
 def playground_data(
-    digits: PlaygroundDigits, start: Start | None = None, augment: str = "none"
+    digits: PlaygroundDigits, start: Start | None = None, trained: Settings | None = None
 ) -> dict[str, Any]:
     """Return what the page's scripts find."""
     choices = {**CHOICES, "batchSize": min(CHOICES["batchSize"], digits.train_count)}
@@ -169,14 +199,7 @@ def playground_data(
         choices["augment"] = "none"  # the presets are made for digits of this size
     if start is not None:
         _check_fit(start, digits)
-        choices |= {
-            "hidden": list(start.network.sizes[1:-1]),
-            "activation": start.network.activation,
-            "initialization": "start",
-            # What was learnt is lost at a rate that suits new weights.
-            "learningRate": GOING_ON,
-            "augment": augment if augment in _presets(digits.shape) else "none",
-        }
+        choices |= _going_on(start.network, digits, trained or Settings())
     return {
         **digits.to_dict(),
         "version": _version(),
@@ -191,6 +214,21 @@ def playground_data(
             "schedule": list(SCHEDULES),
             "augment": ["none", *_presets(digits.shape)],
         },
+    }
+
+
+def _going_on(network: Network, digits: PlaygroundDigits, trained: Settings) -> dict[str, Any]:
+    """Return choices with which a trained network goes on as it was trained, at a rate
+    that does not undo what it has learnt.
+    """
+    batch = min(trained.batch_size, LARGEST_BATCH, digits.train_count)
+    return {
+        "hidden": list(network.sizes[1:-1]),
+        "activation": network.activation,
+        "initialization": "start",
+        "batchSize": batch,
+        "learningRate": round(GOING_ON * min(1, batch / CHOICES["batchSize"]), 6),
+        "augment": trained.augment if trained.augment in _presets(digits.shape) else "none",
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from fastbp.data.dataset import load_training
 from fastbp.errors import DataError, WeightsError
 from fastbp.network import Network
-from fastbp.pages.playground import playground_digits, read_start
+from fastbp.pages.playground import may_have_seen, playground_digits, read_start
 from fastbp.pages.playground.page import CHOICES, LIMITS, Start, playground_data
 from fastbp.random import split
 from fastbp.recipe.distortions import PRESETS
@@ -88,7 +88,10 @@ def test_classes_have_their_names():
 
 
 REFUSED = [
-    (arrays(dtype=np.float32), r"has pixels of float32; expected images of bytes"),
+    (
+        arrays(dtype=np.float32),
+        r"has pixels of float32; expected images of bytes.*; convert them: \(images \*",
+    ),
     (arrays(shape=(7,), dtype=float), r"has rows of a table; expected images of bytes"),
     (arrays(shape=(50,)), r"has images of 50; expected grey images of at most 64x64"),
     (arrays(shape=(3, 6, 7)), r"has images of 3x6x7; expected grey images"),
@@ -131,16 +134,40 @@ def test_a_network_to_start_from(mnist, tmp_path):
     made = network(activation="tanh", dtype="float64", input_scale=1 / 128)
     made.save(tmp_path / "weights.safetensors")
     data = playground_data(mnist, read_start(tmp_path))
-    changed = {"learningRate": 0.05, "augment": "none"}  # what was learnt is not to be lost
+    # What was learnt is not to be lost.
+    changed = {"learningRate": 0.05, "batchSize": Settings().batch_size, "augment": "none"}
     own = {"hidden": [7], "activation": "tanh", "initialization": "start", **changed}
     assert data["choices"] == {**CHOICES, **own}
-    assert playground_data(mnist, read_start(tmp_path), "report")["choices"]["augment"] == "report"
     assert data["scale"] == 1 / 128
     start = data["start"]
     assert (start["name"], start["sizes"], start["type"]) == (str(tmp_path), [784, 7, 10], "float32")
     values = np.frombuffer(base64.b64decode(start["parameters"]), "<f4")
     flat = np.concatenate([array.ravel() for _, array in made.named_arrays()])
     np.testing.assert_array_equal(values, flat.astype(np.float32))
+
+
+@pytest.mark.parametrize(("batch", "taken", "rate"), [(8, 8, 0.0125), (64, 64, 0.05), (1000, 128, 0.05)])
+def test_a_run_goes_on_as_it_was_trained_and_gently(mnist, batch, taken, rate):
+    settings = Settings(batch_size=batch, augment="report", learning_rate=0.8)
+    choices = playground_data(mnist, Start("run", network()), settings)["choices"]
+    found = [choices[key] for key in ("batchSize", "learningRate", "augment")]
+    assert found == [taken, rate, "report"]
+    few = playground_digits(arrays(11, (28, 28), 10))
+    assert playground_data(few, Start("run", network()), settings)["choices"]["batchSize"] == min(batch, 9)
+
+
+def test_which_data_a_run_may_have_seen(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("own.npz", "other.npz"):
+        np.savez(name, images=arrays()[0], labels=arrays()[1])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").write_text(Settings(data="own.npz").to_toml())
+    assert may_have_seen("run", "own.npz")
+    assert may_have_seen("run", str(tmp_path / "own.npz"))
+    assert not may_have_seen("run", "other.npz")
+    assert not may_have_seen("run", "mnist")
+    network().save(tmp_path / "weights.safetensors")  # nobody knows what it has seen
+    assert may_have_seen("weights.safetensors", "other.npz")
 
 
 def test_large_weights_are_not_rounded(mnist):
