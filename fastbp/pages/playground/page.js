@@ -129,7 +129,7 @@ async function startPage() {
   const validation = data.count - data.trainCount;
   document.getElementById("about").textContent =
     `${count(data.trainCount)} images of ${data.name} to train on, ${count(validation)} to validate`
-    + (data.start ? `, from the weights of ${data.start.name}, at a rate that does not undo them` : "");
+    + (data.start ? `, from the weights of ${data.start.name} (at first with a small learning rate, to keep them)` : "");
   const { length } = data.classes;
   const guess = brief(Math.log(length), 2);
   if (data.held === "unknown") {

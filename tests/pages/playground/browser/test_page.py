@@ -391,6 +391,7 @@ def test_a_run_is_where_training_starts(blank, tmp_path):
     blank.open(path)
     assert blank.accuracy() > 85
     assert name in blank.text("#about")
+    assert "at first with a small learning rate" in blank.text("#about")
     assert blank.run("return document.querySelectorAll('#evil').length") == 0
     assert not blank.find("#a-hidden").is_enabled()
     assert "It starts from new weights" in blank.text("#commands")
