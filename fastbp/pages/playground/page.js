@@ -122,6 +122,8 @@ class Playground {
   }
 }
 
+const GENTLY = "(at first with a small learning rate, to keep them)";
+
 async function startPage() {
   const element = document.getElementById("data");
   const data = JSON.parse(element.textContent);
@@ -129,7 +131,7 @@ async function startPage() {
   const validation = data.count - data.trainCount;
   document.getElementById("about").textContent =
     `${count(data.trainCount)} images of ${data.name} to train on, ${count(validation)} to validate`
-    + (data.start ? `, from the weights of ${data.start.name} (at first with a small learning rate, to keep them)` : "");
+    + (data.start ? `, from the weights of ${data.start.name} ${GENTLY}` : "");
   const { length } = data.classes;
   const guess = brief(Math.log(length), 2);
   if (data.held === "unknown") {
