@@ -345,21 +345,23 @@ class Trainer:
         order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._rate)
         losses, correct = self._losses, self._correct
         options = self.step_options(epoch)
-        reading = Reading(self.samples.images, order)
-        most = max(1, reading.at_once // size)
-        for part in epochs.chunks(self._steps, most, self._pace):
-            began, steps = perf_counter(), part.stop - part.start
-            rows = order[part.start * size : part.stop * size]
-            reading.begin(part.start * size)
-            losses[part], correct[part] = self._step(Batches(rows, size, rates[part]), options)
-            reading.end(part.stop * size)
-            self._pace.observe(steps, perf_counter() - began, epochs.steps if steps == epochs.steps else 1)
-            self._take_time(before + perf_counter() - start)
-            self._check_finite(epoch, part, losses[part], rates[part])
-            self._steps = part.stop
-            self._tell(epoch, losses[: part.stop], correct[: part.stop], self._epoch_seconds)
-            self._look()
-            self._check_flag(epoch, flag, f"at step {part.stop} of {epochs.steps}")
+        with Reading(self.samples.images, order) as reading:
+            most = max(1, reading.at_once // size)
+            for part in epochs.chunks(self._steps, most, self._pace):
+                began, steps = perf_counter(), part.stop - part.start
+                rows = order[part.start * size : part.stop * size]
+                reading.begin(part.start * size)
+                losses[part], correct[part] = self._step(Batches(rows, size, rates[part]), options)
+                reading.end(part.stop * size)
+                self._pace.observe(
+                    steps, perf_counter() - began, epochs.steps if steps == epochs.steps else 1
+                )
+                self._take_time(before + perf_counter() - start)
+                self._check_finite(epoch, part, losses[part], rates[part])
+                self._steps = part.stop
+                self._tell(epoch, losses[: part.stop], correct[: part.stop], self._epoch_seconds)
+                self._look()
+                self._check_flag(epoch, flag, f"at step {part.stop} of {epochs.steps}")
         self._take_time(before + perf_counter() - start)
         (loss,), (accuracy,) = self._means(losses[None], correct[None])
         return loss, accuracy, float(rates[0])
@@ -385,7 +387,8 @@ class Trainer:
             epochs=self.settings.epochs,
             samples=seen,
             epoch_samples=len(self.samples.rows),
-            loss=float(losses @ sizes) / seen,
+            # No BLAS: its threads would spin beside the training after each chunk.
+            loss=float((losses * sizes).sum()) / seen,
             accuracy=int(correct.sum()) / seen,
             seconds=seconds,
         )
