@@ -52,6 +52,7 @@ class _Mapping(mmap.mmap):
     """A mapping of this module. It is read-only, so giving pages back loses nothing."""
 
     path: Path
+    file: int  # open as long as the mapping
 
 
 def map_array(path: Path, start: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -77,11 +78,15 @@ def map_array(path: Path, start: int, dtype: np.dtype[Any], shape: tuple[int, ..
                 f"{printable(path)}: was cut short while it was opened; expected it to stay whole"
             )
         mapping = _Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
-    mapping.path = path
+        mapping.path, mapping.file = path, os.dup(file.fileno())
+    weakref.finalize(mapping, os.close, mapping.file)
     _watch_mapping(mapping)
-    # Training reads samples in random order: reading ahead would load unused pages.
+    # Training reads samples in random order: reading ahead would load unused pages, and
+    # where memory is short they drive out those that are needed.
     if hasattr(mmap, "MADV_RANDOM"):
         mapping.madvise(mmap.MADV_RANDOM)
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(mapping.file, 0, 0, os.POSIX_FADV_RANDOM)
     return np.frombuffer(mapping, dtype, math.prod(shape), start).reshape(shape)
 
 
@@ -164,11 +169,15 @@ def pieces(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def fetch(array: NDArray[Any], numbers: NDArray[np.int64]) -> None:
-    """Ask the system to read pieces of the file into its cache; do not wait."""
+    """Read pieces of the file into the cache of the system, in the order given; other
+    threads go on meanwhile.
+    """
     mapping = _mapping(array)
-    if isinstance(mapping, _Mapping) and hasattr(mmap, "MADV_WILLNEED"):
-        for start in (numbers * PIECE).tolist():
-            mapping.madvise(mmap.MADV_WILLNEED, start, min(PIECE, len(mapping) - start))
+    if not isinstance(mapping, _Mapping) or not hasattr(os, "preadv"):
+        return
+    buffer = bytearray(PIECE)
+    for number in numbers.tolist():
+        os.preadv(mapping.file, [buffer], number * PIECE)
 
 
 def samples_at_once(images: NDArray[Any]) -> int:

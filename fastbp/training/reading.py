@@ -2,11 +2,14 @@
 
 A disk gives rows in random order far slower than consecutive ones. So images of `LARGE`
 bytes and more are shuffled in two levels, whether mapped or not: the order depends on
-their size alone. The pages of a window are given back when it is done.
+their size alone. A thread reads the next window from the disk while one trains. The
+pages of a window are given back when it is done.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +41,7 @@ def span_of(images: Images) -> Span | None:
 
 
 class Reading:
-    """Asks for what an epoch needs ahead of it, and gives memory back.
+    """Reads what an epoch needs ahead of it, and gives memory back; a context.
 
     Parameters
     ----------
@@ -55,22 +58,35 @@ class Reading:
         span = span_of(images) if is_mapped(images) else None
         self._window = 0 if span is None else span.window
         self.at_once = self._window or samples_at_once(images)
-        self._number, self._asked = -1, 0
+        self._number, self._asked, self._first = -1, 0, 0
         self._next = np.empty(0, np.int64)
+        self._thread = ThreadPoolExecutor(1) if self._window else None
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
 
     def begin(self, first: int) -> None:
-        """Ask for what the next rows need; ``first`` of the epoch are done."""
-        if not self._window:
+        """Have read what the next rows need; ``first`` of the epoch are done."""
+        if self._thread is None:
             return
         number, done = divmod(first, self._window)
         if number != self._number:
             is_next = number == self._number + 1 and number > 0
-            fetch(self._images, self._next[self._asked :] if is_next else self._pieces(number))
+            missing = self._next[self._asked :] if is_next else self._pieces(number)
+            self._thread.submit(fetch, self._images, missing)
             self._number, self._next, self._asked = number, self._pieces(number + 1), 0
-        # Bit by bit: a full queue of the disk would make us wait.
-        share = (done + self._window // 8) / self._window
-        until = min(len(self._next), int(share * len(self._next)))
-        fetch(self._images, self._next[self._asked : until])
+        # Bit by bit: a full queue of the disk would make rows of this window wait. But
+        # all of it one call before its first row is used.
+        ahead = max(self._window // 8, 3 * (first - self._first) // 2)
+        self._first = first
+        until = min(len(self._next), int((done + ahead) / self._window * len(self._next)))
+        self._thread.submit(fetch, self._images, self._next[self._asked : until])
         self._asked = max(self._asked, until)
 
     def end(self, done: int) -> None:

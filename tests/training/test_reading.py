@@ -86,6 +86,16 @@ def test_mapped_or_not_gives_the_same_bits(folder, backend):
     assert from_file.network.parameters.tobytes() == from_memory.network.parameters.tobytes()
 
 
+class Now:
+    """An executor that calls at once."""
+
+    def __init__(self, _):
+        pass
+
+    def submit(self, function, *arguments):
+        function(*arguments)
+
+
 class Killed(Exception):
     pass
 
@@ -122,6 +132,7 @@ def test_all_is_asked_for_before_it_is_read_and_given_back_after(folder, monkeyp
     assert mapped.is_mapped(images)
     asked, released = set(), []
     monkeypatch.setattr(reading, "fetch", lambda _, numbers: asked.update(numbers.tolist()))
+    monkeypatch.setattr(reading, "ThreadPoolExecutor", Now)
     monkeypatch.setattr(reading, "release", lambda _: released.append(done))
     monkeypatch.setattr(mapped, "PIECE", 64)
     order = shuffle_blocks(1, 0, COUNT, 10, 80)
