@@ -84,7 +84,7 @@ class _Site:
         moved: dict[str, Any] = {
             name: str(work / self.moved[path]) for name, path in paths.items() if path in self.moved
         }
-        return replace(task, work=work, settings=replace(task.settings, **moved), is_led=False)
+        return replace(task, work=work, settings=replace(task.settings, **moved))
 
 
 def _scratch(worker: Worker, name: str) -> Path:

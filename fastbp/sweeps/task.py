@@ -34,13 +34,11 @@ from ..training.resume import BegunRun
 from .keys import key_of
 from .shared_data import open_data
 
-__all__ = ["INTERRUPTED", "STATUS", "STOP", "WORK", "Task", "figures", "train", "train_in"]
+__all__ = ["INTERRUPTED", "STATUS", "STOP", "WORK", "Task", "figures", "follow", "train", "train_in"]
 
 WORK, STOP, STATUS = "work", "stop", "status.json"
 DATA = "data"  # in the folder of the work
 INTERRUPTED = "interrupted"
-PARENT = os.getppid()
-"""Who leads this process; the number changes when that process is gone."""
 PAUSE = 1.0  # seconds between two notes of how far a run is
 
 
@@ -56,7 +54,6 @@ class Task:
         that the process which trains can reach
     checkpoint : seconds between two checkpoints, as for `fastbp.train`
     tests : whether the network is tested on the test part at its end
-    is_led : whether the run ends when the parent of its process is gone
     """
 
     key: str
@@ -64,7 +61,15 @@ class Task:
     work: Path
     checkpoint: float | str = "auto"
     tests: bool = True
-    is_led: bool = True
+
+
+_leader: int | None = None
+
+
+def follow(parent: int) -> None:
+    """End the runs of this process from now on when its parent is another one."""
+    global _leader
+    _leader = parent
 
 
 def train(task: Task, callbacks: Iterable[Callback] = ()) -> dict[str, Any]:
@@ -165,18 +170,22 @@ def is_begun(path: Path) -> bool:
 
 
 def figures(result: Result, wall: float) -> dict[str, Any]:
-    """Return what is kept of a run: plain values, None for what it does not have."""
-    last = result.history[-1] if result.history else None
+    """Return what is kept of a run: plain values, None for what it does not have.
+
+    Accuracies and losses are those of the epoch whose weights are kept.
+    """
+    number = result.training.restored_epoch or len(result.history)
+    record = result.history[number - 1] if result.history else None
     stop, scores = result.training.stop, result.scores
     return {
         "status": result.status,
         "message": result.training.message,
         "test_accuracy": result.test_accuracy,
         "test_loss": _finite(result.test_loss),
-        "validation_accuracy": _finite(last.validation_accuracy) if last else None,
-        "validation_loss": _finite(last.validation_loss) if last else None,
-        "train_accuracy": _finite(last.train_accuracy) if last else None,
-        "train_loss": _finite(last.train_loss) if last else None,
+        "validation_accuracy": _finite(record.validation_accuracy) if record else None,
+        "validation_loss": _finite(record.validation_loss) if record else None,
+        "train_accuracy": _finite(record.train_accuracy) if record else None,
+        "train_loss": _finite(record.train_loss) if record else None,
         "r2": None if scores is None else _finite(scores.r2),
         "epochs": len(result.history),
         "best_epoch": result.training.best_epoch,
@@ -247,5 +256,5 @@ class _Watch(Callback):
 
     def wants_end(self) -> bool:
         """Whether the sweep ends, or the process that leads it is gone."""
-        is_alone = self.task.is_led and os.getppid() != PARENT
+        is_alone = _leader not in (None, os.getppid())
         return is_alone or (self.task.work / STOP).exists()

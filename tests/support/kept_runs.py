@@ -1,9 +1,20 @@
-"""What a sweep left, to be compared with another."""
+"""A small sweep, and what it left, to be compared with another."""
 
 from fastbp.sweeps import Store
 
 TIMES = ("training_seconds", "wall_seconds", "host")
 HISTORY_TIMES = ("seconds", "validation_seconds")
+SWEEP = """
+seeds = 2
+[settings]
+data = "data.npz"
+backend = "numpy"
+epochs = EPOCHS
+validation = 0.2
+schedule = "constant"
+[grid]
+hidden = [[5], [3, 2]]
+"""
 
 
 def results(out):

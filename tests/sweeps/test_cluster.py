@@ -18,7 +18,7 @@ from fastbp.errors import ConfigError
 from fastbp.sweeps import Store, read_sweep, run_sweep
 from fastbp.sweeps.local import Processes
 from fastbp.sweeps.task import STATUS, WORK
-from kept_runs import results
+from kept_runs import SWEEP, results
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -26,18 +26,6 @@ pytestmark = [
     # Distributed and its event loop warn as they please.
     pytest.mark.filterwarnings("ignore"),
 ]
-
-SWEEP = """
-seeds = 2
-[settings]
-data = "data.npz"
-backend = "numpy"
-epochs = EPOCHS
-validation = 0.2
-schedule = "constant"
-[grid]
-hidden = [[5], [3, 2]]
-"""
 
 
 class Told:

@@ -15,22 +15,10 @@ from fastbp import cli
 from fastbp.data.arrays import training_data
 from fastbp.recipe.settings import Settings
 from fastbp.sweeps import Store, read_sweep, run_sweep
-from fastbp.sweeps.local import Processes
+from fastbp.sweeps.local import Processes, Threads
 from fastbp.sweeps.task import STOP, WORK, Task, train
 from fastbp.training.experiment import run
-from kept_runs import results
-
-SWEEP = """
-seeds = 2
-[settings]
-data = "data.npz"
-backend = "numpy"
-epochs = EPOCHS
-validation = 0.2
-schedule = "constant"
-[grid]
-hidden = [[5], [3, 2]]
-"""
+from kept_runs import SWEEP, results
 
 
 class Told:
@@ -176,6 +164,31 @@ def test_a_process_that_is_killed_costs_no_run(here):
     assert process.returncode == 0, (out, err)
     run_sweep(sweep(here, 400), here / "whole", Processes(2), Told())
     assert results(here / "out") == results(here / "whole")
+
+
+def test_runs_in_threads_outlive_the_shell_that_began_them(here, monkeypatch):
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    told = Told()
+    assert run_sweep(sweep(here), here / "out", Threads(2), told) == 0
+    assert [status for *_, status in told.runs] == ["completed"] * 4
+
+
+def test_figures_are_those_of_the_weights_that_are_kept(here):
+    settings = Settings(
+        data="data.npz",
+        backend="numpy",
+        epochs=8,
+        learning_rate=2.0,
+        validation=0.3,
+        restore_best=True,
+        stop=(),
+        threads=1,
+    )
+    found = train(Task("k", settings, here / "work"))
+    best = found["history"][found["best_epoch"] - 1]
+    assert found["best_epoch"] < 8
+    for name in ("validation_accuracy", "validation_loss", "train_accuracy", "train_loss"):
+        assert found[name] == best[name]
 
 
 def test_no_test_digit_is_looked_at_if_not_asked(here):
