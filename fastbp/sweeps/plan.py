@@ -113,10 +113,10 @@ def read_sweep(path: Path, *, data: Sequence[str] = (), seeds: int | None = None
                 hint = did_you_mean(key, _KEYS) or f"; expected one of: {', '.join(_KEYS)}"
                 raise ConfigError(f"{key} is not a key of a sweep{hint}")
         shared = settings_table("settings", values.get("settings", {}))
-        if data:
-            shared["data"] = data[0]
         table = settings_table("grid", values.get("grid", {}))
         if data:
+            values = _without_data(values)
+            shared["data"] = data[0]
             table.pop("data", None)
         if len(data) > 1:
             table = {"data": list(data), **table}
@@ -192,6 +192,21 @@ def _variants(
                 if (text := repr(varied)) not in seen:
                     seen.add(text)
                     yield Variant(varied, placed({**shared, **varied}, folder))
+
+
+def _without_data(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a file whose groups and draws name no data."""
+
+    def without(table: Any) -> Any:
+        is_table = isinstance(table, Mapping)  # what is not is refused where it is read
+        return {name: entry for name, entry in table.items() if name != "data"} if is_table else table
+
+    found = dict(values)
+    if isinstance(values.get("list"), list):
+        found["list"] = [without(entry) for entry in values["list"]]
+    if "random" in values:
+        found["random"] = without(values["random"])
+    return found
 
 
 def _listed(value: Any) -> list[Mapping[str, Any]]:

@@ -160,7 +160,7 @@ def _error(error: BaseException | None) -> Any:
 
 def _failure(error: BaseException | None) -> dict[str, Any]:
     """Return what is kept of a run that has no figures."""
-    text = "its process died three times" if error is None else one_line(error)
+    text = "its process died again and again; is there enough memory?" if error is None else one_line(error)
     kind = "" if error is None else f"{type(error).__name__}: "
     return {"status": FAILED, "error": f"{kind}{text}"}
 

@@ -78,6 +78,27 @@ def test_several_data_sets_are_an_axis(tmp_path, monkeypatch):
     assert sweep.seeds == 7
 
 
+def test_data_of_the_command_replace_those_of_every_table(tmp_path):
+    text = """
+    [settings]
+    data = "a.npz"
+    [[list]]
+    data = "b.npz"
+    batch_size = 1
+    [[list]]
+    data = "c.npz"
+    batch_size = 2
+    [random]
+    draws = 2
+    data = ["d.npz"]
+    l2 = [0.1, 0.2]
+    """
+    sweep = read_sweep(written(tmp_path, text), data=("mnist",))
+    assert sweep.data == ("mnist",)
+    assert "npz" not in repr(sweep.source)
+    assert sweep.axes == ("batch_size", "l2")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

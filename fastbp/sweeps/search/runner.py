@@ -194,7 +194,7 @@ class _Failure(str):
 
 def _failure(error: BaseException | None) -> str:
     if error is None:
-        return _Failure("processes died three times; is there enough memory?")
+        return _Failure("processes died again and again; is there enough memory?")
     return _Failure(one_line(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}")
 
 
