@@ -82,9 +82,10 @@ class Evidence:
         return None if labels is None else np.bincount(labels, minlength=self.network.classes)
 
     def rows(self) -> NDArray[np.int64]:
-        """Return up to a thousand training rows."""
+        """Return up to a thousand training rows, from all over: data may be sorted."""
         most = max(1, min(MOST_ROWS, MOST_VALUES // self.samples.images.shape[1]))
-        return self.samples.rows[:most]
+        rows = self.samples.rows
+        return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
 
     def inputs(self) -> NDArray[np.float64]:
         """Return the inputs of `rows`, scaled: (n, D)."""

@@ -113,6 +113,13 @@ def test_one_class_and_dead_units():
     assert "16 of 16 units of hidden layer 1 are 0 for every sample" in found
 
 
+def test_data_sorted_by_class_are_no_trouble():
+    rng = np.random.default_rng(0)
+    labels = np.sort(np.arange(3000) % 2)  # more than a thousand of each
+    images = (labels[:, None] * 150 + rng.integers(0, 60, (3000, 9))).astype(np.uint8)
+    assert fastbp.train((images, labels), hidden=8, epochs=2).warnings == ()
+
+
 def test_overfitting_to_random_labels():
     images, labels = clusters.arrays(400)
     random = np.random.default_rng(0).permutation(labels)
