@@ -250,7 +250,7 @@ def main() -> None:
     print(f"{now()}, {describe()['cpu']}, load {os.getloadavg()[0]:.1f}\n")
     print("| measured | |\n|---|---:|")
     for epochs, seconds in runs.items():
-        print(f"| CPU of a run of {epochs} epochs | {seconds:.2f} s |")
+        print(f"| CPU of a run of {epochs} epoch{'s' if epochs > 1 else ''} | {seconds:.2f} s |")
     print(f"| a task on two processes, wall | {1000 * local:.2f} ms |")
     print(f"| a task on two Dask workers, wall | {1000 * dask['wall']:.2f} ms |")
     print(f"| a task, CPU of scheduler and client together | {1000 * dask['cpu']:.2f} ms |")
