@@ -40,7 +40,7 @@ class Processes:
         # Each process compiles and computes with one thread; BLAS reads its variables
         # when NumPy is imported.
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        self._executor = ProcessPoolExecutor(self.room, initializer=_begin, env=one)
+        self._executor = ProcessPoolExecutor(self.room, initializer=_begin, initargs=(os.getpid(),), env=one)
         return self._executor
 
     def close(self, *, now: bool) -> None:
@@ -81,17 +81,17 @@ class Threads:
             self._executor.shutdown(wait=True, cancel_futures=now)
 
 
-def _begin() -> None:
+def _begin(leader: int) -> None:
     """Leave Ctrl-C to the process that leads, which lets runs end with a checkpoint;
     end when that process is gone.
     """
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(leader,), daemon=True).start()
     from .task import follow  # not for threads: it imports all that a run needs
 
-    follow(parent := os.getppid())
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    follow(leader)
 
 
 def _end_with(parent: int) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -171,6 +172,33 @@ def test_runs_in_threads_outlive_the_shell_that_began_them(here, monkeypatch):
     told = Told()
     assert run_sweep(sweep(here), here / "out", Threads(2), told) == 0
     assert [status for *_, status in told.runs] == ["completed"] * 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_process_that_begins_after_its_leader_has_died_ends():
+    code = """
+    import sys
+    from pathlib import Path
+    from fastbp.recipe.settings import Settings
+    from fastbp.sweeps import local
+    from fastbp.sweeps.task import Task, train
+
+    local.LAST_WORDS = 300.0
+    local._begin(int(sys.argv[1]))
+    settings = Settings(data="data.npz", backend="numpy", epochs=100_000, stop=(), threads=1)
+    print(train(Task("k", settings, Path("work").absolute()))["status"], flush=True)
+    """
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(gone.pid)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.returncode) in (("interrupted\n", 0), ("interrupted\n", 1), ("", 1)), (
+        done.stderr
+    )
 
 
 def test_figures_are_those_of_the_weights_that_are_kept(here):
