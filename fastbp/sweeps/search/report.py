@@ -90,7 +90,7 @@ def trials_csv(study: OpenStudy) -> str:
     writer.writerow(["trial", "state", f"validation_{study.metric}", "epochs", "seconds", *names, "error"])
     for trial in study.trials():
         figures = trial.user_attrs.get(FIGURES, {})
-        varied = varied_of(study.search, trial.params) if trial.params else {}
+        varied = varied_of(study.search, trial.params)
         writer.writerow(
             [
                 trial.number,

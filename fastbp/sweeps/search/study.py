@@ -208,9 +208,15 @@ def state_of(trial: FrozenTrial) -> str:
 
 
 def varied_of(search: Search, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that Optuna's parameters stand for, in the space's order."""
+    """Return the settings that Optuna's parameters stand for, in the space's order.
+
+    Optuna stores them one by one: a trial that is being proposed elsewhere, or
+    whose process died meanwhile, has only some of them.
+    """
     varied = {}
     for name, entry in search.space.items():
+        if name not in params:
+            continue
         if isinstance(entry, Choice):
             varied[name] = next(v for v in entry.values if label_of_value(v) == params[name])
         else:

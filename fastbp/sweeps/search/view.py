@@ -156,7 +156,7 @@ class Screen(Lines):
         table.add_column("epoch", justify="right", no_wrap=True)
         table.add_column(self._study.metric, justify="right", no_wrap=True)
         for trial in running[:SHOWN]:
-            label = printable(label_of(varied_of(self._study.search, trial.params))) if trial.params else ""
+            label = printable(label_of(varied_of(self._study.search, trial.params)))
             reported = trial.intermediate_values
             last = max(reported, default=0)
             value = shown_number(self._study, reported[last]) if reported else ""

@@ -7,6 +7,7 @@ from rich.console import Console
 
 import clusters
 from fastbp.sweeps.search import read_search
+from fastbp.sweeps.search.report import trials_csv
 from fastbp.sweeps.search.study import ERROR, OpenStudy
 from fastbp.sweeps.search.view import Lines, Screen, view_for
 from searching import SPACE, write
@@ -49,6 +50,20 @@ def test_the_screen_shows_the_best_trial_what_runs_and_the_time_left(study):
     assert "validation accuracy 75.00 %" in shown
     assert "5: learning_rate" in shown
     assert "62.50 %" in shown
+
+
+def test_a_trial_that_is_being_proposed_is_shown_with_what_it_has(study):
+    trial = study.study.ask()  # Optuna stores the settings one by one
+    trial.suggest_float("learning_rate", 0.25, 0.5, log=True)
+    screen = console(is_terminal=True)
+    with view_for(screen) as view:
+        view.begin(study, 9)
+        view.look(study.trials())
+    assert f"{trial.number}: learning_rate 0." in screen.file.getvalue()
+    study.bury()  # nobody has said that the trial is theirs
+    line = trials_csv(study).splitlines()[-1].split(",")
+    assert line[:2] == [str(trial.number), "unfinished"]
+    assert line[-2:] == ["", ""], "hidden, and no error"
 
 
 def test_lines_tell_each_trial_once(study):
