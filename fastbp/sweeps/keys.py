@@ -1,4 +1,4 @@
-"""The key of a run: a hash of everything that decides its weights."""
+"""The key of a run: a hash of everything that decides its weights and its test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _DECISIVE = tuple(
 
 
 def key_of(settings: Settings) -> str:
-    """Return the key of a run: a hash of everything that decides its weights.
+    """Return the key of a run: a hash of everything that decides its weights, and of
+    what it is tested on.
 
     The number of threads does not change the weights and is not part of the key.
     Settings that are newer than stored results are part of it only if they differ from
@@ -69,6 +70,8 @@ def _contents(settings: Settings) -> dict[str, str]:
     named = {}
     if settings.data not in NAMES:
         named["data_sha256"] = fingerprint(Path(settings.data))
+    if settings.test:
+        named["test_sha256"] = fingerprint(Path(settings.test))
     if settings.augment.endswith(".toml"):
         named["augment_sha256"] = fingerprint(Path(settings.augment))
     return named

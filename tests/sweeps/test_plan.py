@@ -1,5 +1,8 @@
 """The runs that follow from the file of a sweep."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from fastbp.errors import ConfigError
@@ -61,6 +64,37 @@ def test_equal_variants_run_once(tmp_path):
     assert len(plan(listed, {})) == 1
 
 
+def test_what_runs_are_tested_on_is_part_of_them(tmp_path):
+    for name, content in {"a.csv": "x\n1\n", "b.csv": "x\n2\n", "copy.csv": "x\n1\n"}.items():
+        (tmp_path / name).write_text(content)
+    text = 'seeds = 1\n[grid]\ntest = ["a.csv", "b.csv", "copy.csv"]\n'
+    before = plan(read_sweep(written(tmp_path, text)), {})
+    assert [Path(run.settings.test).name for run in before.values()] == ["a.csv", "b.csv"]
+    (tmp_path / "b.csv").write_text("x\n34\n")
+    after = plan(read_sweep(written(tmp_path, text)), {})
+    assert len(before.keys() & after.keys()) == 1
+
+
+def test_a_key_follows_the_contents_of_files_and_not_their_folder(tmp_path):
+    data, recipe = tmp_path / "rows.csv", tmp_path / "moves.toml"
+    data.write_text("x\n1\n")
+    recipe.write_text("shift = 1\n")
+    settings = Settings(data=str(data), augment=str(recipe))
+    first = key_of(settings)
+    recipe.write_text("shift = 2\n")  # as long as before
+    os.utime(recipe, ns=(1, 1))
+    second = key_of(settings)
+    data.write_text("x\n2\n")
+    os.utime(data, ns=(1, 1))
+    assert len({first, second, key_of(settings)}) == 3
+
+
+def test_a_run_has_the_number_of_its_first_variant(tmp_path):
+    text = "seeds = 1\n[[list]]\nbatch_size = 32\n[[list]]\nepochs = 14\n"
+    (run,) = plan(read_sweep(written(tmp_path, text)), {}).values()
+    assert run.variant == 0
+
+
 def test_defaults_are_those_of_the_kind_of_data(tmp_path):
     (tmp_path / "rows.csv").write_text("x\n")
     sweep = read_sweep(written(tmp_path, 'seeds = 1\n[settings]\ndata = "rows.csv"\n'))
@@ -97,6 +131,20 @@ def test_data_of_the_command_replace_those_of_every_table(tmp_path):
     assert sweep.data == ("mnist",)
     assert "npz" not in repr(sweep.source)
     assert sweep.axes == ("batch_size", "l2")
+    grid = written(tmp_path, '[grid]\nl2 = [0.1, 0.2]\ndata = ["e.npz", "f.npz"]\n')
+    assert read_sweep(grid, data=("mnist",)).axes == ("l2",)
+    assert read_sweep(grid, data=("mnist", "digits.npz")).data[0] == "mnist"
+    assert "e.npz" not in repr(read_sweep(grid, data=("mnist", "digits.npz")).source)
+
+
+def test_data_of_the_command_are_where_it_is_given(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    sweep = read_sweep(written(tmp_path, "[grid]\nbatch_size = [1, 2]\n"), data=("b.npz",))
+    assert sweep.data == (str(tmp_path / "here" / "b.npz"),)
+    sweep = read_sweep(written(tmp_path, '[settings]\ndata = "b.npz"\ntest = "t.npz"\n'))
+    assert sweep.data == (str(tmp_path / "b.npz"),)
+    assert sweep.variants[0].given["test"] == str(tmp_path / "t.npz")
 
 
 @pytest.mark.parametrize(
