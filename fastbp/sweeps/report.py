@@ -56,6 +56,7 @@ def as_values(summary: Summary) -> dict[str, Any]:
         "planned": summary.planned,
         "missing": summary.missing,
         "unplanned": summary.unplanned,
+        "replaced": summary.replaced,
         "runs": summary.runs.height,
         **summary.counts(),
         "other_machine": int(summary.runs["other_machine"].sum()),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ METRICS: Mapping[str, bool] = {
 """What a run is judged by, and whether more of it is better. The first that the runs
 have is the metric of the sweep.
 """
+WHOLE = ("epochs_completed", "best_epoch", "parameters")
+LARGEST = 1 << 63  # whole numbers of a column have 64 bits
 MACHINE = ("cpu", "host", "fastbp", "numpy", "numba")
 DECIDES = tuple(name for name in MACHINE if name != "host")  # the last bits of a result
 TEXTS = ("stopped_by", "message", "error")
@@ -62,6 +65,8 @@ class Summary:
     planned : number of runs of the sweep; None if that is not known
     missing : how many of these have not been made
     unplanned : runs in the folder that the sweep, as it was last started, does not have
+    replaced : how many of these are not in the tables: a planned run has the same
+        settings and seed, and other data
     """
 
     title: str
@@ -73,6 +78,7 @@ class Summary:
     planned: int | None = None
     missing: int = 0
     unplanned: int = 0
+    replaced: int = 0
 
     @property
     def higher_is_better(self) -> bool:
@@ -109,11 +115,13 @@ def summarize(folder: Path, metric: str | None = None) -> Summary:
     ConfigError : the folder has no runs, a file is damaged, or no run has the metric
     """
     store = Store(folder)
-    records = [_record(run, store) for run in store.read()]
-    if not records:
+    found = [_record(run, store) for run in store.read()]
+    if not found:
         raise ConfigError(
             f"{printable(folder)}: has no runs of a sweep; expected the folder that fastbp sweep wrote"
         )
+    planned = store.planned()
+    records = _current(found, planned or set())
     axes = _axes(records)
     values = {name: [_value(run, name) for run in records] for name in axes}
     if "data" in values:
@@ -121,8 +129,7 @@ def summarize(folder: Path, metric: str | None = None) -> Summary:
     columns = {name: _column(given) for name, given in values.items()}
     runs = _runs(records, {name: column for name, (column, _) in columns.items()})
     metric = _metric(runs, metric, folder)
-    planned = store.planned()
-    keys = {run["key"] for run in records}
+    keys = {run["key"] for run in found}
     return Summary(
         title=str(store.asked().get("title", folder.absolute().name)),
         axes=axes,
@@ -133,6 +140,7 @@ def summarize(folder: Path, metric: str | None = None) -> Summary:
         planned=None if planned is None else len(planned),
         missing=len(planned - keys) if planned else 0,
         unplanned=len(keys - planned) if planned else 0,
+        replaced=len(found) - len(records),
     )
 
 
@@ -140,18 +148,43 @@ def _record(run: dict[str, Any], store: Store) -> dict[str, Any]:
     """Return what is shown of a run, after a look at its types: without its epochs."""
     run.pop("history", None)
     tables = [run.setdefault("versions", {}), run.get("varied"), run.get("settings")]
-    figures = [run.get(_RENAMED.get(name, name)) for name in METRICS]
+    figures = {name: run.get(_RENAMED.get(name, name)) for name in METRICS}
     texts = [run.get(name) for name in TEXTS] + [run.get(name) for name in MACHINE]
     is_whole = (
         all(isinstance(table, dict) for table in tables)
-        and type(run.get("seed")) is int
-        and all(figure is None or type(figure) in (int, float) for figure in figures)
+        and all(_is_plain(value) for table in tables[1:] for value in table.values())
+        and _is_number(run.get("seed"), whole=True)
+        and all(
+            _is_number(figure, whole=name in WHOLE) for name, figure in figures.items() if figure is not None
+        )
         and all(text is None or isinstance(text, str) for text in texts)
     )
     if not is_whole:
         path = store.runs / f"{run['key']}.json"
         raise ConfigError(f"{printable(path)}: not the file of a run; delete it to repeat its run")
     return run
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    return (type(value) is int and abs(value) < LARGEST) or (type(value) is float and not whole)
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a setting may have such a value: no tables, no lists in lists."""
+    entries = value if isinstance(value, list) else [value]
+    return not any(isinstance(entry, dict | list) for entry in entries)
+
+
+def _current(runs: Sequence[dict[str, Any]], planned: Set[str]) -> list[dict[str, Any]]:
+    """Leave out what was made of data that changed since, or tested on others: a
+    variant's mean is one of equal runs.
+    """
+
+    def text(run: Mapping[str, Any]) -> str:
+        return json.dumps({**run["varied"], **run["settings"], "seed": run["seed"]}, sort_keys=True)
+
+    now = {text(run) for run in runs if run["key"] in planned}
+    return [run for run in runs if run["key"] in planned or text(run) not in now]
 
 
 def _axes(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -231,7 +264,7 @@ def _runs(records: Sequence[Mapping[str, Any]], settings: Mapping[str, Sequence[
     columns["status"] = _series([run["status"] for run in records], pl.String)
     for name in METRICS:
         figures = [run.get(_RENAMED.get(name, name)) for run in records]
-        kind = pl.Int64 if name in ("epochs_completed", "best_epoch", "parameters") else pl.Float64
+        kind = pl.Int64 if name in WHOLE else pl.Float64
         columns[name] = _series(figures, kind)
     for name in TEXTS:
         columns[name] = _series([run.get(name) or None for run in records], pl.String)

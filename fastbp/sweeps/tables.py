@@ -30,9 +30,14 @@ def notes(summary: Summary) -> list[str]:
     elif summary.missing:
         done = summary.planned - summary.missing
         found.append(f"Not finished: {done:,} of {summary.planned:,} runs are made")
-    if summary.unplanned:
+    if summary.replaced:
         found.append(
-            f"{summary.unplanned:,} of the runs are of an earlier version of the sweep; settings that differ "
+            f"{summary.replaced:,} runs of data that have changed since, or tested on others, do not count"
+        )
+    earlier = summary.unplanned - summary.replaced
+    if earlier:
+        found.append(
+            f"{earlier:,} of the runs are of an earlier version of the sweep; settings that differ "
             "count as varied"
         )
     counts = summary.counts()

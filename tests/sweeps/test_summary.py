@@ -9,6 +9,7 @@ from fastbp.errors import ConfigError
 from fastbp.sweeps.effects import effects, points
 from fastbp.sweeps.store import Store
 from fastbp.sweeps.summary import summarize, written
+from fastbp.sweeps.tables import notes
 from swept import write_failure, write_grid, write_run, write_sets
 
 
@@ -200,6 +201,11 @@ def test_a_plan_that_cannot_be_read_is_not_known(tmp_path, broken):
         {"settings": 3},
         {"varied": None},
         {"seed": None},
+        {"seed": 1 << 63},
+        {"epochs": 2.5},
+        {"parameters": -(1 << 63)},
+        {"varied": {"learning_rate": {"low": 0.1}}},
+        {"settings": {"hidden": [[5], [3]]}},
         {"cpu": [1]},
         {"error": 1},
     ],
@@ -210,6 +216,29 @@ def test_a_file_that_is_not_that_of_a_run_is_named(tmp_path, changed):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
     with pytest.raises(ConfigError, match=f"{key}.json: not the file of a run"):
         summarize(tmp_path)
+
+
+def test_runs_of_data_that_have_changed_since_do_not_count(tmp_path):
+    old = [write_run(tmp_path, {"learning_rate": rate}, 0, 0.1) for rate in (0.1, 0.2)]
+    for key in old:  # the same settings and seed under another name, as after a change of the data
+        path = tmp_path / "runs" / f"{key}.json"
+        path.rename(path.with_stem("old" + key))
+        path.with_stem("old" + key).write_text(
+            path.with_stem("old" + key).read_text().replace(key, "old" + key)
+        )
+    assert summarize(tmp_path).runs.height == 2
+    new = [write_run(tmp_path, {"learning_rate": 0.1}, seed, 0.9) for seed in (0, 1)]
+    summary = summarize(tmp_path)
+    assert (summary.runs.height, summary.replaced) == (4, 0)  # which are old is not known
+    Store(tmp_path).keep({"title": "Rates"}, new)
+    summary = summarize(tmp_path)
+    row = variant(summary, learning_rate=0.1)
+    assert (row["mean"], row["n"]) == (0.9, 2)
+    assert variant(summary, learning_rate=0.2)["mean"] == 0.1  # nothing took its place
+    assert (summary.unplanned, summary.replaced) == (2, 1)
+    said = notes(summary)
+    assert "1 runs of data that have changed since, or tested on others, do not count" in said
+    assert any(line.startswith("1 of the runs are of an earlier version") for line in said)
 
 
 def test_an_empty_folder_is_refused(tmp_path):
