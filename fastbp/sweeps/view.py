@@ -17,7 +17,7 @@ from ..terminal.numbers import duration, percent
 from .runner import Running
 from .store import FAILED
 
-__all__ = ["Lines", "Screen", "view_for"]
+__all__ = ["Lines", "Screen", "shortened", "view_for"]
 
 SHOWN = 12  # runs in training that the screen lists
 
@@ -108,14 +108,22 @@ class Screen(Lines):
 def _table(running: list[Running]) -> Table:
     hosts = {run.host for run in running}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("in training", overflow="ellipsis", no_wrap=True)
+    table.add_column("in training")
     for name in ("seed", "epoch", "time", *(["host"] if len(hosts) > 1 else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for run in running[:SHOWN]:
         host = [printable(run.host)] if len(hosts) > 1 else []
         epoch = f"{run.epoch:.1f}/{run.epochs}"
-        table.add_row(Text(printable(run.label)), str(run.seed), epoch, duration(run.seconds), *host)
+        table.add_row(shortened(run.label), str(run.seed), epoch, duration(run.seconds), *host)
     return table
+
+
+def shortened(label: str) -> Text:
+    """Return the text of a cell that is cut short in a narrow terminal.
+
+    Its column must not forbid to wrap: such columns keep their width the longest.
+    """
+    return Text(printable(label), overflow="ellipsis", no_wrap=True)
 
 
 def result_of(label: str, seed: int, run: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from ...data.source import printable
 from ...terminal.lines import print_line
 from ...terminal.numbers import duration, format_loss, percent
 from ..plan import label_of
+from ..view import shortened
 from .study import FIGURES, OpenStudy, counts_of, state_of, varied_of
 
 if TYPE_CHECKING:
@@ -152,15 +153,15 @@ class Screen(Lines):
     def _table(self, running: list[FrozenTrial]) -> Table:
         assert self._study is not None
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("in training", overflow="ellipsis", no_wrap=True)
+        table.add_column("in training")
         table.add_column("epoch", justify="right", no_wrap=True)
         table.add_column(self._study.metric, justify="right", no_wrap=True)
         for trial in running[:SHOWN]:
-            label = printable(label_of(varied_of(self._study.search, trial.params)))
+            label = label_of(varied_of(self._study.search, trial.params))
             reported = trial.intermediate_values
             last = max(reported, default=0)
             value = shown_number(self._study, reported[last]) if reported else ""
-            table.add_row(Text(f"{trial.number}: {label}"), str(last), value)
+            table.add_row(shortened(f"{trial.number}: {label}"), str(last), value)
         return table
 
 

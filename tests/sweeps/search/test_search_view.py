@@ -34,8 +34,8 @@ def study(tmp_path, monkeypatch):
     return study
 
 
-def console(*, is_terminal):
-    return Console(file=io.StringIO(), force_terminal=is_terminal, width=120, height=30, color_system=None)
+def console(*, is_terminal, width=120):
+    return Console(file=io.StringIO(), force_terminal=is_terminal, width=width, height=30, color_system=None)
 
 
 def test_the_screen_shows_the_best_trial_what_runs_and_the_time_left(study):
@@ -50,6 +50,16 @@ def test_the_screen_shows_the_best_trial_what_runs_and_the_time_left(study):
     assert "validation accuracy 75.00 %" in shown
     assert "5: learning_rate" in shown
     assert "62.50 %" in shown
+
+
+def test_a_narrow_terminal_cuts_settings_short_and_no_figure(study):
+    screen = console(is_terminal=True, width=36)
+    with view_for(screen) as view:
+        view.begin(study, 9)
+        view.look(study.trials())
+    lines = screen.file.getvalue().splitlines()
+    assert any(line.split()[-2:] == ["epoch", "accuracy"] for line in lines)
+    assert any("5: learn" in line and "…" in line and line.split()[-2:] == ["62.50", "%"] for line in lines)
 
 
 def test_a_trial_that_is_being_proposed_is_shown_with_what_it_has(study):
