@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..data.builtin import NAMES
-from ..errors import ConfigError, did_you_mean
+from ..errors import ConfigError, did_you_mean, printable
 from ..files import naming, read_toml
 from ..recipe.defaults import Kind, settings_for
 from ..recipe.settings import Settings, declarations
@@ -27,6 +27,7 @@ __all__ = [
     "placed",
     "plan",
     "read_sweep",
+    "settings_of",
     "settings_table",
     "whole_number",
 ]
@@ -62,6 +63,7 @@ class Sweep:
     axes : settings that vary, in the order of the file
     variants : each combination once
     source : what says all this, as a file of a sweep would, with absolute paths
+    file : that says so, for messages
     """
 
     name: str
@@ -70,6 +72,7 @@ class Sweep:
     axes: tuple[str, ...]
     variants: tuple[Variant, ...]
     source: Mapping[str, Any] = field(default_factory=dict)
+    file: Path = Path()
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -128,7 +131,7 @@ def read_sweep(path: Path, *, data: Sequence[str] = (), seeds: int | None = None
         title = " ".join(str(values.get("title", path.stem)).split())
         tables = {**values, "settings": shared, "grid": table}
         source = {"title": title, "seeds": seeds, **_located(tables, folder)}
-        return Sweep(path.stem, title, seeds, axes, variants, source)
+        return Sweep(path.stem, title, seeds, axes, variants, source, path)
 
 
 def plan(sweep: Sweep, kinds: Mapping[str, Kind]) -> dict[str, Planned]:
@@ -146,18 +149,28 @@ def plan(sweep: Sweep, kinds: Mapping[str, Kind]) -> dict[str, Planned]:
     ConfigError
         A variant has settings that contradict each other or do not suit the data.
     """
-    settled = []
-    for variant in sweep.variants:
-        try:
-            settled.append(settings_for(kinds.get(variant.data, "images"), {**variant.given, "threads": 1}))
-        except ConfigError as error:
-            raise ConfigError(f"{label_of(variant.varied) or 'settings'}: {error}") from error
+    settled = [settings_of(sweep, variant, kinds.get(variant.data, "images")) for variant in sweep.variants]
     runs: dict[str, Planned] = {}
     for seed in range(sweep.seeds):
         for number, settings in enumerate(settled):
             seeded = replace(settings, seed=seed)
             runs.setdefault(key := key_of(seeded), Planned(key, number, seeded))
     return runs
+
+
+def settings_of(sweep: Sweep, variant: Variant, kind: Kind) -> Settings:
+    """Return the settings of a variant, in one thread and with seed 0.
+
+    Raises
+    ------
+    ConfigError
+        They contradict each other or do not suit the kind of data.
+    """
+    try:
+        return settings_for(kind, {**variant.given, "threads": 1})
+    except ConfigError as error:
+        where = f"{printable(sweep.file)}: {label_of(variant.varied) or 'settings'}"
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def label_of(varied: Mapping[str, Any]) -> str:

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 from ..data.builtin import NAMES
 from ..errors import ConfigError, one_line
 from ..files import locked
-from ..recipe.defaults import Kind, settings_for
+from ..recipe.defaults import Kind
 from ..recipe.settings import Settings
 from ..training.interrupt import InterruptFlag
 from .keys import settings_text
-from .plan import Planned, Sweep, label_of, plan
+from .plan import Planned, Sweep, label_of, plan, settings_of
 from .pool import Engine, Pool
 from .shared_data import open_data
 from .store import FAILED, Store
@@ -137,7 +137,7 @@ def kinds_of(sweep: Sweep, work: Path, engine: Engine) -> dict[str, Kind]:
         if name in NAMES:
             kinds[name] = "images"
         else:
-            tasks[Task(name, settings_for("images", variant.given), work)] = name
+            tasks[Task(name, settings_of(sweep, variant, "images"), work)] = name
     errors: list[BaseException] = []
 
     def done(task: Task, found: Kind | BaseException) -> bool:

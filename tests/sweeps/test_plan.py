@@ -184,5 +184,5 @@ def test_too_many_combinations_are_refused_before_they_are_made(tmp_path):
 
 def test_settings_that_contradict_each_other_name_the_variant(tmp_path):
     sweep = read_sweep(written(tmp_path, "[settings]\nbatch_norm = true\n[grid]\nbatch_size = [8, 1]\n"))
-    with pytest.raises(ConfigError, match=r"^batch_size 1: batch_norm normalises"):
+    with pytest.raises(ConfigError, match=r"own\.toml: batch_size 1: batch_norm normalises"):
         plan(sweep, {})

@@ -45,6 +45,7 @@ class Search:
     trials : how many are to be finished
     seed : of the draws of settings
     metric : one of `METRICS`; auto is accuracy for classes, and loss for values
+    file : that says so, for messages
     """
 
     name: str
@@ -54,6 +55,7 @@ class Search:
     trials: int
     seed: int
     metric: str
+    file: Path
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -152,6 +154,7 @@ def read_search(path: Path, *, trials: int | None = None) -> Search:
             trials=whole_number("trials", options.get("trials", TRIALS) if trials is None else trials),
             seed=_seed(options.get("seed", 0)),
             metric=_metric(options.get("metric", "auto")),
+            file=path,
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import ConfigError, one_line, printable
-from ...files import is_held, locked
+from ...files import is_held, locked, naming
 from ...recipe.defaults import settings_for
 from ...recipe.settings import Settings
 from ...training.interrupt import InterruptFlag
@@ -102,8 +102,9 @@ def run_search(search: Search, study: Path, out: Path, engine: Engine, view: Vie
     with _work(out) as work, InterruptFlag() as flag:
         try:
             about = _about(search, work, engine)
-            metric = _metric(search, about)
-            search.check(about.kind)
+            with naming(search.file):
+                metric = _metric(search, about)
+                search.check(about.kind)
             opened = OpenStudy(study, search, maximizes=metric == "accuracy")
             opened.sign()
             opened.bury()
@@ -141,6 +142,7 @@ def retrain(
         seeds=seeds,
         axes=tuple(search.space),
         variants=(search.variant(found.varied),),
+        file=search.file,
     )
     failed = run_sweep(sweep, out / BEST, engine, view)
     if failed:
@@ -207,7 +209,9 @@ def _about(search: Search, work: Path, engine: Engine) -> About:
         (errors if isinstance(outcome, BaseException) else found).append(outcome)  # type: ignore[arg-type]
         return True
 
-    task = Task("data", settings_for("images", dict(search.given)), work)
+    with naming(search.file):
+        settings = settings_for("images", dict(search.given))
+    task = Task("data", settings, work)
     Pool(engine, about_data, _error).run([task], done)
     if errors:
         raise errors[0]

@@ -87,9 +87,15 @@ def test_few_values_to_choose_from_are_enough():
     [
         ("[space]\nl2 = 3\n", "space.toml: l2 in [space] is 3; expected a list of values"),
         (SPACE.replace("clusters.npz", "absent.npz"), "absent.npz: found no such file or folder"),
-        (SPACE.replace("epochs = 4", "epochs = 4.5"), "epochs is 4.5; expected"),
-        (SPACE.replace("0.3", "0"), "validation is 0, and a search compares trials by it"),
-        (SPACE.replace("1e-6", "-1.0").replace(", log = true", ""), "learning_rate -1 in [space]: "),
+        (SPACE.replace("epochs = 4", "epochs = 4.5"), "space.toml: epochs is 4.5; expected"),
+        (
+            SPACE.replace("0.3", "0"),
+            "space.toml: learning_rate 1e-06 in [space]: validation is 0, and a search compares trials by it",
+        ),
+        (
+            SPACE.replace("1e-6", "-1.0").replace(", log = true", ""),
+            "space.toml: learning_rate -1 in [space]: ",
+        ),
     ],
 )
 def test_mistakes_in_the_file(text, said):
