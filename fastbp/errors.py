@@ -70,12 +70,13 @@ def did_you_mean(given: Any, names: Iterable[str]) -> str:
     nothing.
 
     A name that begins like the given text counts as alike: ``initialisation`` means
-    ``init``.
+    ``init``. A name of one letter begins too many words to count.
     """
     import difflib
 
     text = str(given).strip().lower().replace("_", "-")
     plain = {name.lower().replace("_", "-"): name for name in names}
-    alike = [name for name in plain if len(text) > 2 and (text.startswith(name) or name.startswith(text))]
+    longer = [name for name in plain if len(text) > 2 and len(name) > 1]
+    alike = [name for name in longer if text.startswith(name) or name.startswith(text)]
     near = sorted(alike, key=len)[-1:] or difflib.get_close_matches(text, plain, n=1)
     return f"; did you mean {plain[near[0]]}?" if near else ""

@@ -247,12 +247,13 @@ def settings_table(place: str, value: Any) -> dict[str, Any]:
     """Return a table of settings, after a look at their names."""
     if not isinstance(value, Mapping):
         raise ConfigError(f"{place} is {value!r}; expected a table of settings")
-    known = declarations()
+    known = [name for name in declarations() if name not in _OWN]
     for name in value:
         if name in _OWN:
             raise ConfigError(f"{name} in [{place}]: a sweep sets it for each run; remove it")
         if name not in known:
-            raise ConfigError(f"{name} in [{place}] is not a setting{did_you_mean(name, known)}")
+            hint = did_you_mean(name, known) or f"; expected one of: {', '.join(known)}"
+            raise ConfigError(f"{name} in [{place}] is not a setting{hint}")
     return dict(value)
 
 

@@ -56,3 +56,9 @@ def test_errors_name_a_path_as_it_was_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for command in (["train", "--data"], ["data", "info"], ["augment", "--data"]):
         assert mistake(*command, "nope.csv").startswith("fastbp: error: nope.csv: found no such file")
+
+
+def test_a_column_of_one_letter_is_not_what_a_word_that_begins_with_it_means(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text("c,colour\n1,red\n2,blue\n3,red\n")
+    assert mistake("train", "--data", "table.csv", "--target", "color").endswith("; did you mean colour?\n")

@@ -155,6 +155,10 @@ def test_data_of_the_command_are_where_it_is_given(tmp_path, monkeypatch):
             "[grid]\nlearning_rat = [1]\n",
             "learning_rat in .grid. is not a setting; did you mean learning_rate",
         ),
+        (
+            "[settings]\nmomentum = 0.8\n",
+            r"momentum in .settings. is not a setting; expected one of: data, .* optimizer, (?!.*threads)",
+        ),
         ("[grid]\nseed = [1]\n", "seed in .grid.: a sweep sets it for each run; remove it"),
         ("[settings]\nthreads = 2\n", "threads in .settings.: a sweep sets it"),
         ("[grid]\nl2 = {low = 0, high = 1}\n", r"l2 in \[grid\] is a range; expected a list"),
