@@ -212,6 +212,10 @@ class Cluster:
     def close(self, *, now: bool) -> None:  # noqa: ARG002
         """Leave the cluster as it was; tasks that still run are cancelled."""
         self._closed.set()
+        if self._client.status != "running" and self._work.is_dir():
+            # Runs whose scheduler is gone would train on, and keep their folders from
+            # the same command.
+            (self._work / STOP).touch()
         if self._mirror.is_alive():
             self._mirror.join()
         with suppress(OSError, ValueError, RuntimeError):

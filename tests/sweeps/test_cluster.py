@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import clusters
 from fastbp import cli
 from fastbp.errors import ConfigError
+from fastbp.files import is_held
 from fastbp.sweeps import Store, read_sweep, run_sweep
 from fastbp.sweeps.local import Processes
 from fastbp.sweeps.task import STATUS, WORK
@@ -200,13 +201,21 @@ def test_workers_with_another_fastbp_get_nothing(version, said):
         engine._checked_version()
 
 
-def test_a_scheduler_that_is_gone_ends_the_sweep(here, cluster):
+def test_a_scheduler_that_is_gone_ends_the_sweep_and_frees_the_folders_of_its_runs(here, cluster):
     plan, out = sweep(here, 10**6), here / "out"
     engine = engine_for(cluster, plan, out)
+    folders = set()
 
     def cut(running):
         if len(running) == 2:
+            folders.update(path.parent for path in out.glob(f"{WORK}/*/{STATUS}"))
             engine._client.loop.add_callback(engine._client.scheduler_comm.comm.abort)
 
     with pytest.raises(ConfigError, match="the connection to the scheduler is lost"):
         run_sweep(plan, out, engine, Told(cut))
+    assert len(folders) == 2
+    for _ in range(2000):
+        if not any(is_held(folder) for folder in folders):
+            break
+        time.sleep(0.01)
+    assert not any(is_held(folder) for folder in folders), "the runs train on, and nobody waits for them"
