@@ -1,6 +1,6 @@
 """A small sweep, and what it left, to be compared with another."""
 
-from fastbp.sweeps import Store
+from fastbp.sweeps import Store, read_sweep
 
 TIMES = ("training_seconds", "wall_seconds", "host")
 HISTORY_TIMES = ("seconds", "validation_seconds")
@@ -15,6 +15,12 @@ schedule = "constant"
 [grid]
 hidden = [[5], [3, 2]]
 """
+
+
+def written(path, epochs=2):
+    """The sweep, from a file in a folder with its data."""
+    (path / "own.toml").write_text(SWEEP.replace("EPOCHS", str(epochs)))
+    return read_sweep(path / "own.toml")
 
 
 def results(out):

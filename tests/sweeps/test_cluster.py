@@ -16,10 +16,11 @@ import clusters
 from fastbp import cli
 from fastbp.errors import ConfigError
 from fastbp.files import is_held
-from fastbp.sweeps import Store, read_sweep, run_sweep
+from fastbp.sweeps import Store, run_sweep
 from fastbp.sweeps.local import Processes
 from fastbp.sweeps.task import STATUS, WORK
-from kept_runs import SWEEP, results
+from kept_runs import results
+from kept_runs import written as sweep
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -64,11 +65,6 @@ def here(tmp_path, monkeypatch):
     clusters.write_npz(tmp_path / "data.npz")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def sweep(path, epochs=2):
-    (path / "own.toml").write_text(SWEEP.replace("EPOCHS", str(epochs)))
-    return read_sweep(path / "own.toml")
 
 
 def engine_for(cluster, plan, out):

@@ -20,6 +20,7 @@ from fastbp.sweeps.local import Processes, Threads
 from fastbp.sweeps.task import STOP, WORK, Task, train
 from fastbp.training.experiment import run
 from kept_runs import SWEEP, results
+from kept_runs import written as sweep
 
 
 class Told:
@@ -43,11 +44,6 @@ def here(tmp_path, monkeypatch):
     clusters.write_npz(tmp_path / "data.npz")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def sweep(path, epochs=2):
-    (path / "own.toml").write_text(SWEEP.replace("EPOCHS", str(epochs)))
-    return read_sweep(path / "own.toml")
 
 
 def test_a_file_a_run_with_what_training_alone_gives(here):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Callback
+from cut_off import Killed, Killer
 from fastbp.data import mapped
 from fastbp.data.dataset import load_training
 from fastbp.data.formats import npy
@@ -94,22 +94,6 @@ class Now:
 
     def submit(self, function, *arguments):
         function(*arguments)
-
-
-class Killed(Exception):
-    pass
-
-
-class Killer(Callback):
-    """Ends the run at the n-th chunk, as if it had been killed."""
-
-    def __init__(self, chunks):
-        self.left = chunks
-
-    def on_chunk(self, chunk):  # noqa: ARG002
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
 
 
 @pytest.mark.usefixtures("large")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastbp
+from cut_off import Killed, Killer
 from fastbp import Callback, ConfigError
 from fastbp.runs.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from fastbp.runs.folder import STAGING
@@ -20,22 +21,6 @@ def digits(count=257, seed=0, inputs=36):
     images = random.integers(0, 120, (count, inputs), dtype=np.uint8)
     images[np.arange(count), labels * (inputs // 5)] = 255
     return images, labels
-
-
-class Killed(Exception):
-    pass
-
-
-class Killer(Callback):
-    """Ends the run at the n-th chunk, as if it had been killed."""
-
-    def __init__(self, chunks):
-        self.left = chunks
-
-    def on_chunk(self, chunk):  # noqa: ARG002
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
 
 
 @pytest.fixture(autouse=True)
