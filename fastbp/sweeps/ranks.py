@@ -97,8 +97,8 @@ def scores(summary: Summary) -> Scores:
 def rank_variants(table: Scores, *, higher_is_better: bool) -> Ranks | str:
     """Compare variants on several data sets; return why not, if that is impossible.
 
-    Variants that lack a result on more than half of the data sets are left out, then
-    data sets that lack one of a variant.
+    Variants that lack a result on half of the data sets or more are left out, then data
+    sets that lack one of a variant.
     """
     known = np.isfinite(table.values)
     kept = np.asarray(2 * np.count_nonzero(known, axis=0) > len(table.data))

@@ -1,5 +1,6 @@
 """Data larger than memory: what is mapped, that networks are the same, and that resident size stays flat."""
 
+import gc
 import gzip
 import json
 import os
@@ -191,3 +192,39 @@ def test_resident_size_stays_flat(tmp_path):
     assert loaded < 32 << 20
     assert looked < mapped.RESIDENT + (64 << 20)
     assert trained < 96 << 20  # 12,000 images are 187 MB
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="counts the files of this process as Linux does"
+)
+def test_a_mapping_that_is_gone_leaves_no_file_and_no_watch(tmp_path, arrays, monkeypatch):
+    write_npy(tmp_path, *arrays)
+    watched, closed = [], []
+
+    class Noted:
+        is_cut = False
+
+        def __init__(self, *span):
+            watched.append(span)
+
+        def close(self):
+            closed.append(self)
+
+    monkeypatch.setattr(mapped, "watch_memory", Noted)
+    load_training(tmp_path)
+    before, opened = len(os.listdir("/proc/self/fd")), len(watched)
+    for _ in range(5):
+        load_training(tmp_path)
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(watched) == len(closed) == 6 * opened
+
+
+def test_a_large_array_of_a_caller_is_not_copied(tmp_path, arrays, monkeypatch):
+    np.save(tmp_path / "images.npy", arrays[0])
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    monkeypatch.setattr(mapped, "MAPPED_FROM", images.nbytes)
+    assert mapped.watched(images) is images
+    monkeypatch.setattr(mapped, "MAPPED_FROM", images.nbytes + 1)
+    assert not np.shares_memory(mapped.watched(images), images)

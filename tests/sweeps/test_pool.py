@@ -152,3 +152,51 @@ def test_a_death_on_a_cluster_costs_only_its_item_and_not_for_ever():
     assert found == {**{item: item.upper() for item in "abdefg"}, "c": "failed: None"}
     assert engine.begun.pop("c") == LIVES
     assert set(engine.begun.values()) == {1}
+
+
+class Fragile(Dying):
+    """Processes of which one dies before it is given anything: submitting fails, once."""
+
+    def submit(self, function, item):
+        if self.starts == 1 and item == "c":
+            raise BrokenExecutor
+        return super().submit(function, item)
+
+
+def test_an_item_that_comes_to_a_dead_process_is_not_lost():
+    engine, found = Fragile(5, lambda *_: False), {}
+    pool = Pool(engine, str.upper, lambda error: f"failed: {error}")
+
+    def done(item, outcome):
+        found[item] = outcome
+        return True
+
+    assert pool.run(["c"], done, lambda: engine.work() or False)
+    assert found == {"c": "C"}
+    assert engine.starts == 2
+
+
+def test_one_more_is_in_flight_than_run_at_a_time():
+    engine, most = Dying(2, lambda *_: False), []
+    engine.work, work = lambda: None, engine.work
+    pool = Pool(engine, str.upper, str)
+
+    def look():
+        most.append(len(engine.flying))
+        work()
+        return False
+
+    assert pool.run(list("abcdef"), lambda *_: True, look)
+    assert max(most) == 3
+
+
+def test_word_of_the_end_is_not_taken_back():
+    engine, words = Dying(9, lambda *_: False), iter([True])
+
+    def tick():
+        said = next(words, False)
+        if not said:
+            engine.work()
+        return said
+
+    assert not Pool(engine, str.upper, str).run(list("ab"), lambda *_: True, tick)

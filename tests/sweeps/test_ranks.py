@@ -165,3 +165,11 @@ def test_the_table_of_a_sweep_has_a_row_a_data_set(tmp_path):
     tanh = found.values[:, place["activation tanh"]]
     assert np.isnan(tanh[1])
     assert tanh[[0, 2]] == pytest.approx([0.8, 0.4])
+
+
+def test_a_variant_without_results_on_half_of_the_data_sets_is_left_out():
+    values = np.array(AUC[:6])
+    values[:3, 3] = np.nan
+    found = rank_variants(Scores(tuple("abcdef"), tuple("wxyz"), values), higher_is_better=True)
+    assert sorted(found.labels) == ["w", "x", "y"]
+    assert len(found.data) == 6

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -106,3 +108,28 @@ def test_half_written_data_are_written_again(tmp_path):
 def test_missing_data_are_an_error(tmp_path):
     with pytest.raises(DataError, match="found no such file"):
         open_data(tmp_path / "shared", Settings(data=str(tmp_path / "gone.npz")))
+
+
+def test_test_data_that_changed_are_read_again(tmp_path):
+    test = images(tmp_path / "test.npz", seed=2)
+    settings = Settings(data=images(tmp_path / "own.npz"), test=test)
+    _, first = open_data(tmp_path / "shared", settings)
+    images(tmp_path / "test.npz", seed=3)
+    _, second = open_data(tmp_path / "shared", settings)
+    assert (first.images != second.images).any()
+
+
+def test_one_of_several_at_once_reads_the_data(tmp_path, monkeypatch):
+    settings = Settings(data=images(tmp_path / "own.npz"))
+    write, times = shared_data._write, []
+
+    def slow(place, given):
+        times.append(place)
+        time.sleep(0.3)
+        write(place, given)
+
+    monkeypatch.setattr(shared_data, "_write", slow)
+    with ThreadPoolExecutor(3) as threads:
+        found = list(threads.map(lambda _: open_data(tmp_path / "shared", settings), range(3)))
+    assert len(times) == 1
+    assert [len(training.images) for training, _ in found] == [30, 30, 30]

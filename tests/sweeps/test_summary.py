@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from fastbp.errors import ConfigError
-from fastbp.sweeps.effects import effects, points
+from fastbp.sweeps.effects import effects, grouped, points
 from fastbp.sweeps.store import Store
 from fastbp.sweeps.summary import summarize, written
 from fastbp.sweeps.tables import notes
@@ -287,3 +287,18 @@ def test_a_variant_that_was_only_tried_on_hard_data_is_not_bad_for_it(tmp_path):
     frame = points(summarize(write_sets(tmp_path, scores)))
     values = dict(zip(frame["activation"], frame["value"], strict=True))
     assert values == {"relu": pytest.approx(0.005), "tanh": pytest.approx(-0.01)}
+
+
+def test_a_run_that_lacks_the_metric_without_divergence_costs_no_place(tmp_path):
+    write_run(tmp_path, {"learning_rate": 0.1}, 0, 0.9)
+    write_run(tmp_path, {"learning_rate": 0.1}, 1, None)
+    write_run(tmp_path, {"learning_rate": 0.2}, 0, 0.8)
+    assert summarize(tmp_path).variants["learning_rate"].to_list() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(("count", "names"), [(12, 12), (13, 6)])
+def test_a_dozen_numbers_stay_and_more_become_ranges(count, names):
+    levels = [rate / 100 for rate in range(1, count + 1)]
+    places, found = grouped(levels, levels)
+    assert len(found) == names
+    assert len(set(places.tolist())) == names

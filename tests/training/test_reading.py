@@ -63,6 +63,8 @@ def test_what_is_large():
     row = np.zeros(784, np.uint8)
     assert reading.span_of(np.broadcast_to(row, (1_369_568, 784))) is None
     assert reading.span_of(np.broadcast_to(row, (1_369_569, 784))) == (1337, 128 * 1337)
+    even = np.zeros(1 << 10, np.uint8)
+    assert reading.span_of(np.broadcast_to(even, (1 << 20, 1 << 10))) == (1 << 10, 1 << 17)
     wide = np.broadcast_to(np.float64(0), (512, 1 << 19))  # one row is larger than a block
     assert reading.span_of(wide) == (1, 128)
 
@@ -142,6 +144,8 @@ def test_pieces_hold_the_rows(folder):
     assert mapped.pieces(images, rows).tolist() == sorted(held)
     mapped.fetch(images, mapped.pieces(images, rows))
     assert len(mapped.pieces(np.zeros((4, PIXELS), np.uint8), rows[:1])) == 0
+    cut = (4096 - begin) // PIXELS  # begins in the first piece and ends in the second
+    assert mapped.pieces(images, np.array([cut])).tolist() == [0, 1]
 
 
 @pytest.mark.usefixtures("large")
@@ -162,3 +166,35 @@ def test_a_file_that_is_cut_short_in_the_middle_of_a_window(folder, monkeypatch)
     reads.begin(0)
     reads.end(32)
     assert len(looked) == 1
+
+
+@pytest.mark.usefixtures("large")
+def test_no_piece_is_asked_for_twice_in_a_window(folder, monkeypatch):
+    images = load_training(folder)[0].images
+    asked = []
+    monkeypatch.setattr(reading, "fetch", lambda _, numbers: asked.extend(numbers.tolist()))
+    monkeypatch.setattr(reading, "ThreadPoolExecutor", Now)
+    monkeypatch.setattr(mapped, "PIECE", 64)
+    order = shuffle_blocks(1, 0, COUNT, 10, 80)
+    reads = reading.Reading(images, order)
+    for window in range(0, COUNT, 80):
+        for first in (0, 40, 50):  # the second step reaches further ahead than the third
+            reads.begin(window + first)
+    windows = [mapped.pieces(images, order[first : first + 80]).tolist() for first in range(0, COUNT, 80)]
+    assert sorted(asked) == sorted(number for window in windows for number in window)
+
+
+@pytest.mark.usefixtures("large")
+def test_the_thread_ends_with_the_epoch_and_with_an_error(folder):
+    images = load_training(folder)[0].images
+    reads, threads = reading.Reading(images, np.arange(COUNT)), []
+
+    def train():
+        with reads:
+            reads.begin(0)
+            threads.extend(reads._thread._threads)
+            raise Killed
+
+    with pytest.raises(Killed):
+        train()
+    assert [thread.is_alive() for thread in threads] == [False]
