@@ -6,10 +6,13 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 
 __all__ = ["Processes", "Threads"]
 
+FOR_LEADER = tuple(getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name))
 LAST_WORDS = 10.0  # seconds for a checkpoint after the process that leads is gone
 
 
@@ -34,14 +37,24 @@ class Processes:
 
     def start(self) -> Executor:
         """Return an executor; a new one if the last one is broken."""
+        from multiprocessing import resource_tracker
+
         from loky import ProcessPoolExecutor
+        from loky.backend import resource_tracker as loky_tracker
 
         self.close(now=True)
         # Each process compiles and computes with one thread; BLAS reads its variables
         # when NumPy is imported.
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        self._executor = ProcessPoolExecutor(self.room, initializer=_begin, initargs=(os.getpid(),), env=one)
-        return self._executor
+        executor: Executor = ProcessPoolExecutor(
+            self.room, initializer=_begin, initargs=(os.getpid(),), env=one
+        )
+        self._executor = executor
+        for tracker in (loky_tracker, resource_tracker):
+            tracker.ensure_running()  # lets signals through again when it starts
+        with _signals_held():
+            executor.submit(os.getpid)  # the first task starts the processes
+        return executor
 
     def close(self, *, now: bool) -> None:
         """End the processes; ``now``: even if they work."""
@@ -81,13 +94,29 @@ class Threads:
             self._executor.shutdown(wait=True, cancel_futures=now)
 
 
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals that are for the leader back, also from processes that start
+    meanwhile: until they ignore Ctrl-C it would end them with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_LEADER)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(leader: int) -> None:
     """Leave Ctrl-C to the process that leads, which lets runs end with a checkpoint;
     end when that process is gone.
     """
-    for name in ("SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in FOR_LEADER:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_LEADER)
     threading.Thread(target=_end_with, args=(leader,), daemon=True).start()
     from .task import follow  # not for threads: it imports all that a run needs
 
