@@ -183,6 +183,7 @@ def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any], fo
         merged = Settings.from_mapping({**settings, **own, "threads": 1})
         if folder is not None:
             merged = _placed(merged, folder)
+            _refuse_tables(merged)
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
     return Cell(
@@ -191,6 +192,14 @@ def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any], fo
         report=_report(place, values.get("report")),
         report_epoch=_count("report_epoch", values["report_epoch"]) if "report_epoch" in values else None,
     )
+
+
+def _refuse_tables(settings: Settings) -> None:
+    """Refuse settings that a study would ignore: it takes data as they are."""
+    default = Settings()
+    for name in ("test", "target", "drop", "one_hot", "numeric", "missing", "task"):
+        if getattr(settings, name) != getattr(default, name):
+            raise ConfigError(f"{name}: a study would ignore it; remove it, or use fastbp sweep")
 
 
 def _placed(settings: Settings, folder: Path) -> Settings:

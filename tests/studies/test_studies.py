@@ -170,6 +170,7 @@ def test_cells_take_settings_from_study_and_table():
         ('name = "loss"', 'name = "width"', "two figures have the same name"),
         ("seeds = 2", "seeds = 0", "seeds is 0; expected a whole number, 1 or more"),
         ("seeds = 2", "sedes = 2", "sedes is not a key of the study"),
+        ("{ batch_size = 8 }", "{ target = ['y'] }", "target: a study would ignore it"),
         ("epochs = 4", "epochs = 0", "epochs is 0; expected 1 or more for a study"),
         ('title = "Small"', "title = 5", "title is 5; expected text"),
         ("title = ", "title = = ", "not a TOML file"),
