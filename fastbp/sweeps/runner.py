@@ -209,7 +209,7 @@ class _Made:
         found = []
         for path in self._work.glob(f"*/{STATUS}"):
             planned = self._runs.get(path.parent.name)
-            with suppress(OSError, ValueError, KeyError):
+            with suppress(OSError, ValueError, KeyError, TypeError):
                 about = json.loads(path.read_text(encoding="utf-8"))
                 if planned is not None:
                     found.append(self._about(planned, about))
@@ -220,8 +220,8 @@ class _Made:
         return Running(
             label=label_of(self._sweep.variants[planned.variant].varied),
             seed=settings.seed,
-            epoch=about["epoch"],
+            epoch=float(about["epoch"]),
             epochs=settings.epochs,
             seconds=max(0.0, time.time() - about["began"]),
-            host=about["host"],
+            host=str(about["host"]),
         )

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..data.arrays import training_data
 from ..data.samples import Dataset
-from ..files import locked, replace_file
+from ..files import locked, replace_file, writing
 from ..recipe.settings import Settings
 from ..schema import Schema
 from .keys import fingerprint
@@ -25,6 +25,7 @@ __all__ = ["DATA_OPTIONS", "open_data"]
 META = "meta.json"
 PARTS = ("train", "test")
 ARRAYS = ("images", "labels", "values")
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError)
 DATA_OPTIONS = ("data", "test", "target", "drop", "one_hot", "numeric", "missing", "task")
 """Settings that say which data, and what their columns are."""
 
@@ -50,13 +51,20 @@ def open_data(folder: Path, settings: Settings) -> tuple[Dataset, Dataset | None
     if place not in _OPEN:
         place.mkdir(parents=True, exist_ok=True)
         with locked(place, waits=True):
-            if not (place / META).exists():
+            try:
+                _OPEN[place] = _opened(place)
+            except DAMAGE:  # not there, half written, or lost in a power cut
                 _write(place, settings)
-        meta = json.loads((place / META).read_text(encoding="utf-8"))
-        training, testing = (_read(place, part, meta[part]) for part in PARTS)
-        assert training is not None
-        _OPEN[place] = training, testing
+                _OPEN[place] = _opened(place)
     return _OPEN[place]
+
+
+def _opened(place: Path) -> tuple[Dataset, Dataset | None]:
+    meta = json.loads((place / META).read_text(encoding="utf-8"))
+    training, testing = (_read(place, part, meta[part]) for part in PARTS)
+    if training is None:
+        raise ValueError("no training part")
+    return training, testing
 
 
 def _write(place: Path, settings: Settings) -> None:
@@ -69,7 +77,9 @@ def _write(place: Path, settings: Settings) -> None:
             continue
         for name in ARRAYS:
             if (array := getattr(data, name)) is not None:
-                np.save(place / f"{part}-{name}.npy", array)
+                # Under another name first: processes may have mapped the old file.
+                with writing(place / f"{part}-{name}.npy") as file:
+                    np.save(file, array)
         meta[part] = {
             "shape": data.shape,
             "classes": data.classes,

@@ -186,6 +186,14 @@ def test_too_many_combinations_are_refused_before_they_are_made(tmp_path):
         read_sweep(written(tmp_path, text))
 
 
+def test_as_many_combinations_as_are_allowed_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("fastbp.sweeps.plan.MOST_RUNS", 6)
+    six = "[grid]\nbatch_size = [1, 2]\nepochs = [1, 2, 3]\n"
+    assert len(read_sweep(written(tmp_path, six)).variants) == 6
+    with pytest.raises(ConfigError, match="8 combinations; expected at most 6"):
+        read_sweep(written(tmp_path, six.replace("[1, 2, 3]", "[1, 2, 3, 4]")))
+
+
 def test_settings_that_contradict_each_other_name_the_variant(tmp_path):
     sweep = read_sweep(written(tmp_path, "[settings]\nbatch_norm = true\n[grid]\nbatch_size = [8, 1]\n"))
     with pytest.raises(ConfigError, match=r"own\.toml: batch_size 1: batch_norm normalises"):

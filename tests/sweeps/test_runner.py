@@ -17,7 +17,9 @@ from fastbp.data.arrays import training_data
 from fastbp.recipe.settings import Settings
 from fastbp.sweeps import Store, read_sweep, run_sweep
 from fastbp.sweeps.local import Processes, Threads
-from fastbp.sweeps.task import STOP, WORK, Task, train
+from fastbp.sweeps.plan import plan
+from fastbp.sweeps.runner import _Made
+from fastbp.sweeps.task import STATUS, STOP, WORK, Task, _Watch, train
 from fastbp.training.experiment import run
 from kept_runs import SWEEP, results
 from kept_runs import written as sweep
@@ -220,3 +222,22 @@ def test_no_test_digit_is_looked_at_if_not_asked(here):
     found = train(Task("k", settings, here / "work", tests=False))
     assert found["test_accuracy"] is None
     assert found["status"] == "completed"
+
+
+def test_what_a_run_says_of_itself_may_be_anything(here):
+    runs = plan(sweep(here), {str(here / "data.npz"): "images"})
+    key = next(iter(runs))
+    for text in ("[1]", "3", '{"epoch": "x", "began": 0, "host": "a"}', '{"epoch": 1, "began": "x"}', "{"):
+        folder = here / "out" / WORK / key
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / STATUS).write_text(text)
+        made = _Made(sweep(here), Store(here / "out"), Told(), runs, here / "out" / WORK, None)
+        assert made._running() == []
+
+
+def test_a_run_ends_when_the_process_that_leads_is_gone(here, monkeypatch):
+    task = Task("key", Settings(), here)
+    monkeypatch.setattr("fastbp.sweeps.task._leader", os.getppid())
+    assert not _Watch(task, here).wants_end()
+    monkeypatch.setattr("fastbp.sweeps.task._leader", os.getppid() + 1)
+    assert _Watch(task, here).wants_end()

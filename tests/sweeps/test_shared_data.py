@@ -133,3 +133,32 @@ def test_one_of_several_at_once_reads_the_data(tmp_path, monkeypatch):
         found = list(threads.map(lambda _: open_data(tmp_path / "shared", settings), range(3)))
     assert len(times) == 1
     assert [len(training.images) for training, _ in found] == [30, 30, 30]
+
+
+@pytest.mark.parametrize("name", [META, "train-images.npy", "test-labels.npy"])
+@pytest.mark.parametrize("left", [0, 20, 140])
+def test_damaged_data_are_written_again(tmp_path, name, left):
+    settings = Settings(data=images(tmp_path / "own.npz"))
+    mapped, _ = open_data(tmp_path / "shared", settings)
+    (path,) = (tmp_path / "shared").glob(f"*/{name}")
+    whole = path.read_bytes()
+    damaged = path.with_suffix(".new")
+    damaged.write_bytes(whole[:left])
+    damaged.replace(path)
+    shared_data._OPEN.clear()
+    before = {array: array.stat().st_ino for array in path.parent.glob("*.npy")}
+    same(open_data(tmp_path / "shared", settings)[0], training_data(settings.data)[0])
+    assert path.read_bytes() == whole
+    # Not over files that another process may have mapped: it would read what is not there yet.
+    assert all(array.stat().st_ino != inode for array, inode in before.items())
+    same(mapped, training_data(settings.data)[0])
+
+
+def test_a_description_of_something_else_is_written_again(tmp_path):
+    settings = Settings(data=images(tmp_path / "own.npz"))
+    for text in ("[]", "{}", '{"train": null, "test": null}', '{"train": 1, "test": 2}'):
+        open_data(tmp_path / "shared", settings)
+        (meta,) = (tmp_path / "shared").glob(f"*/{META}")
+        meta.write_text(text)
+        shared_data._OPEN.clear()
+        same(open_data(tmp_path / "shared", settings)[0], training_data(settings.data)[0])

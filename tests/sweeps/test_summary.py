@@ -241,6 +241,14 @@ def test_runs_of_data_that_have_changed_since_do_not_count(tmp_path):
     assert any(line.startswith("1 of the runs are of an earlier version") for line in said)
 
 
+def test_a_copy_of_a_file_under_another_name_is_named(tmp_path):
+    key = write_run(tmp_path, {"learning_rate": 0.1}, 0, 0.9)
+    path = tmp_path / "runs" / f"{key}.json"
+    path.with_stem("copy").write_text(path.read_text())
+    with pytest.raises(ConfigError, match=r"copy.json: cannot be read .not the file of a run"):
+        summarize(tmp_path)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="has no runs of a sweep"):
         summarize(tmp_path)
