@@ -86,7 +86,7 @@ def search(
         plan = read_search(file, trials=trials)
         folder = out or Path("searches") / plan.name
         where = study or folder / "study.journal"
-        engine = Processes(jobs or available_cores())
+        engine = Processes(min(jobs or available_cores(), max(plan.trials, seeds)))
         try:
             _search(plan, where, folder, seeds, engine, quiet=quiet)
         except SweepInterruptedError:

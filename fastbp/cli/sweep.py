@@ -23,6 +23,7 @@ __all__ = ["sweep"]
 
 RUN = "run"  # what is meant where no command is named
 SHOWN = 20  # variants in the terminal
+MOST_JOBS = 1024  # processes, which all start at once
 
 
 class _FileOrCommand(TyperGroup):
@@ -58,7 +59,9 @@ Seeds = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", metavar="N", help="Runs at a time.", show_default="one per core", min=1),
+    typer.Option(
+        "--jobs", metavar="N", help="Runs at a time.", show_default="one per core", min=1, max=MOST_JOBS
+    ),
 ]
 Scheduler = Annotated[
     str | None,
@@ -134,7 +137,7 @@ def _engine(plan: Sweep, folder: Path, jobs: int | None, scheduler: str | None) 
         from ..backends.pace import available_cores
         from ..sweeps.local import Processes
 
-        return Processes(jobs or available_cores())
+        return Processes(min(jobs or available_cores(), plan.seeds * len(plan.variants)))
     if jobs is not None:
         raise ConfigError("--jobs and --scheduler exclude each other: a cluster fills all its threads")
     from ..sweeps.cluster import Cluster, files_of

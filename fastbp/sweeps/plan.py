@@ -128,6 +128,8 @@ def read_sweep(path: Path, *, data: Sequence[str] = (), seeds: int | None = None
         variants = tuple(_variants(shared, grid, values, folder))
         axes = tuple(dict.fromkeys(name for variant in variants for name in variant.varied))
         seeds = whole_number("seeds", values.get("seeds", 5) if seeds is None else seeds)
+        if (runs := seeds * len(variants)) > MOST_RUNS:
+            raise ConfigError(f"has {runs:,} runs over {seeds:,} seeds; expected at most {MOST_RUNS:,}")
         title = " ".join(str(values.get("title", path.stem)).split())
         tables = {**values, "settings": shared, "grid": table}
         source = {"title": title, "seeds": seeds, **_located(tables, folder)}

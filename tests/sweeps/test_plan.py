@@ -189,9 +189,16 @@ def test_too_many_combinations_are_refused_before_they_are_made(tmp_path):
 def test_as_many_combinations_as_are_allowed_are_made(tmp_path, monkeypatch):
     monkeypatch.setattr("fastbp.sweeps.plan.MOST_RUNS", 6)
     six = "[grid]\nbatch_size = [1, 2]\nepochs = [1, 2, 3]\n"
-    assert len(read_sweep(written(tmp_path, six)).variants) == 6
+    assert len(read_sweep(written(tmp_path, six), seeds=1).variants) == 6
     with pytest.raises(ConfigError, match="8 combinations; expected at most 6"):
         read_sweep(written(tmp_path, six.replace("[1, 2, 3]", "[1, 2, 3, 4]")))
+
+
+def test_too_many_seeds_are_refused_before_they_are_made(tmp_path):
+    path = written(tmp_path, "[grid]\nbatch_size = [1, 2]\n")
+    assert read_sweep(path, seeds=500_000).seeds == 500_000
+    with pytest.raises(ConfigError, match=r"own.toml: has 1,000,002 runs over 500,001 seeds; expected at"):
+        read_sweep(path, seeds=500_001)
 
 
 def test_settings_that_contradict_each_other_name_the_variant(tmp_path):
