@@ -199,6 +199,18 @@ def test_a_process_that_begins_after_its_leader_has_died_ends():
     )
 
 
+def test_no_more_processes_than_runs(here, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        "fastbp.sweeps.run_sweep", lambda _plan, _out, engine, _view: started.append(engine.room)
+    )
+    sweep(here)
+    for jobs in ("3", "900"):
+        result = CliRunner().invoke(cli.app, ["sweep", "own.toml", "--jobs", jobs])
+        assert result.exit_code == 0, result.output
+    assert started == [3, 4]
+
+
 def test_figures_are_those_of_the_weights_that_are_kept(here):
     settings = Settings(
         data="data.npz",
