@@ -24,6 +24,7 @@ __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
     "train": ("train", "Train a network and keep it in a run folder."),
+    "recipes": ("recipes", "List recipes for fastbp train --recipe, and the accuracies they reached."),
     "find-rate": ("find_rate", "Find a learning rate: train while it rises, and suggest one."),
     "test": ("evaluate", "Test networks: accuracy, loss, calibration, confusion matrix; R2 and RMSE."),
     "predict": (

@@ -32,6 +32,16 @@ Config = Annotated[
         RUN,
     ),
 ]
+Recipe = Annotated[
+    str | None,
+    _option(
+        "--recipe",
+        "NAME",
+        "Settings of a recipe that was searched for; fastbp recipes lists them. Options given here come "
+        "first.",
+        RUN,
+    ),
+]
 Out = Annotated[
     Path | None,
     _option(

@@ -49,6 +49,7 @@ def train(
     *,
     given: dict[str, Any],
     config: options.Config = None,
+    recipe: options.Recipe = None,
     out: options.Out = None,
     force: options.Force = False,
     resume: options.Resume = None,
@@ -70,12 +71,14 @@ def train(
 
         checked_seconds(checkpoint)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
+        config = _settings_file(config, recipe)
         if resume is None:
             plan = _new_run(values_of(given, config), out, force=force, checkpoint=checkpoint)
         else:
             if out is not None or force or config is not None:
                 raise ConfigError(
-                    "--resume goes on in the run's own folder; expected no --out, --force or --config"
+                    "--resume goes on in the run's own folder; expected no --out, --force, --config or "
+                    "--recipe"
                 )
             plan = _begun_run(resume, values_of(given), checkpoint)
         with plan.folder, _watched(plan, wanted=watch) as follower:
@@ -101,6 +104,17 @@ def train(
                 kept_in = "" if plan.folder.keeps_another else printable(plan.folder.path)
                 follower.finish(result, kept_in)
         _close_run(result, plan.folder, strict=strict, quiet=quiet)
+
+
+def _settings_file(config: Path | None, recipe: str | None) -> Path | None:
+    """Return the file that has the settings which are not given, if there is one."""
+    from ..recipe.named import path_of
+
+    if recipe is None:
+        return config
+    if config is not None:
+        raise ConfigError("--config and --recipe exclude each other; expected one of them")
+    return path_of(recipe)
 
 
 def _new_run(values: dict[str, Any], out: Path | None, *, force: bool, checkpoint: str) -> _Planned:

@@ -136,6 +136,12 @@ PRESETS: Mapping[str, tuple[Variant, ...]] = MappingProxyType(
                 zoom=(0.8, 1.05), stretch=0.1, rotation=20, rotation_of_1_and_7=15, shift=1.5, shear=0.15
             ),
         ),
+        # Weaker, for runs of few epochs: found for the recipes, see docs/records.
+        "mild": (Variant(zoom=(0.9, 1.05), stretch=0.07, rotation=12, shift=1.0, shear=0.1),),
+        # Affine and elastic at once, for runs of some tens of epochs; see there.
+        "mixed": (
+            Variant(zoom=(0.85, 1.05), stretch=0.1, rotation=15, shift=1.3, shear=0.12, alpha=24, sigma=5),
+        ),
         # Simard, Steinkraus & Platt, "Best practices for convolutional neural networks
         # applied to visual document analysis", ICDAR 2003: sigma 4, alpha 34.
         "elastic": (Variant(alpha=34, sigma=4),),

@@ -110,7 +110,10 @@ def test_the_preview_is_drawn(tmp_path, preset):
     ("arguments", "message"),
     [
         (["none"], "PRESET none distorts nothing; expected another preset, or a .toml file"),
-        (["eastic"], "augment is 'eastic'; expected one of: none, report, affine, elastic, ciresan"),
+        (
+            ["eastic"],
+            f"augment is 'eastic'; expected one of: none, {', '.join(PRESETS)}",
+        ),
         (["affine", "--preview", "x.gif"], "x.gif: ends in .gif; expected .png, .svg, .pdf for a preview"),
     ],
 )
