@@ -325,7 +325,8 @@ async def _greet(address: str) -> None:
 
 
 def _contents(path: Path, name: str) -> dict[str, bytes]:
-    """Return the bytes of a file, or of the files of a folder, by name."""
+    """Return the bytes of a file, or of all files in a folder, by name."""
     if path.is_dir():
-        return {f"{name}/{inner.name}": inner.read_bytes() for inner in path.iterdir() if inner.is_file()}
+        files = (inner for inner in path.rglob("*") if inner.is_file())
+        return {f"{name}/{inner.relative_to(path).as_posix()}": inner.read_bytes() for inner in files}
     return {name: path.read_bytes()}

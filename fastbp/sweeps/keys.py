@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,15 +21,15 @@ _DECISIVE = tuple(
 )
 
 
-def key_of(settings: Settings) -> str:
+def key_of(settings: Settings, hash_of: Callable[[Path], str] | None = None) -> str:
     """Return the key of a run: a hash of everything that decides its weights, and of
     what it is tested on.
 
     The number of threads does not change the weights and is not part of the key.
     Settings that are newer than stored results are part of it only if they differ from
-    their default.
+    their default. ``hash_of`` stands for `fingerprint` where many keys are asked for.
     """
-    files = _contents(settings)
+    files = _contents(settings, hash_of or fingerprint)
     text = settings_text(settings) + (json.dumps(files, sort_keys=True) if files else "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -44,9 +45,12 @@ def settings_text(settings: Settings) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """Return a hash of the contents of a file or folder; empty if it does not exist."""
+    """Return a hash of the contents of a file, or of a folder with all folders in it;
+    empty if it does not exist.
+    """
     if path.is_dir():
-        parts = [f"{entry.name} {fingerprint(entry)}" for entry in sorted(path.iterdir()) if entry.is_file()]
+        files = (entry for entry in sorted(path.rglob("*")) if entry.is_file())
+        parts = [f"{entry.relative_to(path).as_posix()} {fingerprint(entry)}" for entry in files]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     try:
         state = path.stat()
@@ -55,7 +59,7 @@ def fingerprint(path: Path) -> str:
     return _hash_of(path, state.st_mtime_ns, state.st_size)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1 << 17)  # images of a folder are a file each
 def _hash_of(path: Path, _changed: int, _size: int) -> str:
     """Hash a file; the cache avoids reading it for every run."""
     try:
@@ -65,13 +69,13 @@ def _hash_of(path: Path, _changed: int, _size: int) -> str:
         return ""
 
 
-def _contents(settings: Settings) -> dict[str, str]:
+def _contents(settings: Settings, hash_of: Callable[[Path], str]) -> dict[str, str]:
     """Return hashes of the files in the settings: paths do not tell contents."""
     named = {}
     if settings.data not in NAMES:
-        named["data_sha256"] = fingerprint(Path(settings.data))
+        named["data_sha256"] = hash_of(Path(settings.data))
     if settings.test:
-        named["test_sha256"] = fingerprint(Path(settings.test))
+        named["test_sha256"] = hash_of(Path(settings.test))
     if settings.augment.endswith(".toml"):
-        named["augment_sha256"] = fingerprint(Path(settings.augment))
+        named["augment_sha256"] = hash_of(Path(settings.augment))
     return named

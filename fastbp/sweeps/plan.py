@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..errors import ConfigError, did_you_mean, printable
 from ..files import naming, read_toml
 from ..recipe.defaults import Kind, settings_for
 from ..recipe.settings import Settings, declarations
-from .keys import key_of
+from .keys import fingerprint, key_of
 from .space import Choice, Range, read_space
 
 __all__ = [
@@ -153,10 +154,11 @@ def plan(sweep: Sweep, kinds: Mapping[str, Kind]) -> dict[str, Planned]:
     """
     settled = [settings_of(sweep, variant, kinds.get(variant.data, "images")) for variant in sweep.variants]
     runs: dict[str, Planned] = {}
+    hash_of = cache(fingerprint)  # a folder may hold many thousands of images
     for seed in range(sweep.seeds):
         for number, settings in enumerate(settled):
             seeded = replace(settings, seed=seed)
-            runs.setdefault(key := key_of(seeded), Planned(key, number, seeded))
+            runs.setdefault(key := key_of(seeded, hash_of), Planned(key, number, seeded))
     return runs
 
 

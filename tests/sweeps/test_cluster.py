@@ -215,3 +215,15 @@ def test_a_scheduler_that_is_gone_ends_the_sweep_and_frees_the_folders_of_its_ru
             break
         time.sleep(0.01)
     assert not any(is_held(folder) for folder in folders), "the runs train on, and nobody waits for them"
+
+
+def test_a_folder_is_sent_with_the_folders_in_it(tmp_path):
+    from fastbp.sweeps.cluster import _contents
+
+    (tmp_path / "digits" / "train" / "7").mkdir(parents=True)
+    (tmp_path / "digits" / "train" / "7" / "a.png").write_bytes(b"image")
+    (tmp_path / "digits" / "labels.csv").write_bytes(b"labels")
+    assert _contents(tmp_path / "digits", "files/x/digits") == {
+        "files/x/digits/labels.csv": b"labels",
+        "files/x/digits/train/7/a.png": b"image",
+    }

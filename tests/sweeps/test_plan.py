@@ -89,6 +89,19 @@ def test_a_key_follows_the_contents_of_files_and_not_their_folder(tmp_path):
     assert len({first, second, key_of(settings)}) == 3
 
 
+def test_a_key_follows_what_is_in_the_folders_of_a_folder(tmp_path):
+    for number in (0, 1):
+        (tmp_path / "data" / "train" / str(number)).mkdir(parents=True)
+        (tmp_path / "data" / "train" / str(number) / "a.png").write_bytes(b"image")
+    (tmp_path / "data" / "labels.csv").write_text("a")
+    settings = Settings(data=str(tmp_path / "data"))
+    before = key_of(settings)
+    (tmp_path / "data" / "train" / "1" / "a.png").rename(tmp_path / "data" / "train" / "1" / "b.png")
+    moved = key_of(settings)
+    (tmp_path / "data" / "train" / "1" / "b.png").write_bytes(b"other image")
+    assert len({before, moved, key_of(settings)}) == 3
+
+
 def test_a_run_has_the_number_of_its_first_variant(tmp_path):
     text = "seeds = 1\n[[list]]\nbatch_size = 32\n[[list]]\nepochs = 14\n"
     (run,) = plan(read_sweep(written(tmp_path, text)), {}).values()
