@@ -421,7 +421,8 @@ def test_what_cannot_go_on_is_refused_in_a_line(tmp_path, what):
     assert expected in found.stderr
     assert found.stderr.count("\n") == 1
     for more in (["--out", "x"], ["--force"], ["--config", "x"]):
-        assert "expected no --out, --force or --config" in invoke("train", "--resume", path, *more).stderr
+        said = invoke("train", "--resume", path, *more).stderr
+        assert "expected no --out, --force, --config or --recipe" in said
 
 
 # Data that moved, and logs
