@@ -20,6 +20,7 @@ from environment import cores, describe, now
 from fastbp.files import replace_file
 from fastbp.recipe import named
 from fastbp.recipe.settings import read_settings
+from fastbp.sweeps.plan import label_of
 from report import replace_block
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "records"
@@ -54,7 +55,7 @@ def table() -> str:
     ]
     for name, found in named.figures().items():
         settings = read_settings(named.path_of(name))
-        shown = ", ".join(f"{key} {_text(value)}" for key, value in settings.items() if key != "validation")
+        shown = label_of({key: value for key, value in settings.items() if key != "validation"})
         lines.append(
             f"| `{name}` | {100 * found.accuracy:.2f} ± {100 * found.deviation:.2f} | "
             f"{100 * min(found.accuracies):.2f} | {fmean(found.seconds):.3g} | {max(found.seconds):.3g} | "
@@ -62,10 +63,6 @@ def table() -> str:
         )
     machines = {f"{found.cpu}, {found.threads} cores, {found.date}" for found in named.figures().values()}
     return "\n".join([*lines, "", *sorted(machines)])
-
-
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def draw(path: Path) -> None:

@@ -20,8 +20,7 @@ def recipes(as_json: options.Json = False) -> None:
         from ..recipe.named import available, figures
         from ..terminal.lines import print_line, print_table
 
-        reached = figures()
-        known = {name: figures for name, figures in reached.items() if name in available()}
+        known = figures()
         if as_json:
             print_json({name: asdict(known[name]) if name in known else None for name in available()})
             return

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..data.builtin import NAMES
+from ..data.tables.options import TableOptions
 from ..errors import ConfigError, did_you_mean
 from ..files import naming, read_toml
 from ..recipe.settings import Settings
@@ -197,7 +198,7 @@ def _cell(place: str, values: Mapping[str, Any], settings: Mapping[str, Any], fo
 def _refuse_tables(settings: Settings) -> None:
     """Refuse settings that a study would ignore: it takes data as they are."""
     default = Settings()
-    for name in ("test", "target", "drop", "one_hot", "numeric", "missing", "task"):
+    for name in ("test", *(field.name for field in fields(TableOptions))):
         if getattr(settings, name) != getattr(default, name):
             raise ConfigError(f"{name}: a study would ignore it; remove it, or use fastbp sweep")
 

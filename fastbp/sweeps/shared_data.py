@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..data.arrays import training_data
 from ..data.samples import Dataset
+from ..data.tables.options import TableOptions
 from ..files import locked, replace_file, writing
 from ..recipe.settings import Settings
 from ..schema import Schema
@@ -26,7 +28,7 @@ META = "meta.json"
 PARTS = ("train", "test")
 ARRAYS = ("images", "labels", "values")
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError)
-DATA_OPTIONS = ("data", "test", "target", "drop", "one_hot", "numeric", "missing", "task")
+DATA_OPTIONS = ("data", "test", *(field.name for field in fields(TableOptions)))
 """Settings that say which data, and what their columns are."""
 
 _OPEN: dict[Path, tuple[Dataset, Dataset | None]] = {}  # of this process
