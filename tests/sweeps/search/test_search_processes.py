@@ -27,10 +27,31 @@ def _here(tmp_path, monkeypatch):
     clusters.write_npz(tmp_path / "clusters.npz")
 
 
-def start(*options, output=subprocess.DEVNULL):
+# Searches that were started one after another begin at once: each says that it is ready, and waits.
+GATE = """
+import sys, time
+from pathlib import Path
+import fastbp.sweeps.search.study
+from fastbp.cli import main
+Path(sys.argv.pop(1)).touch()
+while not Path("go").exists():
+    time.sleep(0.005)
+main()
+"""
+
+
+def start(*options, output=subprocess.DEVNULL, program=("-m", "fastbp")):
     """Start a search as the leader of a group of processes, which can be killed at once."""
-    command = [sys.executable, "-m", "fastbp", "search", "space.toml", "--seeds", "1", *map(str, options)]
+    command = [sys.executable, *program, "search", "space.toml", "--seeds", "1", *map(str, options)]
     return subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def open_gate(names):
+    until = time.monotonic() + 120
+    while not all(Path(name).exists() for name in names):
+        assert time.monotonic() < until, "a search did not come to the gate"
+        time.sleep(0.01)
+    Path("go").touch()
 
 
 def ended(process):
@@ -60,10 +81,12 @@ def wait_for_a_trial(epoch=1):
 
 def test_four_commands_race_on_one_study():
     write()
+    options = ("--trials", 20, "--study", "study.journal", "--jobs", 1)
     racers = [
-        start("--trials", 20, "--study", "study.journal", "--jobs", 1, "--out", f"out{number % 3}")
+        start(*options, "--out", f"out{number % 3}", program=("-c", GATE, f"ready{number}"))
         for number in range(4)  # two of them into the same folder
     ]
+    open_gate([f"ready{number}" for number in range(4)])
     for racer in racers:
         ended(racer)
     assert set(states()) <= {"completed", "pruned", "diverged"}
