@@ -98,6 +98,8 @@ class NumbaBackend:
                 chooser.run(run.batches.steps, partial(self._run_steps, run))
                 self.threads = chooser.choice
         figures = run.figures()
+        if options.sample_losses is not None:
+            options.sample_losses[batches.order] = run.answers.losses
         uncount(figures, options.optimizer, options.batch_norm)
         return figures
 

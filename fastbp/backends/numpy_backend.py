@@ -95,6 +95,7 @@ class NumpyBackend:
         """Run the mini-batches of an epoch, or a part of one; return the figures."""
         order, size, rates = batches.order, batches.size, batches.rates
         is_lesson = network.activation == "relu" and network.output == "softmax" and options.is_plain
+        is_lesson = is_lesson and options.sample_losses is None
         # A run that diverges reaches infinity. The trainer detects that in the losses;
         # NumPy's warnings for each operation would only hide its message.
         with self._settings():
@@ -182,6 +183,7 @@ def _general_options(
         masks=partial(_factors, network, dropout) if dropout else None,
         smoothing=options.label_smoothing,
         sample_weights=None if weights is None else weights.astype(network.dtype),
+        sample_losses=options.sample_losses,
         observe=partial(_observe, norm, norm.gains(steps)) if norm else None,
         epsilon=EPSILON,
     )

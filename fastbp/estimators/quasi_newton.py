@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from ..network import FloatArray, Network
 from ..reference import general_step
 from ..reference.activations import ACTIVATIONS
-from ..reference.losses import OUTPUTS, Targets
+from ..reference.losses import OUTPUTS, Targets, mean
 
 __all__ = ["Limits", "Minimum", "minimize_loss"]
 
@@ -76,7 +76,8 @@ def minimize_loss(
     def loss_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         unpack(flat)
         inputs, slopes, logits = general_step.forward(network.weights, network.biases, samples, activation)
-        loss, d_logits = output.loss(logits, targets, smoothing, factors)
+        losses, d_logits = output.losses(logits, targets, smoothing, factors)
+        loss = mean(losses)
         d_weights, d_biases = general_step.backward(network.weights, inputs, slopes, d_logits)
         for weight, d_weight in zip(network.weights, d_weights, strict=True):
             loss += l2 / 2 * float(np.vdot(weight, weight))

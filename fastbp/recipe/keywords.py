@@ -49,6 +49,7 @@ class SettingKeywords(TypedDict, total=False):
     input_dropout: float
     batch_norm: bool
     label_smoothing: float
+    hard_mining: float
     class_weight: str
     backend: str
     threads: int | Literal["auto"]

@@ -326,6 +326,14 @@ class Settings:
         group=LEARNING,
         metavar="FRACTION",
     )
+    hard_mining: float = setting(
+        0.0,
+        check=Fraction(),
+        help="Hard example mining: fraction of the training samples that an epoch visits, two thirds of them "
+        "those with the highest losses when last visited; 0 for all samples.",
+        group=LEARNING,
+        metavar="FRACTION",
+    )
     class_weight: str = setting(
         "none",
         check=Parsed(sample_weights.canonical, lambda: ("none", "balanced", "W,W,...")),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network import FloatArray
 from .batch_norm import BatchNorm
 from .distortions import Distortion
 from .dropout import Dropout
@@ -29,10 +30,11 @@ class StepOptions:
     batch_norm: BatchNorm | None = None  # None: hidden layers are not normalised
     label_smoothing: float = 0.0  # part of each label's probability that is spread over all classes
     sample_weights: NDArray[np.float64] | None = None  # (N,): factors of each sample's loss; None: all 1
+    sample_losses: FloatArray | None = None  # OUT, (N,): loss of each sample that is visited, weighted
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is asked for."""
+        """Whether the arithmetic is plain; to take note of losses changes none."""
         given = (
             self.distortion,
             self.optimizer,

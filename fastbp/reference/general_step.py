@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .activations import Activation
 from .batch_norm import Normalized, normalize
-from .losses import Output, Targets
+from .losses import Output, Targets, mean
 from .step import CHUNK, Floats, Images, Integers, gather, predict_logits
 
 __all__ = ["Data", "Masks", "Model", "Options", "Update", "backward", "evaluate", "forward", "train_steps"]
@@ -131,6 +131,7 @@ class Options:
     masks : dropout. ``input_scale`` has the factor of inputs that are kept, whose masks
         are 0 and 1
     smoothing, sample_weights : of the loss; the weights are of all images, (N,)
+    sample_losses : OUT, (N,), each sample's loss where it is visited; None for nothing
     observe : told what batch normalisation made of each hidden layer, and the step;
         None for no normalisation
     epsilon : of the normalisation
@@ -140,6 +141,7 @@ class Options:
     masks: Masks | None = None
     smoothing: float = 0.0
     sample_weights: Floats | None = None
+    sample_losses: Floats | None = None
     observe: Callable[[list[Normalized], int], None] | None = None
     epsilon: float = 0.0
 
@@ -182,7 +184,10 @@ def train_steps(
         if options.observe is not None and normalized is not None:
             options.observe(normalized, step)
         of_rows = None if options.sample_weights is None else options.sample_weights[rows]
-        losses[step], d_logits = model.output.loss(logits, data.targets[rows], options.smoothing, of_rows)
+        found, d_logits = model.output.losses(logits, data.targets[rows], options.smoothing, of_rows)
+        losses[step] = mean(found)
+        if options.sample_losses is not None:
+            options.sample_losses[rows] = found
         correct[step] = model.output.right(logits, data.targets[rows])
         if not math.isfinite(losses[step]):
             break
@@ -215,6 +220,6 @@ def evaluate(model: Model, data: Data, rows: Integers, chunk: int = CHUNK) -> tu
             chunk,
             model.activation.value,
         )
-        total += model.output.loss(logits, data.targets[part], 0.0, None)[0] * len(part)
+        total += mean(model.output.losses(logits, data.targets[part], 0.0, None)[0]) * len(part)
         right += model.output.right(logits, data.targets[part])
     return total / len(rows), right / len(rows)

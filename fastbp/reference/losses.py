@@ -17,7 +17,7 @@ import numpy as np
 
 from .step import Floats, Integers, log_sum_exp
 
-__all__ = ["OUTPUTS", "Output", "Targets"]
+__all__ = ["OUTPUTS", "Output", "Targets", "mean"]
 
 Targets: TypeAlias = Integers | Floats
 """Classes (B,), int64, for softmax; otherwise numbers (B, C) of the logits' type."""
@@ -30,9 +30,9 @@ class Output(NamedTuple):
     """Of logits (B, C): probabilities of classes, which exclude each other, or of
     labels; or values.
     """
-    loss: Callable[[Floats, Any, float, Floats | None], tuple[float, Floats]]
-    """Of logits, targets, smoothing, weights (B,) or None: the batch's mean, and its
-    derivative (B, C).
+    losses: Callable[[Floats, Any, float, Floats | None], tuple[Floats, Floats]]
+    """Of logits, targets, smoothing, weights (B,) or None: each sample's loss (B,), and
+    the derivative of their mean (B, C).
     """
     right: Callable[[Floats, Any], int]
     """Of logits and targets: how many samples are answered right in all they are asked,
@@ -44,9 +44,9 @@ class Output(NamedTuple):
 
 def cross_entropy(
     logits: Floats, labels: Integers, smoothing: float, weights: Floats | None
-) -> tuple[float, Floats]:
-    """Compute the mean of w_n * -sum_c t_c log p_c, where p = softmax(z), and its
-    derivative by the logits.
+) -> tuple[Floats, Floats]:
+    """Compute w_n * -sum_c t_c log p_c, where p = softmax(z), and the derivative of its
+    mean by the logits.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def cross_entropy(
 
     Returns
     -------
-    loss : in nats
+    losses : (B,), in nats
     d_logits : (B, C), w_n (p - t) / B
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -69,14 +69,14 @@ def cross_entropy(
     target[np.arange(len(labels)), labels] += 1 - smoothing
     # Where the target is 0 the logarithm does not count, even if it is minus infinity.
     terms = np.where(target > 0, target * log_p, 0).sum(axis=1)
-    return _mean(-terms, np.exp(log_p) - target, weights)
+    return _weighted(-terms, np.exp(log_p) - target, weights)
 
 
 def logistic_loss(
     logits: Floats, targets: Floats, smoothing: float, weights: Floats | None
-) -> tuple[float, Floats]:
-    """Compute the mean of w_n * -sum_c (t_c log p_c + (1 - t_c) log(1 - p_c)), where p
-    = 1 / (1 + exp(-z)).
+) -> tuple[Floats, Floats]:
+    """Compute w_n * -sum_c (t_c log p_c + (1 - t_c) log(1 - p_c)), where p = 1 / (1 +
+    exp(-z)), and the derivative of its mean.
 
     -log p = max(-z, 0) + log(1 + exp(-|z|)) and -log(1 - p) = z - log p: no exponential
     overflows, and a right answer keeps its digits, however sure it is.
@@ -89,28 +89,33 @@ def logistic_loss(
 
     Returns
     -------
-    loss : in nats
+    losses : (B,), in nats
     d_logits : (B, C), w_n (p - t) / B
     """
     t = (1 - smoothing) * targets + smoothing / 2
     terms = logits * ((logits > 0) - t) + np.log1p(np.exp(-np.abs(logits)))
-    return _mean(terms.sum(axis=1), logistic(logits) - t, weights)
+    return _weighted(terms.sum(axis=1), logistic(logits) - t, weights)
 
 
 def squared_error(
     logits: Floats, targets: Floats, _smoothing: float, weights: Floats | None
-) -> tuple[float, Floats]:
-    """Compute the mean of w_n * sum_c (z_c - t_c)**2 / 2, and its derivative w_n (z -
-    t) / B; (B, C) each.
+) -> tuple[Floats, Floats]:
+    """Compute w_n * sum_c (z_c - t_c)**2 / 2, (B,), and the derivative of its mean, w_n
+    (z - t) / B; (B, C) each.
     """
     apart = logits - targets
-    return _mean((apart * apart).sum(axis=1) / 2, apart, weights)
+    return _weighted((apart * apart).sum(axis=1) / 2, apart, weights)
 
 
-def _mean(losses: Floats, derivatives: Floats, weights: Floats | None) -> tuple[float, Floats]:
-    """Mean over the samples, each times its weight."""
+def mean(losses: Floats) -> float:
+    """Compute the mean over the samples in double precision."""
+    return float(np.mean(losses, dtype=np.float64))
+
+
+def _weighted(losses: Floats, derivatives: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
+    """Losses times weights, and the derivative of their mean."""
     w = np.ones(len(losses), derivatives.dtype) if weights is None else weights
-    return float(np.mean(w * losses, dtype=np.float64)), derivatives * (w / len(losses))[:, None]
+    return w * losses, derivatives * (w / len(losses))[:, None]
 
 
 def softmax(logits: Floats) -> Floats:

@@ -45,6 +45,7 @@ class Snapshot:
     first, second, mean : state of the update rule, blocks like ``parameters``; empty
         for rules without
     unit_means, unit_variances : statistics of batch normalisation; empty without
+    sample_losses : of hard example mining; empty without
     updates, normalized_updates : how many each has counted
     """
 
@@ -54,6 +55,7 @@ class Snapshot:
     mean: FloatArray = field(default_factory=_EMPTY.copy)
     unit_means: FloatArray = field(default_factory=_EMPTY.copy)
     unit_variances: FloatArray = field(default_factory=_EMPTY.copy)
+    sample_losses: FloatArray = field(default_factory=_EMPTY.copy)
     updates: int = 0
     normalized_updates: int = 0
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..backends.pace import StepPace
 from ..random import shuffle_blocks, shuffles
+from ..recipe.hard_mining import visits
 from ..recipe.schedules import learning_rates
 from ..recipe.settings import Settings
 from .reading import span_of
@@ -34,15 +35,16 @@ class Epochs:
 
     Attributes
     ----------
-    batch_size : samples of a mini-batch, at most the number of training rows
+    size : samples that an epoch visits
+    batch_size : samples of a mini-batch, at most those of an epoch
     steps : mini-batches of an epoch
     sizes : (steps,), int64, samples of each mini-batch; the last one may be smaller
     """
 
     def __init__(self, samples: Samples, settings: Settings, first: int = 0) -> None:
         self._samples, self._settings, self._first = samples, settings, first
-        count = len(samples.rows)
-        self._is_every_row = bool((samples.rows == np.arange(count)).all())
+        self._is_every_row = bool((samples.rows == np.arange(len(samples.rows))).all())
+        self.size = count = visits(settings.hard_mining, len(samples.rows))
         self.batch_size = min(settings.batch_size, count)
         self.steps = math.ceil(count / self.batch_size)
         self.sizes = np.full(self.steps, self.batch_size, dtype=np.int64)
@@ -52,12 +54,10 @@ class Epochs:
         """Return the number of an epoch in the random draws of the seed, from 0."""
         return self._first + epoch - 1
 
-    def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the rows that an epoch visits, in order: (n,), int64."""
-        return self.orders(epoch, 1)
-
     def orders(self, epoch: int, count: int) -> NDArray[np.int64]:
-        """Return the orders of ``count`` epochs, one after the other: (count n,)."""
+        """Return all rows in the orders of ``count`` epochs, one after the other:
+        (count n,), int64.
+        """
         rows = self._samples.rows
         if not self._samples.shuffles:
             return np.tile(rows, count)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from ..network import FloatArray, Network
 from ..recipe.batch_norm import BatchNorm
+from ..recipe.hard_mining import HardMining
 from ..recipe.optimizers import Optimizer
 from ..runs.checkpoint import Snapshot
 
@@ -15,16 +16,23 @@ __all__ = ["Learner"]
 
 
 class Learner:
-    """A network with the state of its update rule and of batch normalisation.
+    """A network with the state of its update rule, batch normalisation and mining.
 
     Parameters
     ----------
     network, optimizer : in training
     batch_norm : None without batch normalisation
+    mining : None without hard example mining
     """
 
-    def __init__(self, network: Network, optimizer: Optimizer, batch_norm: BatchNorm | None) -> None:
-        self.network, self.optimizer, self.batch_norm = network, optimizer, batch_norm
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        batch_norm: BatchNorm | None,
+        mining: HardMining | None = None,
+    ) -> None:
+        self.network, self.optimizer, self.batch_norm, self.mining = network, optimizer, batch_norm, mining
 
     def snapshot(self) -> Snapshot:
         """Return a copy of everything that updates change."""
@@ -37,6 +45,7 @@ class Learner:
             mean=mean,
             unit_means=nothing if norm is None else norm.mean.copy(),
             unit_variances=nothing if norm is None else norm.variance.copy(),
+            sample_losses=nothing if self.mining is None else self.mining.losses.copy(),
             updates=updates,
             normalized_updates=0 if norm is None else norm.updates,
         )
@@ -57,11 +66,12 @@ class Learner:
             (self.optimizer.mean, snapshot.mean),
             (nothing if norm is None else norm.mean, snapshot.unit_means),
             (nothing if norm is None else norm.variance, snapshot.unit_variances),
+            (nothing if self.mining is None else self.mining.losses, snapshot.sample_losses),
         ]
         for block, kept in pairs[:4]:
             check_block(network, block, kept)
-        for units, kept in pairs[4:]:
-            _check_alike(units, kept)
+        for values, kept in pairs[4:]:
+            _check_alike(values, kept)
         for block, kept in pairs:
             np.copyto(block, kept)
         self.optimizer.updates = snapshot.updates

@@ -47,16 +47,18 @@ class Reading:
     ----------
     images : (N, D); nothing happens unless they are mapped
     order : (n,), int64, the rows that the epoch visits
+    rows : number of rows that ``order`` was chosen from
 
     Attributes
     ----------
     at_once : rows that may be visited between two calls of `end`
     """
 
-    def __init__(self, images: Images, order: NDArray[np.int64]) -> None:
+    def __init__(self, images: Images, order: NDArray[np.int64], rows: int) -> None:
         self._images, self._order = images, order
         span = span_of(images) if is_mapped(images) else None
-        self._window = 0 if span is None else span.window
+        # Where an epoch leaves rows out, fewer of them fill a window's pages.
+        self._window = 0 if span is None else max(1, span.window * len(order) // rows)
         self.at_once = self._window or samples_at_once(images)
         self._number, self._asked, self._first = -1, 0, 0
         self._next = np.empty(0, np.int64)

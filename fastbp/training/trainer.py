@@ -28,6 +28,7 @@ from ..network import Network
 from ..recipe.batch_norm import BatchNorm
 from ..recipe.divergence import falls_allowed
 from ..recipe.dropout import make_dropout
+from ..recipe.hard_mining import HardMining
 from ..recipe.optimizers import Optimizer
 from ..recipe.sample_weights import weights_of
 from ..recipe.settings import Settings
@@ -118,7 +119,12 @@ class Trainer:
         self._dropout = make_dropout(settings.input_dropout, settings.dropout, len(network.weights))
         self._batch_norm = BatchNorm(network) if settings.batch_norm else None
         self._judge = Judge(network, settings, self._optimizer, self._batch_norm)
-        self._learner = Learner(network, self._optimizer, self._batch_norm)
+        self._mining = (
+            HardMining(settings.hard_mining, len(samples.images), network.dtype)
+            if settings.hard_mining
+            else None
+        )
+        self._learner = Learner(network, self._optimizer, self._batch_norm, self._mining)
         self._checkpoints = checkpoints
         self._history: list[EpochRecord] = []
         self._setbacks: list[str] = []
@@ -199,7 +205,7 @@ class Trainer:
                 status, message = stopped.status, stopped.message
             if self._checkpoints is not None:
                 self._checkpoints.finish(self.state, status, self._judge.stop)
-        samples = len(self._history) * len(self.samples.rows) + int(self.epochs.sizes[: self._steps].sum())
+        samples = len(self._history) * self.epochs.size + int(self.epochs.sizes[: self._steps].sum())
         restored = self._judge.keep()
         return Training(
             status=status,
@@ -237,7 +243,7 @@ class Trainer:
         settings = self.settings
         looks = len(self.samples.validation_rows) or settings.stop or settings.restore_best or self._steps
         draws = self.samples.distortion or self._dropout or self._batch_norm or self._judge.follows_loss
-        if looks or draws:
+        if looks or draws or self._mining:
             return 1
         ahead = min((callback.epochs_ahead() for callback in self.callbacks), default=math.inf)
         at_pace = max(1, self._pace.steps // self.epochs.steps)
@@ -249,7 +255,7 @@ class Trainer:
         Return False and roll back if the loss or a weight is not finite; the caller
         then trains epoch by epoch to find where.
         """
-        began, steps, size = perf_counter(), self.epochs.steps, len(self.samples.rows)
+        began, steps, size = perf_counter(), self.epochs.steps, self.epochs.size
         before = self._learner.snapshot()
         order = self.epochs.orders(epoch, count)
         rates = self.epochs.rates(epoch, count, self._rate)
@@ -342,10 +348,10 @@ class Trainer:
         """
         epochs, size, before = self.epochs, self.epochs.batch_size, self._epoch_seconds
         start = perf_counter()
-        order, rates = epochs.order(epoch), epochs.rates(epoch, 1, self._rate)
+        order, rates = self._order(epoch), epochs.rates(epoch, 1, self._rate)
         losses, correct = self._losses, self._correct
         options = self.step_options(epoch)
-        with Reading(self.samples.images, order) as reading:
+        with Reading(self.samples.images, order, len(self.samples.rows)) as reading:
             most = max(1, reading.at_once // size)
             for part in epochs.chunks(self._steps, most, self._pace):
                 began, steps = perf_counter(), part.stop - part.start
@@ -365,6 +371,14 @@ class Trainer:
         self._take_time(before + perf_counter() - start)
         (loss,), (accuracy,) = self._means(losses[None], correct[None])
         return loss, accuracy, float(rates[0])
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the rows that an epoch visits, in order.
+
+        With hard example mining they depend on the losses when the epoch began.
+        """
+        rows = self.epochs.orders(epoch, 1)
+        return rows if self._mining is None else self._mining.choose(rows, self._start.sample_losses)
 
     def _take_time(self, seconds: float) -> None:
         """Take the epoch's time so far into the run's."""
@@ -386,7 +400,7 @@ class Trainer:
             epoch=epoch,
             epochs=self.settings.epochs,
             samples=seen,
-            epoch_samples=len(self.samples.rows),
+            epoch_samples=self.epochs.size,
             # No BLAS: its threads would spin beside the training after each chunk.
             loss=float((losses * sizes).sum()) / seen,
             accuracy=int(correct.sum()) / seen,
@@ -403,7 +417,7 @@ class Trainer:
         ``losses`` and ``correct`` are (epochs, steps).
         """
         found: list[float] = np.average(losses, axis=1, weights=self.epochs.sizes).tolist()
-        size = len(self.samples.rows)
+        size = self.epochs.size
         return found, [self._accuracy(right / size) for right in correct.sum(axis=1).tolist()]
 
     def step_options(self, epoch: int) -> StepOptions:
@@ -417,6 +431,7 @@ class Trainer:
             batch_norm=self._batch_norm,
             label_smoothing=self.settings.label_smoothing,
             sample_weights=self._weights,
+            sample_losses=None if self._mining is None else self._mining.losses,
         )
 
     def _accuracy(self, found: float) -> float:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..network import Network
 from ..recipe.settings import Settings
 from ..reference.activations import ACTIVATIONS
-from ..reference.losses import OUTPUTS
+from ..reference.losses import OUTPUTS, mean
 from ..runs.result import Training
 from .samples import Samples
 
@@ -146,7 +146,7 @@ def nothing_learnt(evidence: Evidence) -> str | None:
     guessing = _loss_of_guessing(evidence, rows)
     with np.errstate(all="ignore"):
         targets: Any = samples.targets[rows]
-        loss, _ = OUTPUTS[evidence.network.output].loss(evidence.layers()[-1], targets, 0.0, None)
+        loss = mean(OUTPUTS[evidence.network.output].losses(evidence.layers()[-1], targets, 0.0, None)[0])
     is_short = evidence.updates < LEAST_UPDATES
     if guessing < LEAST_LOSS or loss < guessing * (1.0 if is_short else CLEARLY):
         return None

@@ -53,13 +53,13 @@ def expected(network, x, labels, factors=None):
     activations, slopes, logits = general_step.forward(
         network.weights, network.biases, x, activation, factors
     )
-    loss, d_logits = OUTPUTS["softmax"].loss(logits, labels, 0.0, None)
+    losses, d_logits = OUTPUTS["softmax"].losses(logits, labels, 0.0, None)
     weights, biases = general_step.backward(network.weights, activations, slopes, d_logits)
     gradient = [array.ravel() for pair in zip(weights, biases, strict=True) for array in pair]
     before = [array.ravel() for pair in zip(network.weights, network.biases, strict=True) for array in pair]
     sums = [a @ w + b for a, w, b in zip(activations, network.weights, network.biases, strict=True)]
     after = [old - network.dtype.type(0.5) * new for old, new in zip(before, gradient, strict=True)]
-    return loss, sums, np.concatenate(gradient), np.concatenate(after)
+    return losses.mean(), sums, np.concatenate(gradient), np.concatenate(after)
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-12), ("float32", 1e-5)])

@@ -159,6 +159,7 @@ OF_SETTINGS_ONLY = {
     *TABLE,  # they take arrays, and scikit-learn has transformers for tables
     "dtype",  # that of the inputs
     "warmup",
+    "hard_mining",
     "restore_best",
     "on_divergence",
     "augment",

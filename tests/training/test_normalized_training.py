@@ -109,7 +109,7 @@ def test_a_last_batch_of_one_sample_moves_no_statistics(make):
     assert (training.status, watch.trainer.epochs.steps) == ("completed", 3)
     _, _, mean, variance = watch.taken[0]
     other = Dataset(data.images.copy(), data.labels, data.shape, data.classes, "other")
-    last = watch.trainer.epochs.order(1)[-1]
+    last = watch.trainer.epochs.orders(1, 1)[-1]
     other.images[last] = 255 - other.images[last]
     _, second, again, _ = train(other, backend, epochs=1)
     assert again.taken[0][2].tobytes() == mean.tobytes()

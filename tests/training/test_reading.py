@@ -56,7 +56,7 @@ def epochs_of(images, rows, **changes):
 def test_small_data_are_shuffled_as_ever():
     images = np.zeros((100, PIXELS), np.uint8)
     assert reading.span_of(images) is None
-    assert (epochs_of(images, np.arange(100)).order(3) == shuffle(7, 2, 100)).all()
+    assert (epochs_of(images, np.arange(100)).orders(3, 1) == shuffle(7, 2, 100)).all()
 
 
 def test_what_is_large():
@@ -73,11 +73,11 @@ def test_what_is_large():
 def test_every_row_once_and_those_held_out_never():
     images, rows = np.zeros((COUNT, PIXELS), np.uint8), np.flatnonzero(np.arange(COUNT) % 7)
     epochs = epochs_of(images, rows)
-    order = epochs.order(2)
+    order = epochs.orders(2, 1)
     assert (order == rows[shuffle_blocks(7, 1, len(rows), 10, 80)]).all()
     assert (np.sort(order) == rows).all()
-    assert (epochs.orders(1, 3) == np.concatenate([epochs.order(n) for n in (1, 2, 3)])).all()
-    assert (epochs_of(images, rows, shuffles=False).order(2) == rows).all()
+    assert (epochs.orders(1, 3) == np.concatenate([epochs.orders(n, 1) for n in (1, 2, 3)])).all()
+    assert (epochs_of(images, rows, shuffles=False).orders(2, 1) == rows).all()
 
 
 @pytest.mark.usefixtures("large")
@@ -122,7 +122,7 @@ def test_all_is_asked_for_before_it_is_read_and_given_back_after(folder, monkeyp
     monkeypatch.setattr(reading, "release", lambda _: released.append(done))
     monkeypatch.setattr(mapped, "PIECE", 64)
     order = shuffle_blocks(1, 0, COUNT, 10, 80)
-    reads = reading.Reading(images, order)
+    reads = reading.Reading(images, order, COUNT)
     assert reads.at_once == 80
     step = min(step, reads.at_once)
     for first in range(start, COUNT, step):
@@ -162,7 +162,7 @@ def test_a_file_that_is_cut_short_in_the_middle_of_a_window(folder, monkeypatch)
     images = load_training(folder)[0].images
     looked = []
     monkeypatch.setattr(reading, "check_whole", looked.append)
-    reads = reading.Reading(images, shuffle_blocks(1, 0, COUNT, 10, 80))
+    reads = reading.Reading(images, shuffle_blocks(1, 0, COUNT, 10, 80), COUNT)
     reads.begin(0)
     reads.end(32)
     assert len(looked) == 1
@@ -176,7 +176,7 @@ def test_no_piece_is_asked_for_twice_in_a_window(folder, monkeypatch):
     monkeypatch.setattr(reading, "ThreadPoolExecutor", Now)
     monkeypatch.setattr(mapped, "PIECE", 64)
     order = shuffle_blocks(1, 0, COUNT, 10, 80)
-    reads = reading.Reading(images, order)
+    reads = reading.Reading(images, order, COUNT)
     for window in range(0, COUNT, 80):
         for first in (0, 40, 50):  # the second step reaches further ahead than the third
             reads.begin(window + first)
@@ -187,7 +187,7 @@ def test_no_piece_is_asked_for_twice_in_a_window(folder, monkeypatch):
 @pytest.mark.usefixtures("large")
 def test_the_thread_ends_with_the_epoch_and_with_an_error(folder):
     images = load_training(folder)[0].images
-    reads, threads = reading.Reading(images, np.arange(COUNT)), []
+    reads, threads = reading.Reading(images, np.arange(COUNT), COUNT), []
 
     def train():
         with reads:

@@ -145,6 +145,7 @@ OPTIONS = {
     "batch_norm": "batch_norm True",
     "label_smoothing": "label_smoothing 0.1",
     "sample_weights": "class_weight balanced",
+    "sample_losses": "hard_mining 0.7",
 }
 
 

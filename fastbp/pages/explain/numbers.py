@@ -15,7 +15,7 @@ from ...errors import FastbpError
 from ...network import Network
 from ...reference import general_step
 from ...reference.activations import ACTIVATIONS
-from ...reference.losses import OUTPUTS
+from ...reference.losses import OUTPUTS, mean
 
 __all__ = ["RATE", "RATES", "StepNumbers", "step_numbers"]
 
@@ -98,7 +98,8 @@ def step_numbers(network: Network, x: Doubles, labels: Labels) -> StepNumbers:
     activation, output = ACTIVATIONS[network.activation], OUTPUTS["softmax"]
     with np.errstate(over="ignore", invalid="ignore"):
         a, slopes, logits = general_step.forward(weights, biases, x, activation)
-        loss, d_logits = output.loss(logits, labels, 0.0, None)
+        losses, d_logits = output.losses(logits, labels, 0.0, None)
+        loss = mean(losses)
     if not math.isfinite(loss):
         raise FastbpError("the loss is not finite; expected smaller weights or inputs")
     d_weights, d_biases = general_step.backward(weights, a, slopes, d_logits)
@@ -109,9 +110,7 @@ def step_numbers(network: Network, x: Doubles, labels: Labels) -> StepNumbers:
         z=[before @ weight + bias for before, weight, bias in zip(a, weights, biases, strict=True)],
         slopes=slopes,
         p=np.exp(logits - logits.max(axis=1, keepdims=True) - _log_sums(logits)),
-        losses=np.array(
-            [output.loss(logits[i : i + 1], labels[i : i + 1], 0.0, None)[0] for i in range(len(x))]
-        ),
+        losses=losses,
         loss=loss,
         d_z=_d_z(weights, a, slopes, d_logits),
         d_weights=d_weights,
@@ -160,4 +159,4 @@ def _loss_after(
     biases = [old - rate * new for old, new in zip(network.biases, d_biases, strict=True)]
     with np.errstate(over="ignore", invalid="ignore"):
         logits = general_step.forward(weights, biases, x, ACTIVATIONS[network.activation])[2]
-        return float(OUTPUTS["softmax"].loss(logits, labels, 0.0, None)[0])
+        return mean(OUTPUTS["softmax"].losses(logits, labels, 0.0, None)[0])

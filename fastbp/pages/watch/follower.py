@@ -124,7 +124,7 @@ class Follower(Observer):
 
     @property
     def _epoch_samples(self) -> int:
-        return 0 if self._trainer is None else len(self._trainer.samples.rows)
+        return 0 if self._trainer is None else self._trainer.epochs.size
 
     def _rate(self, epoch: int, samples: int) -> float:
         return math.nan if self._trainer is None else self._trainer.learning_rate(epoch, samples)

@@ -147,7 +147,7 @@ class Gradients:
                 normalized=normalized,
                 epsilon=EPSILON,
             )
-            _, d_logits = OUTPUTS[network.output].loss(logits, targets, self._smoothing, None)
+            _, d_logits = OUTPUTS[network.output].losses(logits, targets, self._smoothing, None)
             d_weights, _ = backward(network.weights, activations, slopes, d_logits, normalized)
             layers = [_sizes(values) for values in d_weights]
         if network.activation == "relu":

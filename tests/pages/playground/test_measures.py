@@ -76,7 +76,7 @@ def test_probe_of_every_layer(engine, digits, data):
     rows = np.arange(digits.train_count, digits.train_count + count)
     x = digits.images[rows].astype(np.float32) * np.float32(1 / 255)
     activations, slopes, logits = general_step.forward(made.weights, made.biases, x, ACTIVATIONS["relu"])
-    _, d_logits = OUTPUTS["softmax"].loss(logits, digits.labels[rows], 0.0, None)
+    _, d_logits = OUTPUTS["softmax"].losses(logits, digits.labels[rows], 0.0, None)
     weights, biases = general_step.backward(made.weights, activations, slopes, d_logits)
     signals = [*activations[1:], logits]
     assert len(layers) == 3

@@ -152,7 +152,7 @@ def check_gradients(told, network, trainer):
         normalized=normalized,
         epsilon=1e-5,
     )
-    _, d = OUTPUTS["softmax"].loss(logits, samples.targets[rows], settings.label_smoothing, None)
+    _, d = OUTPUTS["softmax"].losses(logits, samples.targets[rows], settings.label_smoothing, None)
     d_weights, _ = backward(network.weights, activations, slopes, d, normalized)
     assert len(told["layers"]) == len(d_weights)
     for layer, expected in zip(told["layers"], d_weights, strict=True):
