@@ -1,6 +1,6 @@
 """Default learning rates and the recipe for tables, measured: writes the tables of docs/rates.md.
 
-    python bench/rates.py [images] [table] [batch] [recipe]
+    python bench/rates.py [images] [plain] [table] [batch] [recipe]
 
 Each name is a table of the page; all of them take half an hour on one core.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,14 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "rates.md"
 FACTORS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of the declared rate
 BATCHES = (1, 4, 16, 32, 128, 512)
 OF_BATCHES = ("digits", "MNIST, 5,000", "made up, 2,000 x 20", "Friedman 1, 1,000")
+PLAIN = {"batch_norm": False, "hidden": (256, 256), "epochs": 14}
 LARGE = ("MNIST", "made up, 100,000 x 54")  # which get one seed
 
 
 def main() -> None:
     """Measure, and write each table as it is done."""
-    tables = {"images": lambda: rates("images"), "table": lambda: rates("table")}
+    tables = {"images": lambda: rates("images"), "plain": lambda: rates("images", PLAIN)}
+    tables["table"] = lambda: rates("table")
     tables |= {"batch": batches, "recipe": recipe}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="*", help="default: all")
@@ -53,15 +56,16 @@ def scores(name: str, given: dict[str, Any], seeds: int) -> list[float]:
     return found
 
 
-def rates(kind: Kind, seeds: int = 3) -> str:
-    """Return a row for each rule and rate, and a column for each data set."""
+def rates(kind: Kind, more: Mapping[str, Any] = MappingProxyType({}), seeds: int = 3) -> str:
+    """Return a row for each rule and rate, and a column for each data set; ``more`` settings are given."""
     names = [name for name, chosen in SETS.items() if chosen.kind == kind]
     rows: list[tuple[str, float, bool, list[float]]] = []
     for rule in OPTIMIZERS:
-        auto = automatic_rate(rule, kind, 32)
+        auto = settings_for(kind, {**more, "optimizer": rule}).learning_rate
         for factor in FACTORS:
             rate = float(f"{factor * auto:.3g}")
-            found = [fmean(scores(name, {"optimizer": rule, "learning_rate": rate}, seeds)) for name in names]
+            given = {**more, "optimizer": rule, "learning_rate": rate}
+            found = [fmean(scores(name, given, seeds)) for name in names]
             rows.append((rule, rate, factor == 1, found))
             print(*rows[-1], flush=True)
     best = np.nanmax(np.array([found for *_, found in rows]), axis=0)
@@ -88,7 +92,7 @@ def batches(seeds: int = 3) -> str:
             for name in OF_BATCHES:
                 kind: Any = SETS[name].kind
                 pair = [automatic_rate(rule, kind, 32), automatic_rate(rule, kind, size)]
-                given = {"optimizer": rule, "batch_size": size}
+                given = {"optimizer": rule, "batch_size": size, **(PLAIN if kind == "images" else {})}
                 found = [
                     _cell(fmean(scores(name, {**given, "learning_rate": rate}, seeds)))
                     for rate in dict.fromkeys(pair)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from fastbp.recipe.checks import format_hidden
+from fastbp.recipe.defaults import IMAGES
 from fastbp.recipe.setting import GROUPS
 from fastbp.recipe.settings import Settings, declarations
 
@@ -17,7 +18,8 @@ HEAD = """# All settings
 Every setting of a training run. On the command line a setting is an option with dashes
 (`--batch-size 64`), in a TOML file and in `fastbp.train` a name with underscores
 (`batch_size = 64`). `fastbp train --config FILE` reads such a file, and a run folder's
-`config.toml` is one.
+`config.toml` is one. Defaults are those for images;
+[tables](tables.md) have others.
 
 This page is written by `python docs/settings_table.py` from the declarations in
 `fastbp/recipe/settings.py`.
@@ -26,7 +28,7 @@ This page is written by `python docs/settings_table.py` from the declarations in
 
 def text() -> str:
     """Return the page: a table for each group of settings."""
-    defaults = {field.name: field.default for field in fields(Settings)}
+    defaults = {field.name: field.default for field in fields(Settings)} | dict(IMAGES)
     lines = [HEAD]
     for group in GROUPS:
         lines += [f"## {group}", "", "| setting | default | accepts | what it does | since |"]

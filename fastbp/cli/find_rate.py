@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..recipe.defaults import IMAGES
 from ..recipe.settings import declarations
 from . import options
 from .application import app
@@ -22,7 +23,7 @@ Plot = Annotated[Path, typer.Option("--plot", metavar="FILE", help="Image to wri
 
 
 @app.command("find-rate")
-@with_settings([name for name in declarations() if name not in _UNUSED])
+@with_settings([name for name in declarations() if name not in _UNUSED], recipe=IMAGES)
 def find_rate(
     *,
     given: dict[str, Any],

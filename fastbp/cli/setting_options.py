@@ -64,6 +64,7 @@ def option_of(name: str, default: Any = None, settings: type[Settings] = Setting
 def with_settings(
     names: Iterable[str] | None = None,
     defaults: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
     settings: type[Settings] = Settings,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command an option for each setting; it is told those that were given as
@@ -75,10 +76,12 @@ def with_settings(
         Of the settings, all by default.
     defaults
         Of this command, where they differ from the settings' own; they count as given.
+    recipe
+        Defaults to show, which do not count as given: the kind of data decides.
     """
     wanted = tuple(declarations(settings) if names is None else names)
     wanted = tuple(sorted(wanted, key=lambda name: GROUPS.index(declarations(settings)[name].group)))
-    own = dict(defaults or {})
+    own, shown = dict(defaults or {}), {**(recipe or {}), **(defaults or {})}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
@@ -90,7 +93,7 @@ def with_settings(
         signature = inspect.signature(command, eval_str=True)
         rest = [parameter for parameter in signature.parameters.values() if parameter.name != "given"]
         context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-        options = [option_of(name, own.get(name), settings) for name in wanted]
+        options = [option_of(name, shown.get(name), settings) for name in wanted]
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*options, *rest)]
         run.__signature__ = signature.replace(parameters=[context, *parameters])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in (context, *parameters)}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import ConfigError
+from ..recipe.defaults import IMAGES
 from ..recipe.settings import Settings
 from . import options
 from .application import app
@@ -44,7 +45,7 @@ class _Planned:
 
 
 @app.command()
-@with_settings()
+@with_settings(recipe=IMAGES)
 def train(
     *,
     given: dict[str, Any],

@@ -205,7 +205,16 @@ def canonical(spec: Any) -> str:
     return specs.canonical("optimizer", spec, OPTIMIZERS, ALIASES)
 
 
-def automatic_rate(spec: Any, kind: Literal["images", "table"], batch_size: int) -> float:
+NORMALIZED = 2.5
+"""What batch normalisation multiplies the rates for images by. A weight that grows
+makes its own steps smaller then, so that high rates do no harm: Ioffe & Szegedy (2015),
+section 3.3. Measured in ``docs/rates.md``.
+"""
+
+
+def automatic_rate(
+    spec: Any, kind: Literal["images", "table"], batch_size: int, batch_norm: bool = False
+) -> float:
     """Return the learning rate that ``"auto"`` stands for.
 
     Parameters
@@ -213,6 +222,7 @@ def automatic_rate(spec: Any, kind: Literal["images", "table"], batch_size: int)
     spec : text of an update rule
     kind : of the data, see `Rates`
     batch_size : samples of a mini-batch, >= 1
+    batch_norm : whether hidden layers are normalised; changes the rates for images only
 
     Raises
     ------
@@ -225,7 +235,8 @@ def automatic_rate(spec: Any, kind: Literal["images", "table"], batch_size: int)
             f"learning_rate is 'auto', but optimizer {name} has no such rate; expected a number"
         )
     # Rounded, so that a share such as 0.1 leaves no digits that nobody chose.
-    return float(f"{getattr(rates, kind) * rates.share(batch_size, *numbers):.3g}")
+    factor = NORMALIZED if batch_norm and kind == "images" else 1.0
+    return float(f"{factor * getattr(rates, kind) * rates.share(batch_size, *numbers):.3g}")
 
 
 class Optimizer:

@@ -61,7 +61,8 @@ def _names(registry: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Settings:
-    """The settings of a training run; the defaults are those of ``fastbp train``.
+    """The settings of a training run. The defaults are plain; those of ``fastbp train``
+    depend on the kind of data, see `fastbp.recipe.defaults`.
 
     ``docs/guide/settings.md`` has a table of all settings with their ranges, and
     ``fastbp train --help`` shows the same text.
@@ -185,7 +186,8 @@ class Settings:
         "auto",
         check=Rate(),
         help="Initial learning rate. auto takes a measured one for the update rule and the kind of data, "
-        "such as 0.4 for sgd on images. find takes that of a range test, see fastbp find-rate.",
+        "such as 1 for sgd on images with batch normalisation. find takes that of a range test, see "
+        "fastbp find-rate.",
         group=TRAINING,
         metavar="RATE|auto|find",
         keyed_at_default=True,
@@ -377,7 +379,7 @@ class Settings:
                 "learning_rate is 'find', which needs data; expected a number or auto here, or fastbp train"
             )
         if rate == "auto":  # always a number from here on; `defaults` puts in that for tables
-            rate = optimizers.automatic_rate(self.optimizer, "images", self.batch_size)
+            rate = optimizers.automatic_rate(self.optimizer, "images", self.batch_size, self.batch_norm)
             object.__setattr__(self, "learning_rate", rate)
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(

@@ -27,7 +27,7 @@ from ..data.fingerprint import fingerprint, quick_fingerprint
 from ..data.samples import Dataset
 from ..errors import ConfigError, DataError, DivergenceError
 from ..network import Network
-from ..recipe.defaults import settings_for
+from ..recipe.defaults import IMAGES, settings_for
 from ..recipe.distortions import Distortion, make_distortion, read_variants
 from ..recipe.initializers import initialize
 from ..recipe.keywords import SettingKeywords
@@ -237,7 +237,9 @@ def _keywords() -> inspect.Signature:
     given = [p for p in inspect.signature(train).parameters.values() if p.kind is not p.VAR_KEYWORD]
     kind = inspect.Parameter.KEYWORD_ONLY
     more = [
-        inspect.Parameter(field.name, kind, default=field.default, annotation=field.type)
+        inspect.Parameter(
+            field.name, kind, default=IMAGES.get(field.name, field.default), annotation=field.type
+        )
         for field in fields(Settings)
         if field.name != "data"
     ]

@@ -22,6 +22,7 @@ from fastbp.cli.setting_options import settings_of, with_settings
 from fastbp.data.tables.options import TableOptions
 from fastbp.errors import ConfigError
 from fastbp.recipe.checks import Fraction
+from fastbp.recipe.defaults import IMAGES
 from fastbp.recipe.keywords import SettingKeywords
 from fastbp.recipe.setting import GROUPS, LEARNING, setting
 from fastbp.recipe.settings import Settings, declarations
@@ -66,7 +67,8 @@ def test_train_shows_its_keywords():
         "force",
         "checkpoint",
     } == set(parameters)
-    assert parameters["epochs"].default == Settings().epochs
+    assert parameters["epochs"].default == IMAGES["epochs"] != Settings().epochs
+    assert parameters["batch_size"].default == Settings().batch_size
 
 
 def test_train_answers_an_unknown_keyword_with_the_nearest():

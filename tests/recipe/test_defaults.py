@@ -11,7 +11,7 @@ import clusters
 import fastbp
 from fastbp import cli
 from fastbp.errors import ConfigError
-from fastbp.recipe.defaults import KINDS, TABLE, explain, settings_for
+from fastbp.recipe.defaults import IMAGES, KINDS, TABLE, explain, settings_for
 from fastbp.recipe.optimizers import OPTIMIZERS, Rule, automatic_rate
 from fastbp.recipe.settings import Settings, read_settings
 from fastbp.reference import optimizers as formulas
@@ -20,8 +20,8 @@ from fastbp.reference import optimizers as formulas
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_rule_has_a_rate_for_every_kind_of_data(name, kind):
-    rate = automatic_rate(name, kind, 32)
-    assert 0 < rate < 1
+    rate = automatic_rate(name, kind, 32, batch_norm=kind == "images")
+    assert 0 < rate <= 1
     assert settings_for(kind, {"optimizer": name}).learning_rate == rate
     assert settings_for(kind, {"optimizer": name, "learning_rate": "auto"}).learning_rate == rate
     assert settings_for(kind, {"optimizer": name, "learning_rate": 0.123}).learning_rate == 0.123
@@ -58,6 +58,23 @@ def test_a_rate_follows_the_batch_size_within_bounds():
     assert Settings(batch_size=4096).learning_rate == 0.4
 
 
+def test_batch_normalisation_allows_higher_rates_on_images():
+    for rule in OPTIMIZERS:
+        plain, normalized = (automatic_rate(rule, "images", 32, norm) for norm in (False, True))
+        assert normalized == pytest.approx(2.5 * plain)
+        assert automatic_rate(rule, "table", 32, True) == automatic_rate(rule, "table", 32)
+    assert settings_for("images", {"batch_norm": False}).learning_rate == 0.4
+
+
+def test_one_sample_at_a_time_needs_no_option():
+    """The recipe for images normalises mini-batches, which one sample is not."""
+    one = settings_for("images", {"batch_size": 1})
+    assert one == settings_for("images", {"batch_size": 1, "batch_norm": False})
+    assert one.learning_rate == 0.025
+    with pytest.raises(ConfigError, match="one sample has no variance"):
+        settings_for("images", {"batch_size": 1, "batch_norm": True})
+
+
 def test_a_rule_without_rates_wants_a_number(monkeypatch):
     monkeypatch.setitem(OPTIMIZERS, "toy", Rule(formulas.sgd))
     with pytest.raises(ConfigError, match=r"^learning_rate is 'auto', but optimizer toy has no such rate"):
@@ -66,12 +83,15 @@ def test_a_rule_without_rates_wants_a_number(monkeypatch):
 
 
 def test_what_is_given_comes_before_the_recipe():
-    assert settings_for("images", {}) == Settings()
+    images = settings_for("images", {"hidden": 9})
+    assert images == Settings(hidden=(9,), epochs=IMAGES["epochs"], batch_norm=True, learning_rate=1.0)
+    assert settings_for("images", {**asdict(Settings()), "learning_rate": "auto"}) == Settings()
     table = settings_for("table", {"epochs": 3, "optimizer": "sgd"})
     assert (table.epochs, table.optimizer) == (3, "sgd")
     assert table.learning_rate == OPTIMIZERS["sgd"].rates.table
     assert (table.batch_size, table.hidden) == (TABLE["batch_size"], TABLE["hidden"])
     plain = asdict(Settings())
+    assert all(plain[name] != value for name, value in IMAGES.items())
     assert {name for name, value in TABLE.items() if plain[name] == value} <= {"batch_size"}
 
 
@@ -98,7 +118,8 @@ def test_mistakes_are_told_as_those_of_settings():
 
 def test_what_was_chosen_is_said():
     assert explain("images", {"learning_rate": 0.1}) is None
-    assert explain("images", {}) == "learning rate 0.4, auto for sgd on images"
+    assert explain("images", {}) == "learning rate 1, auto for sgd on images"
+    assert explain("images", {"batch_norm": False}) == "learning rate 0.4, auto for sgd on images"
     rate = automatic_rate("adamw", "table", 8)
     told = explain("table", {"batch_size": 8, "hidden": "9"})
     assert told.startswith(
@@ -125,7 +146,7 @@ def test_auto_is_accepted_at_every_boundary(tmp_path):
     file.write_text('learning_rate = "auto"\noptimizer = "adamw"\nhidden = "5"\nepochs = 1\n')
     assert read_settings(file)["learning_rate"] == "auto"
     arguments = ["--data", str(data), "--backend", "numpy", "--config", str(file)]
-    rate = automatic_rate("adamw", "images", 32)
+    rate = automatic_rate("adamw", "images", 32, batch_norm=True)
     for name, more in (("a", []), ("b", ["--learning-rate", "auto"])):
         result = CliRunner().invoke(cli.app, ["train", *arguments, *more, "--out", str(tmp_path / name)])
         assert result.exit_code == 0, result.output

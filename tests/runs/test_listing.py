@@ -17,7 +17,7 @@ from fastbp.errors import ConfigError
 from fastbp.runs.listing import complete_runs, holds_runs, list_runs
 from fastbp.terminal.run_tables import print_run_list
 
-COMMON = {"epochs": 2, "learning_rate": 0.4, "backend": "numpy"}
+COMMON = {"epochs": 2, "learning_rate": 0.4, "batch_norm": False, "backend": "numpy"}
 RUNS = {"run-10": {"hidden": (16,)}, "run-9": {"hidden": (3,), "batch_size": 8}, "b": {"validation": 0}}
 DAMAGES = {
     "config.toml": ["epochs = 'many'", "epochs = [", "nonsense = 1", "a = " + "[" * 5000, b"\xff"],

@@ -224,6 +224,7 @@ def test_a_run_is_known_by_what_decides_its_weights():
         "input_dropout": 0.125,
         "batch_norm": True,
         "label_smoothing": 0.0625,
+        "hard_mining": 0.4375,
         "class_weight": "balanced",
         "optimizer": "adamw:0.8",
         "l2": 0.001,

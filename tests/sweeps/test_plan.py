@@ -41,7 +41,9 @@ def test_every_combination_once_and_seeds_in_the_outer_loop(tmp_path):
     assert [run.settings.seed for run in runs] == [0] * 12 + [1] * 12
     assert len({run.key for run in runs}) == 24
     first = runs[0].settings
-    assert first == Settings(epochs=3, hidden=(8,), learning_rate=0.1, batch_size=16, threads=1, seed=0)
+    assert first == Settings(
+        epochs=3, hidden=(8,), learning_rate=0.1, batch_size=16, batch_norm=True, threads=1
+    )
     assert all(run.key == key_of(run.settings) for run in runs)
     assert label_of(sweep.variants[-1].varied) == "hidden 16,8, learning_rate 0.3, batch_size 32, l2 0.01"
 
@@ -59,7 +61,7 @@ def test_equal_variants_run_once(tmp_path):
     sweep = read_sweep(written(tmp_path, "seeds = 1\n[grid]\nbatch_size = [32, 16, 32]\n"))
     assert [v.varied["batch_size"] for v in sweep.variants] == [32, 16]
     # A variant that says what is the default is the same run as one that does not.
-    listed = read_sweep(written(tmp_path, "seeds = 1\n[[list]]\nbatch_size = 32\n[[list]]\nepochs = 14\n"))
+    listed = read_sweep(written(tmp_path, "seeds = 1\n[[list]]\nbatch_size = 32\n[[list]]\nepochs = 6\n"))
     assert len(listed.variants) == 2
     assert len(plan(listed, {})) == 1
 
@@ -103,7 +105,7 @@ def test_a_key_follows_what_is_in_the_folders_of_a_folder(tmp_path):
 
 
 def test_a_run_has_the_number_of_its_first_variant(tmp_path):
-    text = "seeds = 1\n[[list]]\nbatch_size = 32\n[[list]]\nepochs = 14\n"
+    text = "seeds = 1\n[[list]]\nbatch_size = 32\n[[list]]\nepochs = 6\n"
     (run,) = plan(read_sweep(written(tmp_path, text)), {}).values()
     assert run.variant == 0
 

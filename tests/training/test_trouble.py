@@ -41,7 +41,7 @@ def test_inputs_that_nobody_scaled():
     """A table is standardised; images of floats are left as they are."""
     rows, labels = arrays()
     images = rows.reshape(400, 4, 5)
-    (warning,) = warnings_of(16 * images, labels, learning_rate=0.001)
+    (warning,) = warnings_of(16 * images, labels, learning_rate=0.01)
     assert warning.startswith("inputs reach 1")
     assert warnings_of(9 * images, labels, learning_rate=0.01) == ()
     assert warnings_of(16 * rows, labels, learning_rate=0.01) == ()
