@@ -48,7 +48,9 @@ def main() -> None:
         lines.append(f"| {name} | {shown} | {min(found):.2f} |")
         print(lines[-1], flush=True)
     text = "\n".join([*lines, "", f"{seeds} random seeds."])
-    PAGE.write_text(replace_block(PAGE, PAGE.read_text(encoding="utf-8"), "elsewhere", text), encoding="utf-8")
+    PAGE.write_text(
+        replace_block(PAGE, PAGE.read_text(encoding="utf-8"), "elsewhere", text), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
