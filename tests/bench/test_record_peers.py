@@ -38,12 +38,12 @@ def _peers(monkeypatch):
 
 @pytest.fixture(name="data")
 def _data():
-    """Blots of 6 x 6 grey levels in a frame of black, one form a class."""
+    """Blots of 12 x 12 grey levels in a frame of black, one form a class."""
     rng = np.random.default_rng(0)
     labels = np.arange(1200) % 10
-    forms = rng.integers(0, 256, (10, 6, 6))
+    forms = rng.integers(0, 256, (10, 12, 12))
     images = np.zeros((1200, 16, 16), np.uint8)
-    images[:, 5:11, 5:11] = forms[labels] // 2 + rng.integers(0, 128, (1200, 6, 6))
+    images[:, 2:14, 2:14] = forms[labels] // 2 + rng.integers(0, 128, (1200, 12, 12))
     return images.reshape(1200, 256), labels
 
 
@@ -87,14 +87,14 @@ def test_smoothing_is_a_convolution(peers):
     np.testing.assert_allclose(matrix @ line, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("mining", [0.0, 0.5])
+@pytest.mark.parametrize(("mining", "augment"), [(0.0, "ciresan"), (0.5, "affine")])
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_library_computes_what_fastbp_does(peers, data, library, mining):
+def test_a_library_computes_what_fastbp_does(peers, data, library, mining, augment):
     if not find_spec(LIBRARIES[library]):
         pytest.skip(f"{LIBRARIES[library]} is not installed")
     from record_peers import checks, training
 
-    settings = Settings(**{**ALL, "augment": "ciresan", "dropout": 0.1, "hard_mining": mining})
+    settings = Settings(**{**ALL, "augment": augment, "dropout": 0.1, "hard_mining": mining})
     recipe = peers.Recipe.of(settings)
     of_form = next(iter(peers.forms(library).values()))
     checks.check_steps(partial(of_form, threads=1), recipe, *data)
