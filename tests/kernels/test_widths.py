@@ -3,14 +3,14 @@
 import pytest
 
 from steps import output, python
-from width_check import TARGETS, can_run
+from width_check import TARGETS, can_run, start
 
 
 @pytest.mark.parametrize(("bits", "registers"), TARGETS)
-def test_gradients_and_bits_are_right_for_this_target(bits, registers, target_processes):
+def test_gradients_and_bits_are_right_for_this_target(bits, registers):
     if not can_run(bits, registers):
         pytest.skip("the host has no AVX-512, or all its registers are always used")
-    assert output(target_processes[bits, registers]) == f"OK {bits} {registers}"
+    assert output(start((bits, registers))) == f"OK {bits} {registers}"
 
 
 @pytest.mark.parametrize("wrong", ["64", "wide", ""])

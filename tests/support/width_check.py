@@ -18,16 +18,13 @@ def can_run(bits, registers):
     return (bits < 512 or has_avx512) and (registers == 32 or llvm.get_host_cpu_features().get("sse2", False))
 
 
-def start():
-    """A process for each target; conftest.py calls this early."""
-    processes = {}
-    for target in (t for t in TARGETS if can_run(*t)):
-        # All other tests run for the host's own target.
-        pairs = (F32_U8,) if target == (BITS, REGISTERS) else (F32_U8, F64_F64)
-        code = f"import width_check; width_check.main(*{pairs})"
-        width, registers = map(str, target)
-        processes[target] = python(code, FASTBP_SIMD_BITS=width, FASTBP_SIMD_REGISTERS=registers)
-    return processes
+def start(target):
+    """Start the process of a target."""
+    # All other tests run for the host's own target.
+    pairs = (F32_U8,) if target == (BITS, REGISTERS) else (F32_U8, F64_F64)
+    width, registers = map(str, target)
+    code = f"import width_check; width_check.main(*{pairs})"
+    return python(code, FASTBP_SIMD_BITS=width, FASTBP_SIMD_REGISTERS=registers)
 
 
 def main(*pairs):
