@@ -2,6 +2,8 @@
 
 import base64
 import zlib
+from functools import lru_cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from fastbp.data.dataset import load_training
 from fastbp.errors import DataError, WeightsError
 from fastbp.network import Network
+from fastbp.pages.playground import digits as digits_module
 from fastbp.pages.playground import may_have_seen, playground_digits, read_start
 from fastbp.pages.playground.page import CHOICES, LIMITS, Start, playground_data
 from fastbp.random import split
@@ -17,6 +20,14 @@ from fastbp.recipe.initializers import SCHEMES
 from fastbp.recipe.schedules import SCHEDULES
 from fastbp.recipe.settings import Settings
 from fastbp.reference.activations import ACTIVATIONS
+
+COMPRESS = lru_cache(maxsize=2)(zlib.compress)
+
+
+@pytest.fixture(autouse=True)
+def _compressed_once(monkeypatch):
+    """Ten thousand digits take seconds, and most tests want the same ones."""
+    monkeypatch.setattr(digits_module, "zlib", SimpleNamespace(compress=COMPRESS))
 
 
 @pytest.fixture(scope="module")
