@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fastbp import cli
+from fastbp.terminal import progress
 
 ROOT = Path(__file__).resolve().parents[2]
 README, GUIDE = ROOT / "README.md", ROOT / "docs" / "guide"
@@ -73,6 +74,8 @@ def test_page(page, tmp_path, monkeypatch):
     for module in EXTRAS.get(page.stem, ()):
         pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
+    # Pages show runs whose kernels are there. Here they may be compiled first, or loaded on a busy machine.
+    monkeypatch.setattr(progress, "COMPILING_AFTER", 3600.0)
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     names = {"__name__": "guide"}
     for i, (kind, text) in enumerate(blocks):
