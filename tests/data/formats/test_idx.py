@@ -408,6 +408,12 @@ def data_or_none(path):
     return None
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One for all examples, with few files: readers look at each for labels."""
+    return tmp_path_factory.mktemp("idx")
+
+
 @pytest.mark.parametrize("pack", [False, True])
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
@@ -416,8 +422,8 @@ def data_or_none(path):
     ),
     data=st.binary(max_size=60),
 )
-def test_random_bytes_give_data_or_a_data_error(tmp_path_factory, pack, start, data):
-    path = tmp_path_factory.getbasetemp() / "random-images-idx3-ubyte"
+def test_random_bytes_give_data_or_a_data_error(folder, pack, start, data):
+    path = folder / "random-images-idx3-ubyte"
     path.write_bytes(gzip.compress(start + data) if pack else start + data)
     data_or_none(path)
 
@@ -428,8 +434,8 @@ def test_random_bytes_give_data_or_a_data_error(tmp_path_factory, pack, start, d
     sizes=st.lists(st.integers(0, 3), min_size=1, max_size=4),
     data=st.binary(max_size=64),
 )
-def test_random_values_give_data_or_a_data_error(tmp_path_factory, code, sizes, data):
-    path = tmp_path_factory.getbasetemp() / "values-images-idx3-ubyte"
+def test_random_values_give_data_or_a_data_error(folder, code, sizes, data):
+    path = folder / "values-images-idx3-ubyte"
     width = {0x08: 1, 0x09: 1, 0x0B: 2, 0x0C: 4, 0x0D: 4, 0x0E: 8}[code]
     count = int(np.prod(sizes)) * width
     path.write_bytes(
@@ -444,8 +450,8 @@ def test_random_values_give_data_or_a_data_error(tmp_path_factory, code, sizes, 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(at=st.integers(0, 399), value=st.integers(0, 255))
-def test_gzip_with_a_changed_byte_gives_data_or_a_data_error(tmp_path_factory, at, value):
-    path = tmp_path_factory.getbasetemp() / "changed-images-idx3-ubyte.gz"
+def test_gzip_with_a_changed_byte_gives_data_or_a_data_error(folder, at, value):
+    path = folder / "changed-images-idx3-ubyte.gz"
     packed = bytearray(gzip.compress(idx(np.random.default_rng(2).integers(0, 256, (10, 6, 6))), mtime=0))
     packed[at % len(packed)] = value
     path.write_bytes(packed)
