@@ -63,7 +63,7 @@ def test_rows_that_are_held_out_are_never_visited():
 
 
 @pytest.mark.parametrize("backend", ["numba", "numpy"])
-@pytest.mark.parametrize("options", [{}, {"batch_norm": True, "augment": "affine"}])
+@pytest.mark.parametrize("options", [{"batch_norm": False}, {"augment": "affine"}])
 def test_an_epoch_visits_a_fraction_and_the_rare_ones_often(backend, options, monkeypatch):
     """One sample in fifty looks like the other class: it stays hard, and is visited."""
     random = np.random.default_rng(5)

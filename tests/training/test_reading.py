@@ -169,6 +169,16 @@ def test_a_file_that_is_cut_short_in_the_middle_of_a_window(folder, monkeypatch)
 
 
 @pytest.mark.usefixtures("large")
+def test_an_epoch_that_leaves_rows_out_reads_no_further_ahead(folder):
+    """Half of the rows of a window come from as many pages as all of them."""
+    images, order = load_training(folder)[0].images, shuffle_blocks(1, 0, COUNT, 10, 80)
+    with reading.Reading(images, order[::2], COUNT) as reads:
+        assert reads.at_once == 80 * len(order[::2]) // COUNT <= 40
+    with reading.Reading(images, order[:1], COUNT) as reads:
+        assert reads.at_once == 1
+
+
+@pytest.mark.usefixtures("large")
 def test_no_piece_is_asked_for_twice_in_a_window(folder, monkeypatch):
     images = load_training(folder)[0].images
     asked = []
