@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import fmean, median
 from textwrap import wrap
 
+from fastbp.runs.machine import cpu_name
+
 ROOT = Path(__file__).resolve().parent.parent
 README, GUIDE = ROOT / "README.md", ROOT / "docs" / "guide" / "train.md"
 LINE = 88  # characters of a line of prose
@@ -80,8 +82,8 @@ def pages(runs: dict[str, list[Run]], readme: str, guide: str) -> tuple[str, str
         "By default, `fastbp train`",
         r"The test accuracy is .* on one\.",
         f"The test accuracy is {min(each)} to {max(each)} % ({', '.join(each[:-1])} and {each[-1]} % with "
-        f"random seeds 0 to {len(each) - 1}). Training takes {seconds['auto']} on two cores of the "
-        f"[machine of the benchmarks](../benchmarks.md), {seconds['1']} on one.",
+        f"random seeds 0 to {len(each) - 1}). Training takes {seconds['auto']} on two cores ({cpu_name()}), "
+        f"{seconds['1']} on one.",
     )
     return readme, guide
 

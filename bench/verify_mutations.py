@@ -436,6 +436,14 @@ LOSSES = [
         ("ahead += logits[label] - logits[c]", "ahead += logits[c] - logits[label]"),
         "label_smoothing 0.1",
     ),
+    Mutation(
+        "hard_mining",
+        "losses go to other samples",
+        "fastbp/backends/numba_backend.py",
+        "options.sample_losses[batches.order] = run.answers.losses",
+        "options.sample_losses[batches.order] = run.answers.losses[::-1]",
+        ("hard_mining 0.7",),
+    ),
     kernel(
         "class_weight",
         "gradient not weighted",

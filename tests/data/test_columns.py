@@ -67,7 +67,7 @@ def test_layouts(make):
 
 def test_scikit_learn_s_digits():
     datasets = pytest.importorskip("sklearn.datasets")
-    result = fastbp.train(datasets.load_digits(), hidden=16, epochs=12, learning_rate=0.02)
+    result = fastbp.train(datasets.load_digits(), hidden=16, epochs=12, learning_rate=0.2)
     assert result.network.sizes == (64, 16, 10)
     assert fastbp.test(result.network, datasets.load_digits()).accuracy > 0.9
 
