@@ -146,14 +146,15 @@ class Amount:
 
 @dataclass(frozen=True)
 class Fraction:
-    """A number from 0 to below 1."""
+    """A number from 0 to below 1; ``least`` is the smallest that is not 0."""
 
     expected: str = "a number from 0 to below 1"
+    least: float = 0.0
 
     def __call__(self, name: str, value: Any) -> float:
         """See `Check`."""
         number = _number(value)
-        if not 0 <= number < 1:
+        if not (number == 0 or self.least <= number < 1):
             _refuse(name, value, self.expected)
         return number
 

@@ -50,8 +50,10 @@ class HardMining:
     def choose(self, rows: NDArray[np.int64], losses: FloatArray) -> NDArray[np.int64]:
         """Return the rows that an epoch visits, in the order in which they are given.
 
-        The other rows are taken at equal distances. In a random order they are a random
-        sample, without further draws.
+        The other rows are taken at equal distances, and so are rows of equal losses,
+        such as those never visited. In a random order they are a random sample, without
+        further draws; and any part of an epoch over a large file visits about as many
+        rows as any other.
 
         Parameters
         ----------
@@ -67,10 +69,13 @@ class HardMining:
         found = losses[rows]
         least = np.partition(found, len(found) - hardest)[len(found) - hardest]
         is_chosen = found > least
-        ties = np.flatnonzero(found == least)  # infinite ones, above all; the first in random order
-        is_chosen[ties[: hardest - np.count_nonzero(is_chosen)]] = True
-        others = np.flatnonzero(~is_chosen)
-        steps = np.arange(len(others) + 1) * (count - hardest) // max(1, len(others))
-        is_chosen[others[np.diff(steps) > 0]] = True
+        is_chosen[_spread(np.flatnonzero(found == least), hardest - int(np.count_nonzero(is_chosen)))] = True
+        is_chosen[_spread(np.flatnonzero(~is_chosen), count - hardest)] = True
         chosen: NDArray[np.int64] = rows[is_chosen]
         return chosen
+
+
+def _spread(places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return ``count`` of the places, at equal distances."""
+    steps = np.arange(len(places) + 1) * count // max(1, len(places))
+    return places[np.diff(steps) > 0]

@@ -45,6 +45,7 @@ from .checks import (
 from .distortions import PRESETS
 from .initializers import ALIASES as SCHEME_ALIASES
 from .initializers import SCHEMES
+from .plateau import falls_on_plateaus
 from .setting import DATA, LEARNING, MACHINE, NETWORK, TRAINING, Setting, setting
 from .specs import forms
 
@@ -330,7 +331,7 @@ class Settings:
     )
     hard_mining: float = setting(
         0.0,
-        check=Fraction(),
+        check=Fraction("0, or a number from 0.01 to below 1", least=0.01),
         help="Hard example mining: fraction of the training samples that an epoch visits, two thirds of them "
         "those with the highest losses when last visited; 0 for all samples.",
         group=LEARNING,
@@ -379,12 +380,17 @@ class Settings:
                 "learning_rate is 'find', which needs data; expected a number or auto here, or fastbp train"
             )
         if rate == "auto":  # always a number from here on; `defaults` puts in that for tables
-            rate = optimizers.automatic_rate(self.optimizer, "images", self.batch_size, self.batch_norm)
+            rate = optimizers.automatic_rate(self.optimizer, "images", self.batch_size, self.normalizes)
             object.__setattr__(self, "learning_rate", rate)
         if self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_norm normalises over each mini-batch, and batch_size is 1; expected 2 or more, as one "
                 "sample has no variance"
+            )
+        if self.hard_mining and self.validation == 0 and falls_on_plateaus(self.schedule):
+            raise ConfigError(
+                "schedule plateau would follow the training loss, which rises when hard_mining begins; "
+                "expected another schedule, or a validation split"
             )
         if self.validation == 0:
             for spec in self.stop:
@@ -392,6 +398,11 @@ class Settings:
                     raise ConfigError(f"stop is {spec!r}, which needs validation data; validation is 0")
             if self.restore_best:
                 raise ConfigError("restore_best needs validation data; validation is 0")
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether hidden layers are normalised over mini-batches; there may be none."""
+        return self.batch_norm and bool(self.hidden)
 
     def __repr__(self) -> str:
         """Return the settings that differ from their defaults."""

@@ -6,10 +6,13 @@ import pytest
 import fastbp
 from fastbp.backends.base import make_backend
 from fastbp.backends.batches import Batches
+from fastbp.errors import ConfigError
 from fastbp.network import Network
 from fastbp.recipe.hard_mining import HardMining, visits
 from fastbp.recipe.initializers import initialize
+from fastbp.recipe.settings import Settings
 from fastbp.recipe.step_options import StepOptions
+from fastbp.training import trainer
 
 
 def chosen(losses, fraction, rows=None):
@@ -62,6 +65,45 @@ def test_rows_that_are_held_out_are_never_visited():
     assert set(chosen([9.0] * 10, 0.5, rows)) <= set(rows.tolist())
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.5, 0.8])
+def test_every_part_of_an_epoch_visits_about_as_many_rows(fraction):
+    """Windows of a large file hold as many pages as they are to, while most rows are still unvisited."""
+    losses = np.full(10_000, np.inf)
+    for _ in range(3):
+        found = chosen(losses, fraction)
+        parts = np.bincount(found // 1000, minlength=10)
+        assert parts.max() <= 1.25 * 1000 * fraction
+        losses[found] = np.random.default_rng(4).random(len(found))
+
+
+def test_rates_and_figures_are_those_of_the_visited_samples(monkeypatch):
+    """The schedule ends with the last visit, and shares are of the visits."""
+    images = np.zeros((1000, 4, 4), np.uint8)
+    labels = np.arange(1000) % 2
+    images[labels == 1] = 255
+    chunks, readings = [], []
+
+    class Watch(fastbp.Callback):
+        def on_chunk(self, chunk):
+            chunks.append(chunk)
+
+    def read(images, order, rows, plain=trainer.Reading):
+        readings.append((len(order), rows))
+        return plain(images, order, rows)
+
+    monkeypatch.setattr(trainer, "Reading", read)
+    settings = {"hidden": (8,), "batch_norm": False, "batch_size": 10, "validation": 0.0, "threads": 1}
+    result = fastbp.train(
+        (images, labels), **settings, hard_mining=0.2, epochs=4, learning_rate=0.4, callbacks=[Watch()]
+    )
+    rates = [record.learning_rate for record in result.history]
+    assert rates == pytest.approx([0.4, 0.3, 0.2, 0.1])  # of the first update of each
+    assert result.history[-1].train_accuracy == 1
+    assert {chunk.epoch_samples for chunk in chunks} == {200}
+    assert max(chunk.samples for chunk in chunks) == 200
+    assert set(readings) == {(200, 1000)}
+
+
 @pytest.mark.parametrize("backend", ["numba", "numpy"])
 @pytest.mark.parametrize("options", [{"batch_norm": False}, {"augment": "affine"}])
 def test_an_epoch_visits_a_fraction_and_the_rare_ones_often(backend, options, monkeypatch):
@@ -108,3 +150,18 @@ def test_losses_are_those_of_the_last_visit():
                 expected = expected * weights
             assert np.allclose(losses[order], expected[order], rtol=1e-12)
             assert np.isinf(np.delete(losses, order)).all()
+
+
+@pytest.mark.parametrize("value", [1e-9, 0.0099, 1, -0.1, "nan", "30%"])
+def test_an_epoch_of_hardly_any_samples_is_refused(value):
+    with pytest.raises(
+        ConfigError, match=r"^hard_mining is .*; expected 0, or a number from 0\.01 to below 1"
+    ):
+        Settings(hard_mining=value)
+
+
+def test_a_schedule_that_follows_the_training_loss_is_refused():
+    """That loss is of other samples once mining begins."""
+    with pytest.raises(ConfigError, match="which rises when hard_mining begins"):
+        Settings(hard_mining=0.3, schedule="plateau", validation=0)
+    assert Settings(hard_mining=0.3, schedule="plateau", validation=0.1).hard_mining == 0.3
