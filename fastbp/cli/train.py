@@ -72,11 +72,10 @@ def train(
 
         checked_seconds(checkpoint)
         kinds = [find_log(name) for name in dict.fromkeys(log or ())]
-        config = _settings_file(config, recipe)
         if resume is None:
-            plan = _new_run(values_of(given, config), out, force=force, checkpoint=checkpoint)
+            plan = _new_run(_asked(given, config, recipe), out, force=force, checkpoint=checkpoint)
         else:
-            if out is not None or force or config is not None:
+            if out is not None or force or config is not None or recipe is not None:
                 raise ConfigError(
                     "--resume goes on in the run's own folder; expected no --out, --force, --config or "
                     "--recipe"
@@ -107,15 +106,15 @@ def train(
         _close_run(result, plan.folder, strict=strict, quiet=quiet)
 
 
-def _settings_file(config: Path | None, recipe: str | None) -> Path | None:
-    """Return the file that has the settings which are not given, if there is one."""
-    from ..recipe.named import path_of
+def _asked(given: dict[str, Any], config: Path | None, recipe: str | None) -> dict[str, Any]:
+    """Return the given settings, else those of the file or the recipe, if any."""
+    from ..recipe.named import settings_of
 
     if recipe is None:
-        return config
+        return values_of(given, config)
     if config is not None:
         raise ConfigError("--config and --recipe exclude each other; expected one of them")
-    return path_of(recipe)
+    return {**settings_of(recipe), **values_of(given)}
 
 
 def _new_run(values: dict[str, Any], out: Path | None, *, force: bool, checkpoint: str) -> _Planned:

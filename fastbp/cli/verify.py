@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..recipe.defaults import IMAGES, settings_for
 from ..recipe.settings import Settings, declarations
 from . import options
 from .application import app
 from .common import EXCEEDED, console, print_json, reporting
-from .setting_options import settings_of, with_settings
+from .setting_options import values_of, with_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +30,7 @@ All = Annotated[
 
 
 @app.command()
-@with_settings([name for name in declarations() if name != "backend"], {"epochs": 1})
+@with_settings([name for name in declarations() if name != "backend"], {"epochs": 1}, recipe=IMAGES)
 def verify(
     *,
     given: dict[str, Any],
@@ -50,7 +51,7 @@ def verify(
         if everything:
             passed = _verify_all(screen, as_json=as_json)
         else:
-            settings = settings_of(given, config)
+            settings = settings_for("images", values_of(given, config))
             passed = _verify_settings(screen, settings, samples, as_json=as_json)
         if not passed:
             raise typer.Exit(EXCEEDED)

@@ -16,6 +16,7 @@ from ..evaluation.default_data import default_data
 from ..evaluation.evaluate import Evaluation, test
 from ..network import Network
 from ..recipe.checks import format_hidden
+from ..recipe.defaults import Kind, settings_for
 from ..recipe.initializers import initialize
 from ..recipe.settings import Settings
 from ..runs.folder import data_of_runs, load_classifier, read_result
@@ -95,7 +96,7 @@ def page_html(folder: str | os.PathLike[str], data: str | None = None) -> str:
         *_matrix(evaluation),
         *(_mistakes(evaluation) if is_of_table(network) else ()),
         *map(_figure, entries),
-        *_tables(run.settings, read_result(folder)),
+        *_tables(run.settings, read_result(folder), "table" if is_of_table(network) else "images"),
     ]
     return document(title, parts, STYLE)
 
@@ -235,13 +236,13 @@ def initial_network(network: Network, settings: Settings) -> Network:
     return start
 
 
-def _tables(settings: Settings | None, result: Mapping[str, Any]) -> Iterator[str]:
+def _tables(settings: Settings | None, result: Mapping[str, Any], kind: Kind) -> Iterator[str]:
     """Yield results and settings; those at their defaults are collapsed."""
     yield '<div class="tables">'
     if result:
         yield _section("Result", _pairs(result))
     if settings is not None:
-        usual = asdict(Settings())
+        usual = asdict(settings_for(kind, {}))
         values = asdict(settings)
         changed = {name: value for name, value in values.items() if value != usual[name]}
         same = {name: value for name, value in values.items() if name not in changed}

@@ -29,6 +29,14 @@ normalisation, and better. From the frontier of plain training in ``docs/records
 without what helps on MNIST alone, or makes losses harder to read.
 """
 
+FEWEST = 12
+"""Samples of a mini-batch from which on images are normalised by default.
+
+Means over fewer samples are noisy. MNIST in %, two seeds, with and without: 98.5 and
+98.3 at a batch size of 32, 98.3 and 98.2 at 12, 98.2 and 98.3 at 8, 97.7 and 98.3 at 6,
+96.1 and 98.2 at 4.
+"""
+
 TABLE: Mapping[str, Any] = MappingProxyType(
     {
         "optimizer": "adamw",
@@ -75,7 +83,7 @@ def settings_for(kind: Kind, given: Mapping[str, Any]) -> Settings:
     if values["learning_rate"] not in ("auto", "find"):
         return Settings.from_mapping(values)
     settings = Settings.from_mapping({**values, "learning_rate": "auto"})
-    rate = automatic_rate(settings.optimizer, kind, settings.batch_size, settings.batch_norm)
+    rate = automatic_rate(settings.optimizer, kind, settings.batch_size, settings.normalizes)
     return replace(settings, learning_rate=rate)
 
 
@@ -109,7 +117,8 @@ def _recipe(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("optimizer", recipe.get("optimizer")) != recipe.get("optimizer"):
         # An update subtracts rate * decay * weight, and other rules have other rates.
         recipe.pop("weight_decay", None)
-    if given.get("batch_size") == 1:  # one sample has no variance
+    size = given.get("batch_size")
+    if isinstance(size, int) and size < FEWEST:
         recipe.pop("batch_norm", None)
     if given.get("validation") == 0:
         for name in ("stop", "restore_best"):

@@ -77,3 +77,22 @@ def test_the_page_has_what_is_in_the_files(page):
     text = page.PAGE.read_text(encoding="utf-8")
     assert page.recipes_table() in text
     assert page.peers_table(page.read_peers()).strip() in text
+
+
+def test_the_table_of_ensembles(page):
+    found = {
+        "recipes": ["one", "two"],
+        "first": 0,
+        "members": 5,
+        "alone": [0.981, 0.0012],
+        "groups": {"2": [0.982, 0.983]},
+        "together": 0.9876,
+        "seconds": 90.0,
+        "cpu": "Made-up CPU",
+        "jobs": 3,
+        "date": "2031-02-03",
+    }
+    assert page.ensembles_table(json.dumps(found) + "\n").splitlines()[2:] == [
+        "| 5 | `one`, `two` | 98.10 ± 0.12 | **98.76** | of 2: 98.20, 98.30 | 1.5 | "
+        "Made-up CPU, 3 at a time, 2031-02-03 |"
+    ]

@@ -83,7 +83,7 @@ def test_train_prints_lines_and_keeps_the_run(here):
     lines = train().stdout.splitlines()
     assert lines[0] == "data.npz: 20 pixels, 4 classes; 183 to train on, 20 for validation, 60 to test on"
     assert lines[1] == "20-16-4, float32, numpy"
-    assert lines[2] == "learning rate 0.5, auto for sgd and batch size 8 on images"
+    assert lines[2] == "learning rate 0.2, auto for sgd and batch size 8 on images"
     assert [line[:11] for line in lines[3:-1]] == [f"epoch {n:2}/10" for n in range(1, 11)]
     summary = json.loads((here / "runs/data-16-1/result.json").read_text())
     accuracy = f"{100 * summary['test_accuracy']:.2f}"

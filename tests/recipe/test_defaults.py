@@ -1,5 +1,6 @@
 """Learning rates and recipes for those who give none, by the kind of data."""
 
+import inspect
 import re
 from dataclasses import asdict
 
@@ -73,6 +74,26 @@ def test_one_sample_at_a_time_needs_no_option():
     assert one.learning_rate == 0.025
     with pytest.raises(ConfigError, match="one sample has no variance"):
         settings_for("images", {"batch_size": 1, "batch_norm": True})
+
+
+@pytest.mark.parametrize("size", [2, 4, 11])
+def test_small_mini_batches_are_not_normalised_unless_asked(size):
+    """Means over so few samples are too noisy to learn from."""
+    assert not settings_for("images", {"batch_size": size}).batch_norm
+    assert settings_for("images", {"batch_size": 12}).batch_norm
+    assert settings_for("images", {"batch_size": size, "batch_norm": True}).batch_norm
+
+
+def test_without_hidden_layers_the_rate_is_not_that_of_normalised_ones():
+    for settings in (settings_for("images", {"hidden": "none"}), Settings(hidden=(), batch_norm=True)):
+        assert settings.learning_rate == 0.4
+
+
+def test_defaults_that_are_shown_are_those_that_are_used():
+    shown = inspect.signature(fastbp.train).parameters
+    assert {name: shown[name].default for name in IMAGES} == dict(IMAGES)
+    usage = CliRunner().invoke(cli.app, ["find-rate", "--help"], env={"COLUMNS": "200"}).output
+    assert "256,128" in usage
 
 
 def test_a_rule_without_rates_wants_a_number(monkeypatch):

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from fastbp import cli
 from fastbp.errors import ConfigError
 from fastbp.recipe import named
+from fastbp.recipe.defaults import settings_for
 from fastbp.recipe.settings import Settings, read_settings
 
 RECIPES = sorted(named.available())
@@ -61,6 +62,14 @@ def test_options_come_before_a_recipe(tmp_path, monkeypatch):
     kept = read_settings(tmp_path / "run" / "config.toml")
     wanted = {**read_settings(named.path_of("mnist-98")), "epochs": 1, "hidden": (4,)}
     assert {name: kept[name] for name in wanted} == wanted
+
+
+def test_a_recipe_means_the_same_for_tables():
+    """Their own defaults, such as AdamW, would be trained at the recipe's rate."""
+    for name in RECIPES:
+        asked = named.settings_of(name)
+        assert settings_for("table", asked) == settings_for("images", asked)
+        assert settings_for("table", asked) == Settings.from_mapping(read_settings(named.path_of(name)))
 
 
 @pytest.mark.parametrize("other", [["--config", "a.toml"], ["--resume", "run"]])

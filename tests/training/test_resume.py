@@ -184,7 +184,7 @@ def stopped(tmp_path):
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ({"learning_rate": 0.1}, "learning_rate is 0.688, given 0.1"),
+        ({"learning_rate": 0.1}, "learning_rate is 0.275, given 0.1"),
         ({"seed": 4, "hidden": (5,)}, "seed is 3, given 4; hidden is .13, 7., given .5,."),
         ({"epochs": 4}, "epochs is 5, given 4"),
         ({"epochs": 6}, "schedule linear depend on the number of epochs"),
@@ -198,7 +198,7 @@ def test_other_settings_are_refused(stopped, given, found):
 
 
 def test_the_same_settings_may_be_given(stopped):
-    fastbp.resume(stopped, digits(), learning_rate=0.688, hidden="13,7", epochs=5, seed=3)
+    fastbp.resume(stopped, digits(), learning_rate=0.275, hidden="13,7", epochs=5, seed=3)
 
 
 @pytest.mark.parametrize("change", ["pixel", "label", "order", "fewer"])

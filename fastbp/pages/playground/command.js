@@ -6,7 +6,7 @@ const TRAIN_DEFAULTS = {
 };
 
 function commandOf(choices, settings, data) {
-  const words = ["fastbp train"];
+  const words = ["fastbp train --no-batch-norm"]; // which the page does not have
   if (data.name !== "mnist") words.push(`--data ${quoted(data.name)}`);
   for (const { key, option, kind } of settings) {
     const value = choices[key];

@@ -14,8 +14,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from ...errors import ConfigError, did_you_mean
+from ..defaults import KINDS
+from ..settings import Settings, read_settings
 
-__all__ = ["FIGURES", "Figures", "available", "figures", "path_of"]
+__all__ = ["FIGURES", "Figures", "available", "figures", "path_of", "settings_of"]
 
 _FOLDER = Path(__file__).parent
 FIGURES = _FOLDER / "figures.json"
@@ -63,6 +65,17 @@ def path_of(name: str) -> Path:
         hint = did_you_mean(name, found) or f"; expected one of: {', '.join(found)}"
         raise ConfigError(f"{name} is not a recipe{hint}")
     return found[name]
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    """Return the settings of a recipe, for any data; ConfigError without such a recipe.
+
+    What its file does not say, and what has other defaults for tables or images, is as
+    plain as when the recipe was measured.
+    """
+    plain = Settings()
+    usual = {setting: getattr(plain, setting) for kind in KINDS.values() for setting in kind}
+    return {**usual, **read_settings(path_of(name))}
 
 
 def figures() -> dict[str, Figures]:

@@ -240,8 +240,8 @@ def test_command_trains_the_same_network(play):
     play.choose("a-momentum", "0.9")
     play.choose("a-l2", "0.001")
     assert play.text("#commands code") == (
-        "fastbp train --hidden 16 --batch-size 32 --learning-rate 0.2 --epochs 3 --optimizer momentum:0.9 "
-        "--l2 0.001 --seed 1"
+        "fastbp train --no-batch-norm --hidden 16 --batch-size 32 --learning-rate 0.2 --epochs 3 "
+        "--optimizer momentum:0.9 --l2 0.001 --seed 1"
     )
 
 
@@ -415,4 +415,4 @@ def test_names_are_text(blank, tmp_path):
     assert evil in blank.text("#about")
     assert blank.driver.title == "Playground - fastbp"
     assert blank.run("return document.querySelectorAll('#evil').length") == 0
-    assert "fastbp train --data '</script>" in blank.text("#commands")
+    assert "fastbp train --no-batch-norm --data '</script>" in blank.text("#commands")
