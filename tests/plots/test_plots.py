@@ -40,6 +40,7 @@ from fastbp.plots.confusion import confusion_panels
 from fastbp.plots.labels import labels_of
 from fastbp.plots.matrix import matrix_svg
 from fastbp.plots.signals import measure_signals
+from fastbp.recipe.defaults import IMAGES
 from fastbp.recipe.settings import Settings
 from fastbp.runs.history import read_history
 from fastbp.runs.scores import regression_scores
@@ -357,6 +358,15 @@ def test_a_page_begins_with_what_it_shows_and_ends_with_settings():
     assert "<th>schedule</th>" not in own
     assert "default-src 'none'; style-src 'sha256-" in page
     assert not re.search(r"\b0\.\d{4}</td>", page.split("Classes</h2>")[1].split("<figure>")[0])
+
+
+def test_defaults_on_a_page_are_those_for_images():
+    make_run("usual", **IMAGES)
+    page = page_html("usual")
+    own, defaults = page[page.index("Settings</h2>") :].split("<details>")
+    for name in IMAGES:
+        assert f"<th>{name.replace('_', ' ')}</th>" in defaults
+        assert f"<th>{name.replace('_', ' ')}</th>" not in own
 
 
 def test_a_matrix_on_a_page_holds_every_count():

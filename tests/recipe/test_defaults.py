@@ -65,6 +65,7 @@ def test_batch_normalisation_allows_higher_rates_on_images():
         assert normalized == pytest.approx(2.5 * plain)
         assert automatic_rate(rule, "table", 32, True) == automatic_rate(rule, "table", 32)
     assert settings_for("images", {"batch_norm": False}).learning_rate == 0.4
+    assert Settings(hidden=(4,), batch_norm=True).learning_rate == 1.0
 
 
 def test_one_sample_at_a_time_needs_no_option():
