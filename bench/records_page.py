@@ -14,11 +14,21 @@ from fastbp.sweeps.plan import label_of
 from record_peers import TITLES
 from report import replace_block
 
-__all__ = ["PEERS", "draw", "peers_table", "read_peers", "recipes_table", "write_page"]
+__all__ = [
+    "ENSEMBLES",
+    "PEERS",
+    "draw",
+    "ensembles_table",
+    "peers_table",
+    "read_peers",
+    "recipes_table",
+    "write_page",
+]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "records"
 PAGE = FOLDER / "README.md"
 PEERS = FOLDER / "peers.json"
+ENSEMBLES = FOLDER / "ensembles.jsonl"
 MARKERS = {"fastbp": "o", "pytorch": "s", "jax": "^"}
 NONE_YET = "No figures yet: `python bench/records.py --peers` makes them."
 
@@ -26,9 +36,10 @@ Entries = dict[str, dict[str, Any]]
 
 
 def write_page() -> None:
-    """Write both tables and the figure."""
+    """Write the tables and the figure."""
     peers = read_peers()
     text = replace_block(PAGE, PAGE.read_text(encoding="utf-8"), "recipes", recipes_table())
+    text = replace_block(PAGE, text, "ensembles", ensembles_table(ENSEMBLES.read_text(encoding="utf-8")))
     replace_file(PAGE, replace_block(PAGE, text, "peers", peers_table(peers)))
     draw(FOLDER / "frontier.svg", peers)
 
@@ -87,6 +98,29 @@ def peers_table(peers: Entries) -> str:
     if gone := [f"`{name}`" for name in peers if name not in current]:
         lines += ["", f"Not shown, because their settings have changed since: {', '.join(gone)}."]
     return "\n".join(lines)
+
+
+def ensembles_table(lines: str) -> str:
+    """Return the table of ensembles, from a line of JSON for each; groups are smaller ensembles of the same
+    members.
+    """
+    rows = [
+        "| members | recipes | alone, % | together, % | groups of the same members, % | minutes | machine |",
+        "|---:|---|---:|---:|---|---:|---|",
+    ]
+    for found in map(json.loads, lines.splitlines()):
+        mean, deviation = found["alone"]
+        groups = [
+            f"of {size}: {', '.join(f'{100 * accuracy:.2f}' for accuracy in accuracies)}"
+            for size, accuracies in found["groups"].items()
+        ]
+        rows.append(
+            f"| {found['members']} | {', '.join(f'`{name}`' for name in found['recipes'])} | "
+            f"{100 * mean:.2f} ± {100 * deviation:.2f} | **{100 * found['together']:.2f}** | "
+            f"{'; '.join(groups)} | {found['seconds'] / 60:.1f} | "
+            f"{found['cpu']}, {found['jobs']} at a time, {found['date']} |"
+        )
+    return "\n".join(rows)
 
 
 def machine_of(entry: dict[str, Any]) -> str:
