@@ -30,6 +30,7 @@ PAGE = FOLDER / "README.md"
 PEERS = FOLDER / "peers.json"
 ENSEMBLES = FOLDER / "ensembles.jsonl"
 MARKERS = {"fastbp": "o", "pytorch": "s", "jax": "^"}
+RIGHT = 20.0  # seconds from which on a recipe's name stands left of its point
 NONE_YET = "No figures yet: `python bench/records.py --peers` makes them."
 
 Entries = dict[str, dict[str, Any]]
@@ -135,7 +136,10 @@ def machine_of(entry: dict[str, Any]) -> str:
 
 
 def draw(path: Path, peers: Entries) -> None:
-    """Draw wrong answers over seconds, a colour a recipe with all its seeds, a marker a library."""
+    """Draw wrong answers over seconds, a colour a recipe with all its seeds, a marker a library.
+
+    Other libraries are drawn beside figures of the same day only: machines differ from day to day.
+    """
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -154,8 +158,9 @@ def draw(path: Path, peers: Entries) -> None:
     shown = {"fastbp"}
     for name, found in named.figures().items():
         x, y, color = mark(found.accuracies, found.seconds, "fastbp", None)
-        axes.annotate(name, (x, y), xytext=(6, 4), textcoords="offset points")
-        if name in peers and is_current(name, peers[name]):
+        left, side = (6, "left") if x < RIGHT else (-8, "right")
+        axes.annotate(name, (x, y), xytext=(left, 4), textcoords="offset points", ha=side)
+        if name in peers and is_current(name, peers[name]) and peers[name]["date"] == found.date:
             for peer, of_peer in peers[name]["by"].items():
                 if peer != "fastbp":
                     mark(of_peer["accuracies"], of_peer["seconds"], peer, color)
