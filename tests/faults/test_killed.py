@@ -13,7 +13,7 @@ killed.receive_signals()
 table = killed.write_table(Path("table.csv"))
 options = killed.configurations(table.absolute())["table, numpy"]
 ended = 0
-for number in range(4):  # on a quick machine, a run may end by itself before the second signal
+for number in range(16):  # on a quick machine, a run may end by itself before the second signal
     place = Path(f"story{{number}}").absolute()
     story = killed.Story(options, place, {seed} + 10 * number, force={force}, share=0)
     story.tell([signal.Signals(number) for number in {numbers}], 5)

@@ -35,7 +35,7 @@ def test_rates_are_read_off_a_made_up_curve():
 @pytest.mark.parametrize("rule", OPTIMIZERS)
 def test_the_suggestion_trains_well_with_every_rule(rule):
     data = clusters.dataset(400)
-    found = find_rate(settings(optimizer=rule, batch_norm=True), data)
+    found = find_rate(settings(optimizer=rule), data)
     assert found.rates[0] == LOWEST < found.steepest <= found.lowest
     assert LOWEST < found.suggestion <= found.lowest
     result = fastbp.train(
