@@ -30,7 +30,6 @@ PAGE = FOLDER / "README.md"
 PEERS = FOLDER / "peers.json"
 ENSEMBLES = FOLDER / "ensembles.jsonl"
 MARKERS = {"fastbp": "o", "pytorch": "s", "jax": "^"}
-RIGHT = 20.0  # seconds from which on a recipe's name stands left of its point
 NONE_YET = "No figures yet: `python bench/records.py --peers` makes them."
 
 Entries = dict[str, dict[str, Any]]
@@ -158,8 +157,7 @@ def draw(path: Path, peers: Entries) -> None:
     shown = {"fastbp"}
     for name, found in named.figures().items():
         x, y, color = mark(found.accuracies, found.seconds, "fastbp", None)
-        left, side = (6, "left") if x < RIGHT else (-8, "right")
-        axes.annotate(name, (x, y), xytext=(left, 4), textcoords="offset points", ha=side)
+        axes.annotate(name, (x, y), xytext=(-6, -12), textcoords="offset points", ha="right")
         if name in peers and is_current(name, peers[name]) and peers[name]["date"] == found.date:
             for peer, of_peer in peers[name]["by"].items():
                 if peer != "fastbp":
