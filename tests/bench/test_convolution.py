@@ -1,22 +1,11 @@
 """bench/convolution*.py: costs from the shapes, and who wins, on numbers counted by hand."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(name="bench")
-def _bench(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    import convolution_nets
-    import convolution_page
-
-    yield convolution_nets, convolution_page
-    for name in ("convolution_nets", "convolution_page", "report"):
-        sys.modules.pop(name, None)
+def _bench(script):
+    return script("convolution_nets"), script("convolution_page")
 
 
 def test_the_costs_of_lenet_are_those_counted_by_hand(bench):
@@ -41,17 +30,13 @@ def test_a_depthwise_layer_has_one_filter_a_channel(bench):
 
 
 @pytest.mark.parametrize("name", ["strided-8-16", "LeNet-5", "depthwise", "three-32-64-64"])
-def test_modules_have_the_weights_that_the_costs_count(bench, name, monkeypatch):
+def test_modules_have_the_weights_that_the_costs_count(bench, script, name):
     torch = pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    import convolution_training
-
     nets, _ = bench
-    module = convolution_training.module_of(nets.NETS[name])
+    module = script("convolution_training").module_of(nets.NETS[name])
     weights = sum(p.numel() for p in module.parameters() if p.dim() > 1)
     assert weights == nets.total(nets.NETS[name], "weights")
     assert module(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
-    del sys.modules["convolution_training"]
 
 
 def test_a_recipe_is_beaten_by_what_is_faster_and_no_worse(bench):

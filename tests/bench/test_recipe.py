@@ -1,6 +1,5 @@
 """bench/recipe.py: the README's first numbers and the guide's, from made-up runs."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(name="recipe")
-def _recipe(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    import recipe
-
-    yield recipe
-    del sys.modules["recipe"]
+def _recipe(script):
+    return script("recipe")
 
 
 def made_up(recipe):

@@ -1,16 +1,13 @@
 """bench/record_peers: recipes that other libraries can follow, and whether these compute what fastbp does."""
 
-import sys
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fastbp.recipe.settings import Settings
 
-BENCH = Path(__file__).parents[2] / "bench"
 LIBRARIES = {"pytorch": "torch", "jax": "jax"}
 ALL = {
     "hidden": (12, 8),
@@ -24,16 +21,8 @@ ALL = {
 
 
 @pytest.fixture(name="peers")
-def _peers(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCH))
-    before = set(sys.modules)
-    import record_peers
-
-    yield record_peers
-    # It and its neighbours have names that could mean something else to another test.
-    for name in set(sys.modules) - before:
-        if BENCH in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
-            del sys.modules[name]
+def _peers(script):
+    return script("record_peers")
 
 
 @pytest.fixture(name="data")

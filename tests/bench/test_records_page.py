@@ -1,28 +1,18 @@
 """bench/records_page.py: tables and figure of the records, from made-up measurements of libraries."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from fastbp.recipe import named
 from fastbp.recipe.settings import read_settings
 
-BENCH = Path(__file__).parents[2] / "bench"
 NAME = "mnist-98"
 
 
 @pytest.fixture(name="page")
-def _page(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCH))
-    before = set(sys.modules)
-    import records_page
-
-    yield records_page
-    for name in set(sys.modules) - before:
-        if BENCH in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
-            del sys.modules[name]
+def _page(script):
+    return script("records_page")
 
 
 def entries():

@@ -1,12 +1,9 @@
 """bench/report.py: tables and figures from made-up measurements."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-BENCH = Path(__file__).parents[2] / "bench"
 MARKERS = "{name} begins\n<!-- {name}:begin -->\nof the last time\n<!-- {name}:end -->\n{name} ends\n"
 MACHINE = {
     "cpu": "Made-up CPU",
@@ -24,16 +21,8 @@ MACHINE = {
 
 
 @pytest.fixture(name="report")
-def _report(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCH))
-    before = set(sys.modules)
-    import report
-
-    yield report
-    # It and its neighbours have names that could mean something else to another test.
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == BENCH:
-            del sys.modules[name]
+def _report(script):
+    return script("report")
 
 
 @pytest.fixture(name="root")
